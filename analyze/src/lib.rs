@@ -1,0 +1,18 @@
+//! Jobs over a session: each reads one lake through SQL and returns a report as plain data. Read-only and deterministic: the same
+//! rows give the same report, whatever the order they arrived in and the number of threads. No formatting, no clock, no output.
+
+mod error;
+mod report;
+mod top;
+mod window;
+
+pub use error::AnalyzeError;
+pub use report::{
+    Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport, TopTotals,
+};
+pub use top::{Filters, TopOrder, TopRequest, top};
+pub use window::TimeWindow;
+
+#[cfg(test)]
+#[path = "../../sql/src/fixture.rs"]
+mod fixture;

@@ -1,0 +1,327 @@
+//! The job `top`: which queries the time of a window went to. One pass over the executions for the ranking, one for who ran them
+//! where, and three small ones for the texts and the ledger.
+
+mod order;
+mod statements;
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use slowlake_sql::{LatencyHistogram, QueryResult, Rows, Session, Value};
+
+use crate::error::AnalyzeError;
+use crate::report::{
+    Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport, TopTotals,
+};
+use crate::window::TimeWindow;
+
+pub use order::TopOrder;
+use order::Ranking;
+
+/// Names listed of each dimension; the rest is summed.
+const PARTS_MAX: usize = 50;
+
+/// What `top` is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopRequest {
+    /// The stretch of time by start of execution; `None` is everything.
+    pub window: Option<TimeWindow>,
+    /// What the queries are ordered by.
+    pub order: TopOrder,
+    /// How many queries.
+    pub limit: usize,
+    /// Which executions count.
+    pub filters: Filters,
+}
+
+/// Executions count when each list is empty or has their name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Filters {
+    /// Servers.
+    pub server: Vec<String>,
+    /// Databases.
+    pub database: Vec<String>,
+    /// Users.
+    pub user: Vec<String>,
+    /// Applications.
+    pub application: Vec<String>,
+}
+
+/// Finds the queries that come first in the order asked for, and what all executions come to.
+///
+/// # Errors
+/// [`AnalyzeError::Sql`] if the lake cannot be queried.
+pub async fn top(session: &Session, request: &TopRequest) -> Result<TopReport, AnalyzeError> {
+    let (mut totals, ranked) = rank(session, request).await?;
+    let fingerprints: Vec<i64> = ranked.iter().map(|query| query.fingerprint).collect();
+    let (breakdown, servers, hours) = whole(session, request).await?;
+    totals.servers = servers;
+    let mut details = details(session, request, &fingerprints).await?;
+    let queries = ranked.into_iter().enumerate().map(|(i, ranked)| {
+        let detail = details.remove(&ranked.fingerprint).unwrap_or_default();
+        query(i + 1, ranked, detail, totals.total_us)
+    });
+    let queries = queries.collect();
+    Ok(TopReport {
+        window: request.window,
+        filters: request.filters.clone(),
+        order: request.order,
+        totals,
+        queries,
+        breakdown,
+        hours,
+        ledger: ledger(session, request).await?,
+    })
+}
+
+/// The measures of one query, before its texts are known.
+#[derive(Debug, Clone, Default)]
+struct Ranked {
+    fingerprint: i64,
+    calls: i64,
+    total_us: i64,
+    min_us: Option<i64>,
+    max_us: Option<i64>,
+    latency: LatencyHistogram,
+    lock_time_us: Option<i64>,
+    rows_sent: Option<i64>,
+    rows_examined: Option<i64>,
+    first_us: Option<i64>,
+    last_us: Option<i64>,
+}
+
+impl Ranked {
+    fn read(rows: &Rows, row: usize) -> Ranked {
+        Ranked {
+            fingerprint: rows.integer(row, 0).unwrap_or_default(),
+            calls: rows.integer(row, 1).unwrap_or_default(),
+            total_us: rows.integer(row, 2).unwrap_or_default(),
+            min_us: rows.integer(row, 3),
+            max_us: rows.integer(row, 4),
+            latency: rows.latency(row, 5).unwrap_or_default(),
+            lock_time_us: rows.integer(row, 6),
+            rows_sent: rows.integer(row, 7),
+            rows_examined: rows.integer(row, 8),
+            first_us: time(rows, row, 9),
+            last_us: time(rows, row, 10),
+        }
+    }
+
+    fn rows_examined_per_row_sent(&self) -> Option<f64> {
+        Some(self.rows_examined? as f64 / self.rows_sent?.max(1) as f64)
+    }
+
+    fn mean_us(&self) -> Option<i64> {
+        let timed = self.latency.count();
+        (timed > 0).then(|| (self.total_us.saturating_add(timed / 2)) / timed)
+    }
+}
+
+/// Ranks all queries while adding them up; holds no more than a few times the limit.
+async fn rank(session: &Session, request: &TopRequest) -> Result<(TopTotals, Vec<Ranked>), AnalyzeError> {
+    let mut totals = TopTotals::default();
+    let mut latency = LatencyHistogram::new();
+    let mut ranking = Ranking::new(request.order, request.limit);
+    let mut result = session.query(&statements::measures(request)).await?;
+    while let Some(rows) = result.next().await? {
+        for row in 0..rows.len() {
+            let query = Ranked::read(&rows, row);
+            latency.merge(&query.latency);
+            totals.calls += query.calls;
+            totals.total_us = totals.total_us.saturating_add(query.total_us);
+            totals.max_us = totals.max_us.max(query.max_us);
+            totals.first_us = [totals.first_us, query.first_us].into_iter().flatten().min();
+            totals.last_us = totals.last_us.max(query.last_us);
+            // Executions that no fingerprint could be made of count in the totals but are no query.
+            if rows.integer(row, 0).is_some() {
+                totals.queries += 1;
+                ranking.push(query);
+            }
+        }
+    }
+    totals.p50_us = latency.quantile(0.5);
+    totals.p95_us = latency.quantile(0.95);
+    totals.p99_us = latency.quantile(0.99);
+    Ok((totals, ranking.finish()))
+}
+
+/// All executions by dimension and hour; the number is that of servers.
+async fn whole(session: &Session, request: &TopRequest) -> Result<(Breakdown, i64, Vec<HourLoad>), AnalyzeError> {
+    let mut result = session.query(&statements::whole_breakdown(request)).await?;
+    let mut groups = Groups::default();
+    let mut hours = Vec::new();
+    while let Some(rows) = result.next().await? {
+        for row in 0..rows.len() {
+            let (calls, total_us) = (rows.integer(row, 7).unwrap_or_default(), rows.integer(row, 8).unwrap_or_default());
+            match rows.integer(row, 0) {
+                Some(dimension @ 0..=3) => groups.push(dimension, &rows, row, 2),
+                _ => hours.extend(time(&rows, row, 6).map(|hour_us| HourLoad { hour_us, calls, total_us })),
+            }
+        }
+    }
+    hours.sort_unstable_by_key(|hour| hour.hour_us);
+    let servers = groups.0[0].len() as i64;
+    Ok((groups.finish(), servers, hours))
+}
+
+/// What is told about a query beyond its measures.
+#[derive(Debug, Default)]
+struct Detail {
+    dialect: Option<String>,
+    normalized: Option<String>,
+    verb: Option<String>,
+    tables: Vec<String>,
+    example: Option<String>,
+    breakdown: Breakdown,
+}
+
+async fn details(
+    session: &Session,
+    request: &TopRequest,
+    fingerprints: &[i64],
+) -> Result<HashMap<i64, Detail>, AnalyzeError> {
+    let mut details: HashMap<i64, Detail> = HashMap::new();
+    if fingerprints.is_empty() {
+        return Ok(details);
+    }
+    let of = |rows: &Rows, row| rows.integer(row, 1).unwrap_or_default();
+
+    let texts = session.query(&statements::texts(fingerprints)).await?;
+    each_row(texts, |rows, row| {
+        let detail = details.entry(of(rows, row)).or_default();
+        detail.dialect = rows.text(row, 2).map(str::to_owned);
+        detail.normalized = rows.text(row, 3).map(str::to_owned);
+        detail.verb = rows.text(row, 4).map(str::to_owned);
+        if let Value::List(tables) = rows.value(row, 5) {
+            detail.tables = tables.iter().map(Value::to_string).collect();
+        }
+    })
+    .await?;
+
+    let examples = session.query(&statements::examples(request, fingerprints)).await?;
+    each_row(examples, |rows, row| {
+        details.entry(of(rows, row)).or_default().example = rows.text(row, 2).map(str::to_owned);
+    })
+    .await?;
+
+    let mut groups: HashMap<i64, Groups> = HashMap::new();
+    let parts = session.query(&statements::breakdown(request, fingerprints)).await?;
+    each_row(parts, |rows, row| {
+        let dimension = rows.integer(row, 0).unwrap_or_default();
+        groups.entry(of(rows, row)).or_default().push(dimension, rows, row, 2);
+    })
+    .await?;
+    for (fingerprint, groups) in groups {
+        details.entry(fingerprint).or_default().breakdown = groups.finish();
+    }
+    Ok(details)
+}
+
+async fn each_row(mut result: QueryResult, mut each: impl FnMut(&Rows, usize)) -> Result<(), AnalyzeError> {
+    while let Some(rows) = result.next().await? {
+        for row in 0..rows.len() {
+            each(&rows, row);
+        }
+    }
+    Ok(())
+}
+
+/// The parts of the four dimensions, in the order of [`Breakdown`].
+#[derive(Debug, Default)]
+struct Groups([Vec<Part>; 4]);
+
+impl Groups {
+    /// Adds a row of `… name of each dimension from column `names` on, (hour), calls, total_us`.
+    fn push(&mut self, dimension: i64, rows: &Rows, row: usize, names: usize) {
+        // The statement numbers the dimensions, so anything else cannot come back.
+        let Some(index) = usize::try_from(dimension).ok().filter(|index| *index < self.0.len()) else {
+            return;
+        };
+        self.0[index].push(Part {
+            name: rows.text(row, names + index).map(str::to_owned),
+            calls: rows.integer(row, 7).unwrap_or_default(),
+            total_us: rows.integer(row, 8).unwrap_or_default(),
+        });
+    }
+
+    fn finish(self) -> Breakdown {
+        let [server, database, user, application] = self.0.map(dimension);
+        Breakdown { server, database, user, application }
+    }
+}
+
+fn dimension(mut parts: Vec<Part>) -> Dimension {
+    parts.sort_unstable_by(|a, b| b.total_us.cmp(&a.total_us).then(b.calls.cmp(&a.calls)).then_with(|| a.name.cmp(&b.name)));
+    let rest = parts.split_off(parts.len().min(PARTS_MAX));
+    let others = (!rest.is_empty()).then(|| Others {
+        names: rest.len(),
+        calls: rest.iter().map(|part| part.calls).sum(),
+        total_us: rest.iter().map(|part| part.total_us).sum(),
+    });
+    Dimension { parts, others }
+}
+
+fn query(rank: usize, ranked: Ranked, detail: Detail, total_us: i64) -> TopQuery {
+    let bin = |(bin, calls)| LatencyBin { bin, us: LatencyHistogram::value_of(bin), calls };
+    TopQuery {
+        rank,
+        fingerprint: format!("{:016x}", ranked.fingerprint),
+        dialect: detail.dialect,
+        normalized: detail.normalized,
+        verb: detail.verb,
+        tables: detail.tables,
+        calls: ranked.calls,
+        total_us: ranked.total_us,
+        share: if total_us > 0 { ranked.total_us as f64 / total_us as f64 } else { 0.0 },
+        mean_us: ranked.mean_us(),
+        min_us: ranked.min_us,
+        p50_us: ranked.latency.quantile(0.5),
+        p95_us: ranked.latency.quantile(0.95),
+        p99_us: ranked.latency.quantile(0.99),
+        max_us: ranked.max_us,
+        lock_time_us: ranked.lock_time_us,
+        rows_sent: ranked.rows_sent,
+        rows_examined: ranked.rows_examined,
+        rows_examined_per_row_sent: ranked.rows_examined_per_row_sent(),
+        latency: ranked.latency.bins().map(bin).collect(),
+        first_us: ranked.first_us,
+        last_us: ranked.last_us,
+        example: detail.example,
+        breakdown: detail.breakdown,
+    }
+}
+
+async fn ledger(session: &Session, request: &TopRequest) -> Result<LedgerCoverage, AnalyzeError> {
+    let mut coverage = LedgerCoverage::default();
+    let sums = session.query(&statements::ledger(request)).await?;
+    each_row(sums, |rows, row| {
+        let sum = |column| rows.integer(row, column).unwrap_or_default();
+        coverage = LedgerCoverage {
+            bytes: sum(0),
+            bytes_parsed: sum(1),
+            bytes_rejected: sum(2),
+            bytes_skipped: sum(3),
+            entries: Entries { query: sum(4) },
+            rejects: BTreeMap::new(),
+        };
+    })
+    .await?;
+    let rejects = session.query(&statements::rejects(request)).await?;
+    each_row(rejects, |rows, row| {
+        let reason = rows.text(row, 0).unwrap_or("unknown").to_owned();
+        coverage.rejects.insert(reason, rows.integer(row, 1).unwrap_or_default());
+    })
+    .await?;
+    Ok(coverage)
+}
+
+/// A point in time, µs since 1970 UTC.
+fn time(rows: &Rows, row: usize, column: usize) -> Option<i64> {
+    match rows.value(row, column) {
+        Value::Timestamp(us) => Some(us),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

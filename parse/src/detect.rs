@@ -1,0 +1,88 @@
+//! Which format a log has, found out from its first bytes: every format is tried on them, and the one that understands most of them wins.
+
+use std::fmt;
+
+use crate::decoder::Decoder;
+use crate::entry::SkipKind;
+use crate::postgres::prefix::Prefix;
+use crate::postgres::prefix::infer::infer;
+
+/// How many bytes from the beginning of a log are worth looking at.
+pub const DETECT_BYTES: usize = 1024 * 1024;
+/// Share of the bytes that a format has to understand to be chosen at all.
+const SHARE_MIN: f64 = 0.2;
+
+/// A log format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    /// PostgreSQL's stderr format with a `log_line_prefix`.
+    PostgresStderr(Prefix),
+    /// PostgreSQL's csvlog.
+    PostgresCsv,
+    /// PostgreSQL's jsonlog.
+    PostgresJson,
+    /// The slow query log of MySQL, Percona Server and MariaDB.
+    MysqlSlow,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Format::PostgresStderr(prefix) => write!(f, "PostgreSQL stderr ({})", prefix.setting().trim_end()),
+            Format::PostgresCsv => f.write_str("PostgreSQL csvlog"),
+            Format::PostgresJson => f.write_str("PostgreSQL jsonlog"),
+            Format::MysqlSlow => f.write_str("MySQL slow log"),
+        }
+    }
+}
+
+/// One format that was tried.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tried {
+    /// The format.
+    pub format: Format,
+    /// Share (0 to 1) of the bytes it understood.
+    pub share: f64,
+    /// Executions it found.
+    pub executions: u64,
+}
+
+/// What detection found out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detection {
+    /// Every format tried, the best first.
+    pub tried: Vec<Tried>,
+}
+
+impl Detection {
+    /// The format that understands the most, if any understands enough.
+    pub fn format(&self) -> Option<&Format> {
+        self.tried.first().filter(|best| best.share >= SHARE_MIN).map(|best| &best.format)
+    }
+}
+
+/// Tries every format on the first bytes of a log ([`DETECT_BYTES`] are plenty).
+pub fn detect(head: &[u8]) -> Detection {
+    let head = &head[..head.len().min(DETECT_BYTES)];
+    // A record cut at the end of the head is nobody's fault.
+    let head = memchr::memrchr(b'\n', head).map_or(head, |newline| &head[..=newline]);
+    let mut formats = vec![Format::PostgresJson, Format::PostgresCsv, Format::MysqlSlow];
+    if let Some((prefix, _)) = infer(head) {
+        formats.push(Format::PostgresStderr(prefix));
+    }
+    let mut tried: Vec<Tried> = formats.into_iter().map(|format| attempt(format, head)).collect();
+    tried.sort_by(|a, b| b.share.total_cmp(&a.share).then(b.executions.cmp(&a.executions)));
+    Detection { tried }
+}
+
+fn attempt(format: Format, head: &[u8]) -> Tried {
+    let mut decoder = Decoder::new(&format, None, 0);
+    decoder.push(head, &mut |_| {});
+    decoder.finish(&mut |_| {});
+    let ledger = decoder.ledger();
+    // Empty lines are nobody's.
+    let blank = ledger.skipped().find(|(kind, _)| *kind == SkipKind::Blank).map_or(0, |(_, tally)| tally.bytes);
+    let understood = ledger.bytes_parsed + ledger.skipped_total().bytes - blank;
+    let share = if head.is_empty() { 0.0 } else { understood as f64 / head.len() as f64 };
+    Tried { executions: ledger.executions, format, share }
+}

@@ -1,0 +1,96 @@
+//! The books of a decoder: every byte is parsed, rejected or skipped, by reason and kind. Adds only; the sum of two ledgers is the
+//! ledger of both inputs, in any order.
+
+use crate::entry::{RejectReason, SkipKind};
+
+/// Number of records and the bytes they cover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Records.
+    pub records: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.records += other.records;
+        self.bytes += other.bytes;
+    }
+}
+
+/// What became of every byte of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    /// Executions found.
+    pub executions: u64,
+    /// Bytes that executions were read from.
+    pub bytes_parsed: u64,
+    rejected: [Tally; RejectReason::ALL.len()],
+    skipped: [Tally; SkipKind::ALL.len()],
+}
+
+impl Default for Ledger {
+    fn default() -> Ledger {
+        Ledger {
+            executions: 0,
+            bytes_parsed: 0,
+            rejected: [Tally::default(); RejectReason::ALL.len()],
+            skipped: [Tally::default(); SkipKind::ALL.len()],
+        }
+    }
+}
+
+impl Ledger {
+    /// All bytes accounted for.
+    pub fn bytes(&self) -> u64 {
+        self.bytes_parsed + self.rejected_total().bytes + self.skipped_total().bytes
+    }
+
+    /// Rejects of every reason.
+    pub fn rejected_total(&self) -> Tally {
+        total(&self.rejected)
+    }
+
+    /// Skipped records of every kind.
+    pub fn skipped_total(&self) -> Tally {
+        total(&self.skipped)
+    }
+
+    /// Rejects by reason, those that happened.
+    pub fn rejected(&self) -> impl Iterator<Item = (RejectReason, Tally)> + '_ {
+        RejectReason::ALL.iter().copied().zip(self.rejected).filter(|(_, tally)| tally.bytes > 0)
+    }
+
+    /// Skipped records by kind, those that happened.
+    pub fn skipped(&self) -> impl Iterator<Item = (SkipKind, Tally)> + '_ {
+        SkipKind::ALL.iter().copied().zip(self.skipped).filter(|(_, tally)| tally.bytes > 0)
+    }
+
+    /// Adds the books of another input (or of another part of this one).
+    pub fn merge(&mut self, other: &Ledger) {
+        self.executions += other.executions;
+        self.bytes_parsed += other.bytes_parsed;
+        for (mine, theirs) in self.rejected.iter_mut().zip(other.rejected) {
+            mine.add(theirs);
+        }
+        for (mine, theirs) in self.skipped.iter_mut().zip(other.skipped) {
+            mine.add(theirs);
+        }
+    }
+
+    pub(crate) fn reject(&mut self, reason: RejectReason, records: u64, bytes: u64) {
+        self.rejected[reason as usize].add(Tally { records, bytes });
+    }
+
+    pub(crate) fn skip(&mut self, kind: SkipKind, records: u64, bytes: u64) {
+        self.skipped[kind as usize].add(Tally { records, bytes });
+    }
+}
+
+fn total(tallies: &[Tally]) -> Tally {
+    tallies.iter().fold(Tally::default(), |mut sum, tally| {
+        sum.add(*tally);
+        sum
+    })
+}

@@ -1,0 +1,24 @@
+//! Log bytes to executions, statements to fingerprints.
+//!
+//! A [`Decoder`] takes the bytes of one source in pieces of any size and hands out [`Execution`]s and [`Reject`]s, which borrow from them;
+//! its [`Ledger`] accounts for every byte. An [`Analyzer`](statement::Analyzer) turns the text of a statement into a fingerprint.
+//!
+//! This crate never reads a file, a clock or the environment, never stops at bad input, and never allocates per token. Bad input is a value.
+
+mod decoder;
+mod detect;
+mod entry;
+mod ledger;
+mod lines;
+mod mysql;
+mod postgres;
+mod span;
+pub mod statement;
+mod timestamp;
+
+pub use decoder::{Decoder, RECORD_BYTES_MAX, Sink};
+pub use detect::{DETECT_BYTES, Detection, Format, Tried, detect};
+pub use entry::{Command, Decoded, Execution, PlanFlags, REJECT_BYTES_KEPT, Reject, RejectReason, SkipKind};
+pub use ledger::{Ledger, Tally};
+pub use postgres::prefix::Prefix;
+pub use span::Span;

@@ -1,0 +1,5 @@
+//! The slow query log of MySQL, Percona Server and MariaDB, all versions.
+
+pub(crate) mod header;
+pub(crate) mod slow;
+pub(crate) mod text;

@@ -1,0 +1,218 @@
+//! PostgreSQL's csvlog: one CSV record an event, 23 columns up to version 12, 24 in 13, 26 since 14, more in relatives. Cuts records by
+//! quotes; what an event means is decided in [`event`](crate::postgres::event).
+
+use csv_core::ReadRecordResult;
+
+use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
+use crate::entry::{RejectReason, SkipKind};
+use crate::postgres::event::{Event, Sessions};
+use crate::postgres::message::Severity;
+use crate::span::Span;
+use crate::timestamp::{TimestampReader, number};
+
+/// Columns of PostgreSQL 12; later versions add at the end.
+const COLUMNS_MIN: usize = 23;
+const COLUMNS_MAX: usize = 40;
+
+/// A log in PostgreSQL's csvlog format.
+#[derive(Debug)]
+pub(crate) struct CsvLog {
+    time: TimestampReader,
+    sessions: Sessions,
+    /// How far the open record was searched for its end, and whether a quoted field is open there.
+    searched: usize,
+    in_quotes: bool,
+    lost: Lost,
+    reader: csv_core::Reader,
+    fields: Vec<u8>,
+}
+
+impl CsvLog {
+    pub(crate) fn new(time: TimestampReader) -> CsvLog {
+        CsvLog {
+            time,
+            sessions: Sessions::default(),
+            searched: 0,
+            in_quotes: false,
+            lost: Lost::No,
+            reader: csv_core::Reader::new(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// The end of the record that begins at `start`, if it is in the buffer.
+    fn record_end(&mut self, buffer: &[u8]) -> Option<usize> {
+        while let Some(at) = memchr::memchr2(b'"', b'\n', &buffer[self.searched..]) {
+            let at = self.searched + at;
+            self.searched = at + 1;
+            if buffer[at] == b'"' {
+                self.in_quotes = !self.in_quotes;
+            } else if !self.in_quotes {
+                return Some(at + 1);
+            }
+        }
+        self.searched = buffer.len();
+        None
+    }
+
+    fn record(&mut self, record: &[u8], start: u64, output: &mut Output<'_, '_>) {
+        let span = Span { start, end: start + record.len() as u64 };
+        if record.trim_ascii().is_empty() {
+            return output.skip(SkipKind::Blank, span.bytes());
+        }
+        let mut ends = [0; COLUMNS_MAX];
+        let columns = self.split(record, &mut ends);
+        if !(COLUMNS_MIN..=COLUMNS_MAX).contains(&columns) {
+            return output.reject(span, RejectReason::MalformedCsv, record);
+        }
+        let field = |column: usize| {
+            if column >= columns {
+                return &b""[..];
+            }
+            let from = if column == 0 { 0 } else { ends[column - 1] };
+            &self.fields[from..ends[column]]
+        };
+        let Some((time_us, _)) = self.time.postgres(field(0)) else {
+            return output.reject(span, RejectReason::MalformedCsv, record);
+        };
+        let connection = field(4);
+        let host = connection.iter().rposition(|b| *b == b':').map_or(connection, |at| &connection[..at]);
+        let event = Event {
+            span,
+            bytes_cut: 0,
+            severity: Severity::of(field(11)),
+            time_us: Some(time_us),
+            pid: number(field(3)),
+            user: field(1),
+            database: field(2),
+            application: field(22),
+            client: host,
+            query_id: std::str::from_utf8(field(25)).ok().and_then(|text| text.parse().ok()),
+            message: field(13),
+            detail: field(14),
+        };
+        self.sessions.event(&event, record, output);
+    }
+
+    /// Unquotes the fields of one record into `fields`; their ends go to `ends`. Returns their number, 0 when there are too many.
+    fn split(&mut self, record: &[u8], ends: &mut [usize; COLUMNS_MAX]) -> usize {
+        if self.fields.len() < record.len() {
+            self.fields.resize(record.len(), 0);
+        }
+        self.reader.reset();
+        let (result, _, _, columns) = self.reader.read_record(record, &mut self.fields, ends);
+        match result {
+            ReadRecordResult::Record => columns,
+            // The last record of a file may lack its line end.
+            ReadRecordResult::InputEmpty => columns + 1,
+            ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull | ReadRecordResult::End => 0,
+        }
+    }
+
+    /// No end within the limit, or within the file: rejects up to the next line that begins like a record. Returns the bytes rejected.
+    fn give_up(&mut self, buffer: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
+        let (resume, lost) = resume(buffer, at_end);
+        let span = Span { start: base, end: base + resume as u64 };
+        if self.lost == Lost::No {
+            output.reject(span, RejectReason::MalformedCsv, &buffer[..resume]);
+        } else {
+            output.reject_more(RejectReason::MalformedCsv, span.bytes());
+        }
+        (self.lost, self.searched, self.in_quotes) = (lost, 0, false);
+        resume
+    }
+
+    /// Goes on with a reject. Returns the bytes it took; 0 when more are needed to decide.
+    fn while_lost(&mut self, rest: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
+        if self.lost == Lost::InLine {
+            let end = memchr::memchr(b'\n', rest).map(|at| at + 1);
+            if end.is_some() {
+                self.lost = Lost::AtLine;
+            }
+            let taken = end.unwrap_or(rest.len());
+            output.reject_more(RejectReason::MalformedCsv, taken as u64);
+            return taken;
+        }
+        if begins_record(rest) {
+            self.lost = Lost::No;
+            return 0;
+        }
+        if rest.len() < RECORD_HEAD && !at_end { 0 } else { self.give_up(rest, base, at_end, output) }
+    }
+}
+
+impl Records for CsvLog {
+    fn take(&mut self, buffer: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
+        let mut start = 0;
+        loop {
+            let rest = &buffer[start..];
+            if self.lost != Lost::No {
+                let taken = self.while_lost(rest, base + start as u64, at_end, output);
+                start += taken;
+                if taken == 0 && self.lost != Lost::No || start == buffer.len() {
+                    return start;
+                }
+                continue;
+            }
+            match self.record_end(rest) {
+                Some(end) if end <= RECORD_BYTES_MAX => {
+                    self.record(&rest[..end], base + start as u64, output);
+                    (start, self.searched) = (start + end, 0);
+                }
+                Some(_) => start += self.give_up(&rest[..RECORD_BYTES_MAX], base + start as u64, false, output),
+                None if rest.len() > RECORD_BYTES_MAX => {
+                    start += self.give_up(&rest[..RECORD_BYTES_MAX], base + start as u64, false, output);
+                }
+                None if at_end && rest.is_empty() => return start,
+                None if at_end && !self.in_quotes => {
+                    self.record(rest, base + start as u64, output);
+                    return buffer.len();
+                }
+                None if at_end => start += self.give_up(rest, base + start as u64, true, output),
+                None => return start,
+            }
+        }
+    }
+
+    fn context(&self) -> Vec<Span> {
+        self.sessions.context()
+    }
+}
+
+/// Whether a quote never closed, so that everything up to the next line that begins like a record is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    No,
+    /// The next byte begins a line.
+    AtLine,
+    /// The next byte is inside a line that begins no record.
+    InLine,
+}
+
+/// Where in `buffer`, after its first line, a record begins; without one, how much of it certainly begins none.
+fn resume(buffer: &[u8], at_end: bool) -> (usize, Lost) {
+    let mut line = None;
+    for newline in memchr::memchr_iter(b'\n', buffer) {
+        if begins_record(&buffer[newline + 1..]) {
+            return (newline + 1, Lost::No);
+        }
+        line = Some(newline + 1);
+    }
+    match line {
+        Some(line) if buffer.len() - line < RECORD_HEAD && !at_end => (line, Lost::AtLine),
+        _ if buffer.ends_with(b"\n") => (buffer.len(), Lost::AtLine),
+        _ => (buffer.len(), Lost::InLine),
+    }
+}
+
+/// Bytes that [`begins_record`] looks at.
+const RECORD_HEAD: usize = 20;
+
+/// Whether a line begins with a time, quoted or not.
+fn begins_record(line: &[u8]) -> bool {
+    let line = line.strip_prefix(b"\"").unwrap_or(line);
+    line.len() >= RECORD_HEAD - 1
+        && line[..10].iter().enumerate().all(|(at, b)| if at == 4 || at == 7 { *b == b'-' } else { b.is_ascii_digit() })
+        && line[10] == b' '
+        && line[13] == b':'
+}

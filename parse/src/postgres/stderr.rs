@@ -1,0 +1,346 @@
+//! PostgreSQL's stderr format: prefixed lines, follow-up lines with a prefix of their own, continuation lines that begin with one tab. Cuts
+//! events; what an event means is decided in [`event`](crate::postgres::event).
+
+use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
+use crate::entry::{REJECT_BYTES_KEPT, RejectReason, SkipKind};
+use crate::lines::{Lines, without_newline};
+use crate::postgres::event::{Event, Sessions};
+use crate::postgres::message::Severity;
+use crate::postgres::prefix::infer::free_head;
+use crate::postgres::prefix::{Head, Label, Prefix};
+use crate::span::Span;
+use crate::timestamp::TimestampReader;
+
+/// A log in PostgreSQL's stderr format.
+#[derive(Debug)]
+pub(crate) struct StderrLog {
+    prefix: Prefix,
+    time: TimestampReader,
+    sessions: Sessions,
+    lines: Lines,
+    open: Open,
+    /// The rest of a record that was read up to the limit: where its bytes are booked.
+    tail: Option<Tail>,
+    scratch: Scratch,
+}
+
+/// What the lines read last belong to. Offsets are in the buffer.
+#[derive(Debug)]
+enum Open {
+    Nothing,
+    Event(OpenEvent),
+    /// Lines that nothing explains.
+    Unknown {
+        start: usize,
+        end: usize,
+        reason: RejectReason,
+    },
+}
+
+#[derive(Debug)]
+struct OpenEvent {
+    start: usize,
+    end: usize,
+    head: Head,
+    /// End of the message, without follow-up lines.
+    message_end: usize,
+    /// The text of its `DETAIL:`.
+    detail: Option<(usize, usize)>,
+    /// Whether continuation lines belong to the detail.
+    in_detail: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Tail {
+    booked: Booked,
+    pid: Option<i64>,
+    /// The line itself is not at its end yet.
+    in_line: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Booked {
+    Parsed,
+    Rejected(RejectReason),
+}
+
+/// Texts without the tabs of continuation lines.
+#[derive(Debug, Default)]
+struct Scratch {
+    message: Vec<u8>,
+    detail: Vec<u8>,
+}
+
+impl StderrLog {
+    pub(crate) fn new(prefix: Prefix, time: TimestampReader) -> StderrLog {
+        StderrLog {
+            prefix,
+            time,
+            sessions: Sessions::default(),
+            lines: Lines::default(),
+            open: Open::Nothing,
+            tail: None,
+            scratch: Scratch::default(),
+        }
+    }
+
+    fn line(&mut self, buffer: &[u8], (start, end): (usize, usize), base: u64, output: &mut Output<'_, '_>) {
+        let line = &buffer[start..end];
+        // The server writes one tab; a log that went through an editor may have spaces, or nothing on an empty line.
+        let continues = matches!(line[0], b'\t' | b' ' | b'\n' | b'\r');
+        if self.in_tail(line, continues, output) {
+            return;
+        }
+        if continues {
+            return self.continuation(buffer, (start, end), base, output);
+        }
+        match self.head(line) {
+            Some(head) if head.label != Label::Main(Severity::Log) && self.follows(&head) => self.follow_up(&head, start, end),
+            Some(head) => {
+                self.close(buffer, base, output);
+                self.open = Open::Event(OpenEvent {
+                    start,
+                    end,
+                    message_end: end,
+                    in_detail: false,
+                    detail: None,
+                    head,
+                });
+            }
+            None => {
+                let reason = if self.prefix.is_insisted() && free_head(line, &mut self.time).is_some() {
+                    RejectReason::PrefixMismatch
+                } else {
+                    RejectReason::UnrecognizedLine
+                };
+                self.unknown(buffer, (start, end), reason, base, output);
+            }
+        }
+    }
+
+    fn head(&mut self, line: &[u8]) -> Option<Head> {
+        let head = self.prefix.head(line, &mut self.time);
+        if head.is_some() || self.prefix.is_insisted() { head } else { free_head(line, &mut self.time) }
+    }
+
+    /// Whether a follow-up line belongs to the open event.
+    fn follows(&self, head: &Head) -> bool {
+        match &self.open {
+            Open::Event(event) => !matches!(head.label, Label::Main(_)) && event.head.pid == head.pid,
+            _ => false,
+        }
+    }
+
+    fn follow_up(&mut self, head: &Head, start: usize, end: usize) {
+        if let Open::Event(event) = &mut self.open {
+            event.end = end;
+            event.in_detail = head.label == Label::Detail && event.detail.is_none();
+            if event.in_detail {
+                event.detail = Some((start + head.message, end));
+            }
+        }
+    }
+
+    fn continuation(&mut self, buffer: &[u8], (start, end): (usize, usize), base: u64, output: &mut Output<'_, '_>) {
+        match &mut self.open {
+            Open::Event(event) => {
+                let in_message = event.end == event.message_end;
+                event.end = end;
+                if in_message {
+                    event.message_end = end;
+                } else if event.in_detail && let Some(detail) = &mut event.detail {
+                    detail.1 = end;
+                }
+            }
+            Open::Unknown { .. } => self.unknown(buffer, (start, end), RejectReason::UnrecognizedLine, base, output),
+            Open::Nothing if buffer[start..end].trim_ascii().is_empty() => output.skip(SkipKind::Blank, (end - start) as u64),
+            Open::Nothing => self.unknown(buffer, (start, end), RejectReason::OrphanContinuation, base, output),
+        }
+    }
+
+    /// Lines that nothing explains are one reject as long as they follow each other and fit what is kept of a reject.
+    fn unknown(&mut self, buffer: &[u8], (start, end): (usize, usize), reason: RejectReason, base: u64, output: &mut Output<'_, '_>) {
+        match &mut self.open {
+            Open::Unknown { end: run_end, .. } => *run_end = end,
+            _ => {
+                self.close(buffer, base, output);
+                self.open = Open::Unknown { start, end, reason };
+            }
+        }
+        if let Open::Unknown { start, end, .. } = self.open
+            && end - start >= REJECT_BYTES_KEPT
+        {
+            self.close(buffer, base, output);
+        }
+    }
+
+    /// The rest of a record beyond the limit; `false` when `line` is the beginning of another.
+    fn in_tail(&mut self, line: &[u8], continues: bool, output: &mut Output<'_, '_>) -> bool {
+        let Some(mut tail) = self.tail else { return false };
+        let belongs = tail.in_line
+            || continues
+            || self.head(line).is_some_and(|head| !matches!(head.label, Label::Main(_)) && head.pid == tail.pid);
+        if !belongs || (matches!(tail.booked, Booked::Rejected(_)) && !tail.in_line) {
+            self.tail = None;
+            return false;
+        }
+        book(tail.booked, line.len() as u64, output);
+        tail.in_line = !line.ends_with(b"\n");
+        self.tail = Some(tail);
+        true
+    }
+
+    /// Emits what is open.
+    fn close(&mut self, buffer: &[u8], base: u64, output: &mut Output<'_, '_>) {
+        match std::mem::replace(&mut self.open, Open::Nothing) {
+            Open::Nothing => {}
+            Open::Event(event) => self.emit(&event, buffer, base, output),
+            Open::Unknown { start, end, reason } => {
+                let cut = end.min(start + RECORD_BYTES_MAX);
+                output.reject(span(base, start, cut), reason, &buffer[start..cut]);
+                output.reject_more(reason, (end - cut) as u64);
+            }
+        }
+    }
+
+    fn emit(&mut self, open: &OpenEvent, buffer: &[u8], base: u64, output: &mut Output<'_, '_>) {
+        let cut = open.end.min(open.start + RECORD_BYTES_MAX);
+        let line = &buffer[open.start..cut];
+        let Label::Main(severity) = open.head.label else {
+            // Follow-up lines of an event that another session's lines separate them from.
+            return output.skip(SkipKind::Message, (open.end - open.start) as u64);
+        };
+        let message = &buffer[open.start + open.head.message..open.message_end.min(cut)];
+        let message = without_sqlstate(without_tabs(without_newline(message), &mut self.scratch.message));
+        let detail = match open.detail {
+            Some((start, end)) if start < cut => {
+                without_tabs(without_newline(&buffer[start..end.min(cut)]), &mut self.scratch.detail)
+            }
+            _ => b"",
+        };
+        let field = |(from, to): (u16, u16)| &line[usize::from(from)..usize::from(to)];
+        let event = Event {
+            span: span(base, open.start, cut),
+            bytes_cut: (open.end - cut) as u64,
+            severity,
+            time_us: open.head.time_us,
+            pid: open.head.pid,
+            user: field(open.head.user),
+            database: field(open.head.database),
+            application: field(open.head.application),
+            client: field(open.head.client),
+            query_id: open.head.query_id,
+            message,
+            detail,
+        };
+        self.sessions.event(&event, line, output);
+    }
+
+    /// What is open has reached the limit: emit its head, and book the rest as it comes.
+    fn overflow(&mut self, buffer: &[u8], base: u64, output: &mut Output<'_, '_>) {
+        let start = self.lines.start();
+        let in_line = start < buffer.len();
+        if in_line {
+            self.line(buffer, (start, buffer.len()), base, output);
+        }
+        let (booked, pid) = match &self.open {
+            Open::Event(event) => (Booked::Parsed, event.head.pid),
+            Open::Unknown { reason, .. } => (Booked::Rejected(*reason), None),
+            // `line` closed it itself: an unknown run that is full.
+            Open::Nothing => (Booked::Rejected(RejectReason::UnrecognizedLine), None),
+        };
+        if self.tail.is_none() {
+            self.tail = Some(Tail { booked, pid, in_line });
+        }
+        self.close(buffer, base, output);
+        self.lines.seek(buffer.len());
+    }
+}
+
+impl Records for StderrLog {
+    fn take(&mut self, buffer: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
+        while let Some(line) = self.lines.next(buffer, at_end) {
+            self.line(buffer, line, base, output);
+        }
+        if at_end {
+            self.close(buffer, base, output);
+        }
+        let open_start = match &self.open {
+            Open::Nothing => self.lines.start(),
+            Open::Event(OpenEvent { start, .. }) | Open::Unknown { start, .. } => *start,
+        };
+        let in_tail_line = self.tail.is_some_and(|tail| tail.in_line);
+        let taken = if !at_end && (buffer.len() - open_start > RECORD_BYTES_MAX || (in_tail_line && open_start < buffer.len())) {
+            self.overflow(buffer, base, output);
+            buffer.len()
+        } else {
+            open_start
+        };
+        self.lines.taken(taken);
+        self.open.taken(taken);
+        taken
+    }
+
+    fn context(&self) -> Vec<Span> {
+        self.sessions.context()
+    }
+}
+
+impl Open {
+    /// The caller takes `bytes` off the front of the buffer.
+    fn taken(&mut self, bytes: usize) {
+        match self {
+            Open::Nothing => {}
+            Open::Event(event) => {
+                event.start -= bytes;
+                event.end -= bytes;
+                event.message_end -= bytes;
+                if let Some(detail) = &mut event.detail {
+                    *detail = (detail.0 - bytes, detail.1 - bytes);
+                }
+            }
+            Open::Unknown { start, end, .. } => {
+                *start -= bytes;
+                *end -= bytes;
+            }
+        }
+    }
+}
+
+fn book(booked: Booked, bytes: u64, output: &mut Output<'_, '_>) {
+    match booked {
+        Booked::Parsed => output.part(bytes),
+        Booked::Rejected(reason) => output.reject_more(reason, bytes),
+    }
+}
+
+fn span(base: u64, start: usize, end: usize) -> Span {
+    Span { start: base + start as u64, end: base + end as u64 }
+}
+
+/// `log_error_verbosity = verbose` puts the SQLSTATE before the message.
+fn without_sqlstate(message: &[u8]) -> &[u8] {
+    match message.split_at_checked(7) {
+        Some((code, rest)) if code.ends_with(b": ") && code[..5].iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) => rest,
+        _ => message,
+    }
+}
+
+/// Removes the one tab that the server puts after every line end inside a message.
+fn without_tabs<'t>(text: &'t [u8], scratch: &'t mut Vec<u8>) -> &'t [u8] {
+    let Some(first) = memchr::memchr(b'\n', text) else { return text };
+    scratch.clear();
+    let mut rest = text;
+    let mut line_end = first;
+    loop {
+        scratch.extend_from_slice(&rest[..=line_end]);
+        rest = &rest[line_end + 1..];
+        rest = rest.strip_prefix(b"\t").unwrap_or(rest);
+        match memchr::memchr(b'\n', rest) {
+            Some(end) => line_end = end,
+            None => break,
+        }
+    }
+    scratch.extend_from_slice(rest);
+    scratch
+}

@@ -1,0 +1,127 @@
+//! Statements: from the text of one to its fingerprint, normalized text, tables and verb.
+//!
+//! Reads any bytes without failing, in one pass and in time linear in them; knows no log format, keeps no statement and
+//! never lets a byte of a literal out, not even of a statement that was cut. The rules are in [`canonical`], which the
+//! [`lexer`] feeds; what is hashed is the sequence of canonical tokens, so that spacing and noise words cannot count.
+
+mod bytes;
+mod canonical;
+mod dialect;
+mod fingerprint;
+mod form;
+mod keyword;
+mod lexer;
+mod normalized;
+mod relations;
+
+#[cfg(test)]
+mod tests;
+
+pub use dialect::{Dialect, Options};
+pub use fingerprint::{FINGERPRINT_VERSION, Fingerprint, ParseFingerprintError};
+
+use canonical::Canonical;
+use lexer::Lexer;
+use relations::Relations;
+
+/// What a text is cut at: positions in it are 32 bits wide.
+const STATEMENT_BYTES_MAX: usize = u32::MAX as usize / 4;
+
+/// Analyzes statements one after the other; reuses its buffers, so that a warm analyzer allocates nothing per statement.
+pub struct Analyzer {
+    options: Options,
+    /// The text and its padding.
+    text: Vec<u8>,
+    canonical: Canonical,
+    relations: Relations,
+    printed: Vec<u8>,
+    normalized: String,
+}
+
+/// Everything that is known about one statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Analysis<'a> {
+    /// The identity of the canonical form.
+    pub fingerprint: Fingerprint,
+    /// The canonical form as one line of SQL, without any literal; it has the same fingerprint.
+    pub normalized: &'a str,
+    /// What the statement does: `SELECT`, `CREATE TABLE`, `LOAD DATA`; empty if it has no words.
+    pub verb: &'a str,
+    /// The tables it names in order of first appearance, each once, with their schema and without quotes.
+    pub tables: &'a [String],
+    /// The text ends inside a literal, a comment or a list of constants: it was cut.
+    pub truncated: bool,
+}
+
+impl Analyzer {
+    /// An analyzer for the statements of servers that share these options.
+    pub fn new(options: Options) -> Analyzer {
+        Analyzer {
+            options,
+            text: Vec::new(),
+            canonical: Canonical::new(&options),
+            relations: Relations::new(options.dialect),
+            printed: Vec::new(),
+            normalized: String::new(),
+        }
+    }
+
+    /// The fingerprint of a text, and nothing else: the fast way.
+    ///
+    /// ```
+    /// use slowlake_parse::statement::{Analyzer, Dialect, Options};
+    ///
+    /// let mut analyzer = Analyzer::new(Options::new(Dialect::Postgres));
+    /// let one = analyzer.fingerprint(b"SELECT a FROM t WHERE b IN (1, 2)");
+    /// let other = analyzer.fingerprint(b"select a from t where b in ($1) -- same");
+    /// assert_eq!(one, other);
+    /// ```
+    pub fn fingerprint(&mut self, text: &[u8]) -> Fingerprint {
+        self.read(text);
+        self.canonical.form.fingerprint()
+    }
+
+    /// All about a text: for the first sight of a fingerprint, and for reports.
+    ///
+    /// ```
+    /// use slowlake_parse::statement::{Analyzer, Dialect, Options};
+    ///
+    /// let mut analyzer = Analyzer::new(Options::new(Dialect::Mysql));
+    /// let analysis = analyzer.analyze(b"insert into `db`.t(a) values (1),(2)");
+    /// assert_eq!(analysis.normalized, "INSERT INTO db.t(a) VALUES (?+)");
+    /// assert_eq!(analysis.verb, "INSERT");
+    /// assert_eq!(analysis.tables, ["db.t"]);
+    /// ```
+    pub fn analyze(&mut self, text: &[u8]) -> Analysis<'_> {
+        self.read(text);
+        let form = &self.canonical.form;
+        self.relations.find(form, &self.text);
+        normalized::print(form, &self.text, self.options.dialect, &mut self.printed);
+        self.normalized.clear();
+        for chunk in self.printed.utf8_chunks() {
+            self.normalized.push_str(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                self.normalized.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        Analysis {
+            fingerprint: form.fingerprint(),
+            normalized: &self.normalized,
+            verb: self.relations.verb(),
+            tables: self.relations.tables(),
+            truncated: self.canonical.truncated,
+        }
+    }
+
+    fn read(&mut self, text: &[u8]) {
+        let length = text.len().min(STATEMENT_BYTES_MAX);
+        self.text.clear();
+        self.text.extend_from_slice(&text[..length]);
+        self.text.extend_from_slice(&[0; bytes::PADDING]);
+        Lexer::new(&self.text, length, &self.options, &mut self.canonical).run();
+        self.canonical.truncated |= length < text.len();
+        if self.options.group_numbered_tables {
+            self.relations.group_numbered(&mut self.canonical.form, &self.text);
+        }
+    }
+}

@@ -1,0 +1,530 @@
+//! The canonical rules: which of the tokens the lexer reads stay, which become a constant, which are dropped.
+//!
+//! One pass, with O(1) looks back at what was kept and no look ahead: a rule that needs what follows takes back what it
+//! wrote. Never looks at the bytes of a literal. Lists of constants are in [`lists`], clauses of a query and special
+//! statements in [`clauses`].
+
+mod clauses;
+mod lists;
+
+use super::bytes::Head;
+use super::dialect::{Dialect, Options};
+use super::form::{Form, Kind, Token, flag};
+use super::keyword::{Keyword, Traits};
+use clauses::{Mode, Union};
+use lists::{Element, FrameKind, Rows};
+
+/// Brackets nested deeper than this are kept as they are, without the rules that look inside brackets.
+const DEPTH_MAX: usize = 1024;
+
+/// Longer numbers after `ORDER BY` are no output column: a server allows some 1600 of them.
+const ORDINAL_DIGITS_MAX: u32 = 4;
+
+/// Where a token is spelt in the padded text.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+impl Place {
+    #[inline]
+    fn token(self, kind: Kind, keyword: Keyword, flags: u8) -> Token {
+        Token { start: self.start as u32, end: self.end as u32, keyword, kind, flags, ..Token::NOTHING }
+    }
+}
+
+/// The canonical form of one text, fed token by token.
+pub(super) struct Canonical {
+    pub(super) form: Form,
+    /// The text ends inside a token or a list of constants.
+    pub(super) truncated: bool,
+    dialect: Dialect,
+    collapse_unions: bool,
+    /// An operand is expected next: a sign is part of a number, `?` a placeholder.
+    operand: bool,
+    /// A literal may come next although no operand is expected: after `DATE`.
+    literal: bool,
+    /// Some rule must see the next token before it is written: `top` follows its elements or its rows.
+    hooked: bool,
+    /// The last token's meaning depends on the next.
+    pending: Pending,
+    /// What kind of special statement this is.
+    mode: Mode,
+    /// The next name is one that varies: of a cursor, a savepoint.
+    name_next: bool,
+    /// `ON DUPLICATE KEY UPDATE` was read: `VALUES` is a function.
+    on_duplicate: bool,
+    /// The first token of the value of a `SET`; `NO_VALUE` outside.
+    value: u32,
+    /// The first token of the statement.
+    statement: u32,
+    outer: Vec<Frame>,
+    top: Frame,
+    /// Open brackets beyond `DEPTH_MAX`.
+    untracked: u32,
+}
+
+/// What is known about an open bracket, or about the statement outside of any.
+#[derive(Clone, Copy)]
+struct Frame {
+    kind: FrameKind,
+    element: Element,
+    rows: Rows,
+    flags: u8,
+    /// The opening bracket.
+    open: u32,
+    /// Complete elements so far.
+    elements: u32,
+    /// The first token of the element being read.
+    element_at: u32,
+    /// The token after the first element.
+    first_end: u32,
+    /// The first token of the row of `VALUES` being read.
+    row: u32,
+    /// The row before.
+    row_before: (u32, u32),
+    union: Union,
+}
+
+/// Flags of a [`Frame`].
+mod frame {
+    /// In `ORDER BY`.
+    pub(super) const ORDER: u8 = 1;
+    /// In `GROUP BY`.
+    pub(super) const GROUP: u8 = 1 << 1;
+    /// `SELECT` was read.
+    pub(super) const QUERY: u8 = 1 << 2;
+    /// Something else than a constant was read.
+    pub(super) const MIXED: u8 = 1 << 3;
+    /// Some constant is more than a literal: it has a cast or a type.
+    pub(super) const DRESSED: u8 = 1 << 4;
+    /// Some constant is dressed otherwise than the first.
+    pub(super) const UNLIKE: u8 = 1 << 5;
+}
+
+impl Frame {
+    fn new(kind: FrameKind, open: u32, first: u32) -> Frame {
+        Frame {
+            kind,
+            element: Element::Start,
+            rows: Rows::None,
+            flags: 0,
+            open,
+            elements: 0,
+            element_at: first,
+            first_end: first,
+            row: 0,
+            row_before: (0, 0),
+            union: Union::new(first),
+        }
+    }
+}
+
+/// A token that waits for the next one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    Nothing,
+    /// `?` of PostgreSQL where no operand was expected: an operator if an operand follows.
+    Question,
+    /// A number that is an output column unless an operator follows.
+    Ordinal,
+}
+
+/// No value of a `SET` is being read.
+const NO_VALUE: u32 = u32::MAX;
+
+impl Canonical {
+    pub(super) fn new(options: &Options) -> Canonical {
+        Canonical {
+            form: Form::new(!options.is_postgres()),
+            truncated: false,
+            dialect: options.dialect,
+            collapse_unions: options.collapse_unions,
+            operand: true,
+            literal: false,
+            hooked: false,
+            pending: Pending::Nothing,
+            mode: Mode::Plain,
+            name_next: false,
+            on_duplicate: false,
+            value: NO_VALUE,
+            statement: 0,
+            outer: Vec::new(),
+            top: Frame::new(FrameKind::Plain, 0, 0),
+            untracked: 0,
+        }
+    }
+
+    /// Forgets everything, to begin a new text.
+    pub(super) fn clear(&mut self) {
+        self.form.clear();
+        self.truncated = false;
+        self.pending = Pending::Nothing;
+        self.begin_statement();
+    }
+
+    /// Ends the text.
+    pub(super) fn finish(&mut self) {
+        self.settle(Kind::Nothing, Keyword::None);
+        self.close_cut_lists();
+        self.end_statement();
+        if self.form.last().kind == Kind::Semicolon {
+            self.form.pop(1);
+        }
+    }
+
+    /// An operand is expected next, or a literal may come.
+    #[inline]
+    pub(super) fn expects_literal(&self) -> bool {
+        self.operand || self.literal || self.name_next
+    }
+
+    /// An operand is expected next.
+    #[inline]
+    pub(super) fn expects_operand(&self) -> bool {
+        self.operand
+    }
+
+    /// The last token is a dot: a keyword after it is a name.
+    #[inline]
+    pub(super) fn after_dot(&self) -> bool {
+        self.form.last().kind == Kind::Dot
+    }
+
+    /// The last token is a name that ends here.
+    pub(super) fn after_name(&self, position: usize) -> bool {
+        let last = self.form.last();
+        last.is_name() && last.keyword == Keyword::None && (position - 1..=position).contains(&(last.end as usize))
+    }
+
+    /// Where the last token ends.
+    pub(super) fn last_end(&self) -> usize {
+        self.form.last().end as usize
+    }
+
+    /// The innermost bracket is a subscript: `:` inside is a slice.
+    pub(super) fn in_subscript(&self) -> bool {
+        self.top.kind == FrameKind::Subscript
+    }
+
+    /// The innermost bracket was just opened and may hold a list of constants. Its closing byte.
+    #[inline]
+    pub(super) fn list_begins(&self) -> Option<u8> {
+        let begins = self.hooked && self.top.kind.is_collapsed() && self.untracked == 0;
+        begins.then_some(if self.top.kind == FrameKind::Array { b']' } else { b')' })
+    }
+
+    /// The innermost bracket is a row of `VALUES`.
+    pub(super) fn in_values(&self) -> bool {
+        self.top.kind == FrameKind::Values
+    }
+
+    /// A name without quotes.
+    #[inline]
+    pub(super) fn name(&mut self, text: &[u8], head: Head, place: Place) {
+        self.settle(Kind::Word, Keyword::None);
+        if self.name_next {
+            return self.varying_name(place);
+        }
+        self.hook(Kind::Word, Keyword::None);
+        self.form.word(text, head, place.token(Kind::Word, Keyword::None, 0));
+        self.after_operand();
+    }
+
+    /// A name in quotes. `word`: the same without them, as long as it is not taken for a keyword.
+    pub(super) fn quoted_name(&mut self, text: &[u8], place: Place, word: bool, keyword: Keyword) {
+        self.settle(Kind::Quoted, Keyword::None);
+        if self.name_next {
+            return self.varying_name(place);
+        }
+        self.hook(Kind::Quoted, Keyword::None);
+        let keep = keyword.traits().needs_quotes(self.dialect);
+        let token = match word && !keyword.traits().reserved(self.dialect) {
+            true => place.token(Kind::Word, Keyword::None, if keep { flag::KEEP_QUOTES } else { 0 }),
+            false => place.token(Kind::Quoted, Keyword::None, 0),
+        };
+        self.form.name(&text[place.start..place.end], text[place.start - 1], token);
+        self.after_operand();
+    }
+
+    /// A name of MySQL that begins with a digit or `$`. `glued`: it is one even if no dot is before it.
+    pub(super) fn digit_name(&mut self, text: &[u8], place: Place, glued: bool) {
+        self.settle(Kind::Quoted, Keyword::None);
+        if self.name_next {
+            return self.varying_name(place);
+        }
+        self.hook(Kind::Quoted, Keyword::None);
+        let token = place.token(if glued { Kind::Word } else { Kind::Quoted }, Keyword::None, 0);
+        self.form.name(&text[place.start..place.end], 0, token);
+        self.after_operand();
+    }
+
+    /// A name whose numbers are masked: always a quoted one, for it holds a `?`.
+    pub(super) fn masked_name(&mut self, spelling: impl Iterator<Item = u8>) {
+        self.settle(Kind::Quoted, Keyword::None);
+        if self.name_next {
+            return self.varying_name(Place { start: 0, end: 0 });
+        }
+        self.hook(Kind::Quoted, Keyword::None);
+        let start = self.form.masked.len();
+        self.form.masked.extend(spelling);
+        let place = Place { start, end: self.form.masked.len() };
+        let spelling = self.form.masked[place.start..place.end].to_vec();
+        self.form.name(&spelling, 0, place.token(Kind::Quoted, Keyword::None, flag::MASKED));
+        self.after_operand();
+    }
+
+    /// `@name`.
+    pub(super) fn variable(&mut self, text: &[u8], place: Place) {
+        self.settle(Kind::Variable, Keyword::None);
+        self.hook(Kind::Variable, Keyword::None);
+        self.form.variable(&text[place.start..place.end], place.token(Kind::Variable, Keyword::None, 0));
+        self.after_operand();
+    }
+
+    /// A word of the keyword table.
+    #[inline]
+    pub(super) fn keyword(&mut self, text: &[u8], head: Head, place: Place, keyword: Keyword) {
+        self.settle(Kind::Word, keyword);
+        if self.after_dot() {
+            return self.name(text, head, place);
+        }
+        let traits = keyword.traits();
+        let mut flags = 0;
+        if traits.has_rule() || self.name_next {
+            match self.rule(keyword, place) {
+                Verdict::Keep => {}
+                Verdict::Noise => flags = flag::NOISE,
+                Verdict::Done => return,
+            }
+        }
+        self.hook(Kind::Word, keyword);
+        let token = place.token(Kind::Word, keyword, flags);
+        if keyword == Keyword::To && self.sets_by_to() {
+            self.form.equals(Token { flags: flag::EQUALS, ..token });
+        } else {
+            self.form.word(text, head, token);
+        }
+        self.after_keyword(keyword, traits);
+    }
+
+    /// A string, a number that cannot be an output column, NULL, TRUE, FALSE, a placeholder.
+    #[inline]
+    pub(super) fn constant(&mut self, place: Place) {
+        self.constant_of(Kind::Param, place);
+    }
+
+    /// `?+`
+    pub(super) fn list(&mut self, place: Place) {
+        self.constant_of(Kind::List, place);
+    }
+
+    /// `...`
+    pub(super) fn more(&mut self, place: Place) {
+        self.constant_of(Kind::More, place);
+    }
+
+    /// An integer in decimal digits.
+    pub(super) fn integer(&mut self, text: &[u8], place: Place) {
+        self.settle(Kind::Param, Keyword::None);
+        if self.top.flags & (frame::ORDER | frame::GROUP) == 0 || !self.is_ordinal(place) {
+            return self.constant(place);
+        }
+        self.form.ordinal(&text[place.start..place.end], place.token(Kind::Ordinal, Keyword::None, 0));
+        self.pending = Pending::Ordinal;
+        self.after_operand();
+    }
+
+    /// Any operator, spelt as in the text.
+    pub(super) fn operator(&mut self, text: &[u8], place: Place) {
+        self.settle(Kind::Operator, Keyword::None);
+        let spelling = &text[place.start..place.end];
+        let sign = self.operand && matches!(spelling, b"+" | b"-");
+        if self.hooked {
+            self.hook_operator(sign);
+        }
+        let everything = spelling == b"*" && (self.operand || self.after_dot());
+        self.form.operator(spelling, place.token(Kind::Operator, Keyword::None, if sign { flag::SIGN } else { 0 }));
+        self.operand = !everything;
+        self.literal = false;
+        if self.mode == Mode::Set && matches!(spelling, b"=" | b":=") {
+            self.begin_value();
+        }
+    }
+
+    /// `?` of PostgreSQL where no operand is expected.
+    pub(super) fn question(&mut self, place: Place) {
+        self.settle(Kind::Operator, Keyword::None);
+        self.form.operator(b"?", place.token(Kind::Operator, Keyword::None, 0));
+        self.pending = Pending::Question;
+        self.operand = true;
+        self.literal = false;
+    }
+
+    /// `,`
+    #[inline]
+    pub(super) fn comma(&mut self, place: Place) {
+        self.settle(Kind::Comma, Keyword::None);
+        self.hook(Kind::Comma, Keyword::None);
+        if self.mode == Mode::Set && self.dialect == Dialect::Mysql {
+            self.end_value();
+        }
+        self.form.mark(place.token(Kind::Comma, Keyword::None, 0));
+        self.operand = true;
+        self.literal = false;
+    }
+
+    /// `.` or `::`
+    #[inline]
+    pub(super) fn joint(&mut self, kind: Kind, place: Place) {
+        self.settle(kind, Keyword::None);
+        self.hook(kind, Keyword::None);
+        self.form.mark(place.token(kind, Keyword::None, 0));
+        self.after_operand();
+    }
+
+    /// `;`
+    pub(super) fn semicolon(&mut self, place: Place) {
+        self.settle(Kind::Semicolon, Keyword::None);
+        self.end_statement();
+        if self.form.count() > self.statement {
+            self.form.mark(place.token(Kind::Semicolon, Keyword::None, 0));
+        }
+        self.begin_statement();
+    }
+
+    /// `(` or `[`
+    pub(super) fn open(&mut self, kind: Kind, place: Place) {
+        self.settle(kind, Keyword::None);
+        if self.outer.len() >= DEPTH_MAX {
+            self.untracked += 1;
+            self.top.element = Element::Other;
+            self.top.rows = Rows::None;
+        } else {
+            let kind = self.frame_kind(kind);
+            let open = self.form.count();
+            self.outer.push(self.top);
+            self.top = Frame::new(kind, open, open + 1);
+            self.rehook();
+        }
+        self.form.mark(place.token(kind, Keyword::None, 0));
+        self.operand = true;
+        self.literal = false;
+    }
+
+    /// `)` or `]`
+    pub(super) fn close(&mut self, kind: Kind, place: Place) {
+        self.settle(kind, Keyword::None);
+        if self.untracked > 0 {
+            self.untracked -= 1;
+            self.form.mark(place.token(kind, Keyword::None, 0));
+            return self.after_operand();
+        }
+        self.end_list();
+        self.end_unions();
+        let closed = self.top;
+        let outer = self.outer.pop();
+        self.top = outer.unwrap_or(self.top);
+        self.form.mark(place.token(kind, Keyword::None, 0));
+        if outer.is_some() {
+            self.closed(&closed);
+            self.rehook();
+        }
+        self.after_operand();
+    }
+
+    fn constant_of(&mut self, kind: Kind, place: Place) {
+        self.settle(kind, Keyword::None);
+        self.hook(kind, Keyword::None);
+        let mut last = self.form.last();
+        let flags = if self.expects_literal() { 0 } else { flag::UNEXPECTED };
+        while last.has(flag::SIGN) {
+            self.form.pop(1);
+            last = self.form.last();
+        }
+        if !(matches!(last.kind, Kind::Word | Kind::Comma) && self.constant_rule(kind, last)) {
+            self.form.mark(place.token(kind, Keyword::None, flags));
+        }
+        if self.name_next {
+            self.name_next = self.mode == Mode::Fetch;
+        }
+        self.operand = self.name_next;
+        self.literal = false;
+    }
+
+    /// Decides about a token that waits for the next, which is `kind`.
+    #[inline]
+    fn settle(&mut self, kind: Kind, keyword: Keyword) {
+        if self.pending != Pending::Nothing {
+            self.settle_pending(kind, keyword);
+        }
+    }
+
+    #[cold]
+    fn settle_pending(&mut self, kind: Kind, keyword: Keyword) {
+        let pending = std::mem::replace(&mut self.pending, Pending::Nothing);
+        let token = self.form.last();
+        match pending {
+            Pending::Question if starts_operand(kind, keyword, self.dialect) => self.hook_operator(false),
+            Pending::Ordinal if !continues_operand(kind, keyword) => {}
+            Pending::Nothing => {}
+            _ => {
+                let flags = if pending == Pending::Question { flag::UNEXPECTED } else { 0 };
+                self.form.pop(1);
+                self.hook(Kind::Param, Keyword::None);
+                self.form.mark(Token { kind: Kind::Param, flags, ..token });
+                self.after_operand();
+            }
+        }
+    }
+
+    #[inline]
+    fn after_operand(&mut self) {
+        self.operand = false;
+        self.literal = false;
+    }
+
+    fn is_ordinal(&self, place: Place) -> bool {
+        let digits = (place.end - place.start) as u32;
+        let last = self.form.last();
+        self.dialect == Dialect::Postgres
+            && digits <= ORDINAL_DIGITS_MAX
+            && self.top.flags & frame::QUERY != 0
+            && (last.kind == Kind::Comma || last.keyword == Keyword::By)
+    }
+}
+
+/// What a rule has decided about a keyword.
+enum Verdict {
+    /// It is written as it is.
+    Keep,
+    /// It is printed, but not hashed.
+    Noise,
+    /// The rule has written whatever there is to write.
+    Done,
+}
+
+/// Whether a token can only begin an operand, so that a `?` before it is an operator.
+pub(super) fn starts_operand(kind: Kind, keyword: Keyword, dialect: Dialect) -> bool {
+    let word = |traits: Traits| {
+        if traits.reserved(dialect) { traits.starts_operand() } else { !traits.operand_follows(dialect) }
+    };
+    match kind {
+        Kind::Param | Kind::List | Kind::Quoted | Kind::Variable | Kind::Open => true,
+        Kind::Word => word(keyword.traits()),
+        _ => false,
+    }
+}
+
+/// Whether a token makes more of a number before it than an output column.
+fn continues_operand(kind: Kind, keyword: Keyword) -> bool {
+    match kind {
+        Kind::Word => matches!(
+            keyword,
+            Keyword::And | Keyword::Or | Keyword::Is | Keyword::In | Keyword::Not | Keyword::Like | Keyword::Collate
+        ),
+        Kind::Nothing | Kind::Comma | Kind::Close | Kind::Semicolon => false,
+        _ => true,
+    }
+}

@@ -1,0 +1,24 @@
+//! The query layer: one lake as SQL. A [`Session`] holds the views (`executions`, `queries`, `rejects`, `ledger`), the functions over
+//! fingerprints and latencies, and limits on memory and threads; [`Session::query`] executes one read-only statement and streams
+//! its rows. This crate never writes and never prints.
+
+mod catalog;
+mod error;
+mod execute;
+mod functions;
+mod script;
+mod session;
+mod value;
+mod views;
+
+#[cfg(test)]
+mod fixture;
+
+pub use error::SqlError;
+pub use execute::{Progress, QueryResult};
+pub use functions::{FUNCTIONS, FunctionDoc, latency_at, latency_data_type};
+pub use script::{ScriptStatement, statements};
+pub use session::{Session, SessionSettings};
+pub use slowlake_store::LatencyHistogram;
+pub use value::{Column, Rows, Value};
+pub use views::{VIEWS, View};

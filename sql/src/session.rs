@@ -1,0 +1,120 @@
+//! A session: the views and functions of one lake, limits on memory and threads, and read-only execution of SQL. Knows nothing of
+//! terminals, wires or reports.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::config::Dialect;
+use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use slowlake_store::Lake;
+
+use crate::catalog::{CATALOG, LakeSchema, SCHEMA};
+use crate::error::SqlError;
+use crate::execute::{self, QueryResult};
+use crate::functions;
+
+/// What one session may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// Memory for the data of all its queries together, bytes. Sorts and aggregations beyond it go to temporary files.
+    pub memory_limit_bytes: usize,
+    /// Parts that a query is cut into, and so the threads that can work on it.
+    pub threads: usize,
+}
+
+/// Reads one lake by SQL.
+pub struct Session {
+    context: SessionContext,
+    schema: Arc<LakeSchema>,
+    settings: SessionSettings,
+}
+
+impl Session {
+    /// A session over the lake's snapshot.
+    ///
+    /// # Errors
+    /// [`SqlError::Lake`] if the lake cannot be scanned, [`SqlError::Internal`] if its columns are not those of the views.
+    pub async fn open(lake: &Lake, settings: SessionSettings) -> Result<Session, SqlError> {
+        Session::from_provider(lake.provider()?, settings).await
+    }
+
+    /// A session over any table with the columns of `events`.
+    ///
+    /// # Errors
+    /// [`SqlError::UnknownColumn`] if the table lacks a column that a view needs.
+    pub async fn from_provider(events: Arc<dyn TableProvider>, settings: SessionSettings) -> Result<Session, SqlError> {
+        let translate = |error: DataFusionError| SqlError::from_datafusion(error, settings.memory_limit_bytes);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_limit_bytes)))
+            .build_arc()
+            .map_err(translate)?;
+        let context = SessionContext::new_with_config_rt(config(settings), runtime);
+        functions::register(&context);
+        let schema = LakeSchema::register(&context).map_err(translate)?;
+        schema.fill(&context, events).await.map_err(translate)?;
+        Ok(Session { context, schema, settings })
+    }
+
+    /// Turns to the lake's present snapshot; queries that run keep theirs.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn refresh(&self, lake: &Lake) -> Result<(), SqlError> {
+        let filled = self.schema.fill(&self.context, lake.provider()?).await;
+        filled.map_err(|error| SqlError::from_datafusion(error, self.settings.memory_limit_bytes))
+    }
+
+    /// Plans one statement and begins to execute it: a query, `EXPLAIN`, `SHOW` or `DESCRIBE`. Dropping the result cancels it.
+    ///
+    /// # Errors
+    /// [`SqlError::ReadOnly`] for anything that would change something, the kinds of [`SqlError`] for the rest.
+    pub async fn query(&self, sql: &str) -> Result<QueryResult, SqlError> {
+        execute::query(&self.context, self.settings.memory_limit_bytes, sql).await
+    }
+
+    /// What the session may use.
+    pub fn settings(&self) -> SessionSettings {
+        self.settings
+    }
+
+    /// Names of all functions that SQL has here, DataFusion's own included, sorted.
+    pub fn function_names(&self) -> Vec<String> {
+        let state = self.context.state();
+        let scalar = state.scalar_functions().keys();
+        let aggregate = state.aggregate_functions().keys();
+        let window = state.window_functions().keys();
+        let mut names: Vec<String> = scalar.chain(aggregate).chain(window).cloned().collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// Memory that each part of a sort sets aside for its merge, bytes, and the share of the limit that all parts may set aside.
+const SORT_RESERVATION_BYTES_MAX: usize = 10 << 20;
+const SORT_RESERVATION_SHARE: usize = 8;
+
+fn config(settings: SessionSettings) -> SessionConfig {
+    let threads = settings.threads.max(1);
+    let reservation = settings.memory_limit_bytes / (SORT_RESERVATION_SHARE * threads);
+    let mut config = SessionConfig::new()
+        .with_target_partitions(threads)
+        .with_information_schema(true)
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema(CATALOG, SCHEMA)
+        .with_sort_spill_reservation_bytes(reservation.min(SORT_RESERVATION_BYTES_MAX));
+    let options = config.options_mut();
+    options.execution.time_zone = Some("+00:00".to_owned());
+    // The generic dialect allows a comma at the end of a list and so takes the column in `server, cluster` for a keyword.
+    options.sql_parser.dialect = Dialect::PostgreSQL;
+    // A hash join with dictionary keys can panic when it pushes its keys down as a list.
+    options.optimizer.hash_join_inlist_pushdown_max_size = 0;
+    options.optimizer.hash_join_inlist_pushdown_max_distinct_values = 0;
+    config
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! The commands, one module each: what it takes, and how it runs.
+
+pub(crate) mod digest;
+pub(crate) mod fingerprint;

@@ -1,0 +1,135 @@
+//! One value as text in each form of output. What comes from a log may hold anything: nothing here lets a control character
+//! through to a terminal.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Number};
+use slowlake_sql::{Column, Value};
+
+use crate::render::quantity::duration;
+
+/// Shown for NULL where an empty text would look the same.
+pub(super) const NULL: &str = "∅";
+
+/// For people, on one line.
+pub(super) fn text(value: &Value<'_>, column: &Column, human: bool) -> String {
+    match value {
+        Value::Null => NULL.to_owned(),
+        Value::Integer(us) if human && is_duration(column) => match i64::try_from(*us) {
+            Ok(us) => duration(us),
+            Err(_) => us.to_string(),
+        },
+        other => visible(&other.to_string()),
+    }
+}
+
+/// Whether a column holds microseconds, by its name: `query_time_us`, `sum(executions.query_time_us)`, not `count(…_us)`.
+fn is_duration(column: &Column) -> bool {
+    let name = column.name.to_ascii_lowercase();
+    !name.starts_with("count") && name.trim_end_matches(')').ends_with("_us")
+}
+
+/// Control characters as `\n`, `\t`, `\u{1b}`.
+fn visible(text: &str) -> String {
+    if !text.chars().any(char::is_control) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+/// For CSV: NULL is empty, times are RFC 3339, nested values are JSON.
+pub(super) fn csv(value: &Value<'_>) -> String {
+    match value {
+        Value::Timestamp(_) => rfc3339(value),
+        Value::List(_) | Value::Struct(_) | Value::Map(_) => json(value).to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// For a Markdown table.
+pub(super) fn markdown(value: &Value<'_>) -> String {
+    let text = value.to_string();
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '|' => out.push_str("\\|"),
+            '\n' => out.push_str("<br>"),
+            '<' => out.push_str("&lt;"),
+            c if c.is_control() => out.extend(c.escape_default()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// For JSON: times are RFC 3339, numbers that JSON cannot hold are text, keys of maps are text.
+pub(super) fn json(value: &Value<'_>) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match value {
+        Value::Null => Json::Null,
+        Value::Boolean(value) => Json::Bool(*value),
+        Value::Integer(value) => match (i64::try_from(*value), u64::try_from(*value)) {
+            (Ok(value), _) => Json::from(value),
+            (_, Ok(value)) => Json::from(value),
+            _ => Json::String(value.to_string()),
+        },
+        Value::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
+        Value::Timestamp(_) => Json::String(rfc3339(value)),
+        Value::List(items) => Json::Array(items.iter().map(json).collect()),
+        Value::Struct(fields) => Json::Object(fields.iter().map(|(name, value)| ((*name).to_owned(), json(value))).collect()),
+        Value::Map(pairs) => {
+            let pairs = pairs.iter().map(|(key, value)| (key.to_string(), json(value)));
+            Json::Object(pairs.collect::<Map<String, Json>>())
+        }
+        other => Json::String(other.to_string()),
+    }
+}
+
+fn rfc3339(time: &Value<'_>) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{time}");
+    text.replacen(' ', "T", 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str) -> Column {
+        Column { name: name.to_owned(), sql_type: "BIGINT".to_owned(), is_number: true }
+    }
+
+    #[test]
+    fn durations_are_told_by_their_name() {
+        let check = |name: &str, expected: &str| assert_eq!(text(&Value::Integer(1_500), &column(name), true), expected, "{name}");
+        check("query_time_us", "1.50 ms");
+        check("sum(executions.query_time_us)", "1.50 ms");
+        check("count(executions.query_time_us)", "1500");
+        check("calls", "1500");
+        assert_eq!(text(&Value::Integer(1_500), &column("query_time_us"), false), "1500");
+    }
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(text(&Value::Text("a\n\u{1b}[31mé"), &column("x"), false), "a\\n\\u{1b}[31mé");
+        assert_eq!(text(&Value::Bytes(b"\xff\t"), &column("x"), false), "\\xff\\t");
+        assert_eq!(markdown(&Value::Text("a|b\n<c>")), "a\\|b<br>&lt;c>");
+    }
+
+    #[test]
+    fn values_in_json_and_csv() {
+        let nested = Value::List(vec![Value::Struct(vec![("bin", Value::Integer(1)), ("calls", Value::Null)])]);
+        assert_eq!(json(&nested).to_string(), r#"[{"bin":1,"calls":null}]"#);
+        assert_eq!(csv(&nested), r#"[{"bin":1,"calls":null}]"#);
+        assert_eq!(csv(&Value::Timestamp(500_000)), "1970-01-01T00:00:00.500Z");
+        assert_eq!(json(&Value::Integer(i128::from(u64::MAX))).to_string(), "18446744073709551615");
+        assert_eq!(json(&Value::Integer(i128::MAX)).to_string(), format!("\"{}\"", i128::MAX));
+        assert_eq!(json(&Value::Float(f64::NAN)), serde_json::Value::Null);
+        assert_eq!((csv(&Value::Null), text(&Value::Null, &column("x"), false)), (String::new(), NULL.to_owned()));
+    }
+}

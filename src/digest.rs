@@ -1,0 +1,79 @@
+//! Logs to a summary without a lake: every thread aggregates what it is given, and the aggregates merge exactly, so that the answer does not
+//! depend on their number.
+
+pub(crate) mod aggregate;
+mod timeline;
+
+use std::sync::atomic::AtomicU64;
+
+use crossbeam_channel::{TrySendError, bounded};
+use slowlake_ingest::Source;
+use slowlake_parse::Ledger;
+
+use crate::batch::Batch;
+use crate::digest::aggregate::Aggregate;
+use crate::pipeline::{ReadOptions, SourceOutcome, decode};
+
+/// Batches that wait for each helper.
+const BATCHES_PER_HELPER: usize = 8;
+
+/// Reads all sources, in order, with `threads` threads. Returns what became of each source, and the aggregate of all executions.
+pub(crate) fn digest(
+    sources: &[Source],
+    options: &ReadOptions,
+    threads: usize,
+    progress: &AtomicU64,
+) -> (Vec<SourceOutcome>, Aggregate) {
+    let helpers = threads - 1;
+    let (work, take) = bounded::<(u32, Batch)>(BATCHES_PER_HELPER * helpers.max(1));
+    let (give_back, empty) = bounded::<Batch>(BATCHES_PER_HELPER * (helpers + 1) * 2);
+    std::thread::scope(|scope| {
+        let helping: Vec<_> = (0..helpers)
+            .map(|_| {
+                let (take, give_back) = (take.clone(), give_back.clone());
+                scope.spawn(move || {
+                    let mut aggregate = Aggregate::default();
+                    for (source, mut batch) in take {
+                        aggregate.batch(source, &batch);
+                        batch.clear();
+                        // A full shelf of empty batches is no reason to wait.
+                        let _ = give_back.try_send(batch);
+                    }
+                    aggregate
+                })
+            })
+            .collect();
+        drop(take);
+        let mut own = Aggregate::default();
+        let mut outcomes = Vec::new();
+        for (at, source) in (0u32..).zip(sources) {
+            let outcome = decode(source, options, progress, |batch| {
+                // When the helpers are busy, the reader helps itself: nobody ever waits.
+                let mut batch = match if helpers == 0 { Err(TrySendError::Full((at, batch))) } else { work.try_send((at, batch)) } {
+                    Ok(()) => return empty.try_recv().unwrap_or_default(),
+                    Err(TrySendError::Full((_, batch)) | TrySendError::Disconnected((_, batch))) => batch,
+                };
+                own.batch(at, &batch);
+                batch.clear();
+                batch
+            });
+            outcomes.push(outcome);
+        }
+        drop(work);
+        for helper in helping {
+            match helper.join() {
+                Ok(aggregate) => own.merge(aggregate),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        (outcomes, own)
+    })
+}
+
+/// The books of all sources.
+pub(crate) fn total_ledger(outcomes: &[SourceOutcome]) -> Ledger {
+    outcomes.iter().fold(Ledger::default(), |mut total, outcome| {
+        total.merge(&outcome.ledger);
+        total
+    })
+}

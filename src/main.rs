@@ -1,0 +1,55 @@
+//! The command line of slowlake: what was typed, to the command that does it. The only crate that knows the terminal and wire formats.
+
+mod batch;
+mod command;
+mod digest;
+mod exit_code;
+mod output;
+mod pipeline;
+mod render;
+mod settings;
+mod summary;
+
+use std::process;
+
+use clap::{Parser, Subcommand};
+
+use crate::command::digest::DigestArguments;
+use crate::command::fingerprint::FingerprintArguments;
+use crate::exit_code::ExitCode;
+use crate::settings::Settings;
+
+/// Slow-query logs of a whole fleet of databases as one open, queryable archive.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, help_expected = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+    /// Threads to work with [default: one a core]
+    #[arg(long, global = true, value_name = "N")]
+    threads: Option<usize>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read logs and print the report: no set-up, no lake
+    Digest(DigestArguments),
+    /// Print fingerprint and normalized text of statements, one a line
+    Fingerprint(FingerprintArguments),
+}
+
+fn main() -> process::ExitCode {
+    let line = CommandLine::parse();
+    let settings = Settings::resolve(line.threads);
+    let result = match &line.command {
+        Command::Digest(arguments) => command::digest::run(arguments, &settings),
+        Command::Fingerprint(arguments) => command::fingerprint::run(arguments),
+    };
+    let code = result.unwrap_or_else(|error| {
+        let text = format!("{error:#}");
+        // The lines after the first say where to go from there.
+        output::say("error", &text);
+        ExitCode::Failed
+    });
+    code.into()
+}

@@ -1,0 +1,92 @@
+//! The summary as Markdown that GitHub, GitLab and wikis show as tables.
+
+use std::fmt::Write;
+
+use crate::render::quantity::{bytes, count, duration, percent, plural, time};
+use crate::summary::Summary;
+
+/// One document.
+pub(crate) fn render(summary: &Summary) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_summary(summary, &mut out);
+    out
+}
+
+fn write_summary(summary: &Summary, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "# {}\n", escape(&summary.title))?;
+    for input in &summary.inputs {
+        writeln!(out, "- {}", escape(input))?;
+    }
+    if let Some((first, last)) = summary.window {
+        writeln!(out, "- {} → {} UTC ({})", time(first), time(last), duration(last - first))?;
+    }
+    writeln!(
+        out,
+        "- {}, {}, {} database time, p50 {}, p95 {}, p99 {}, max {}\n",
+        plural(summary.calls, "execution"),
+        plural(summary.shapes as i64, "query shape"),
+        duration(summary.total_us),
+        duration(summary.latency.p50_us),
+        duration(summary.latency.p95_us),
+        duration(summary.latency.p99_us),
+        duration(summary.latency.max_us),
+    )?;
+    writeln!(out, "| # | share | time | calls | p50 | p95 | p99 | max | query | fingerprint |")?;
+    writeln!(out, "|--:|--:|--:|--:|--:|--:|--:|--:|---|---|")?;
+    for query in &summary.queries {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | `{}` |",
+            query.rank,
+            percent(query.share),
+            duration(query.total_us),
+            count(query.calls),
+            duration(query.latency.p50_us),
+            duration(query.latency.p95_us),
+            duration(query.latency.p99_us),
+            duration(query.latency.max_us),
+            code(&shorten(&query.normalized, 120)),
+            query.fingerprint,
+        )?;
+    }
+    if summary.left_out.0 > 0 {
+        writeln!(out, "\n{} more, {} database time.", plural(summary.left_out.0 as i64, "query shape"), duration(summary.left_out.1))?;
+    }
+    for query in &summary.queries {
+        writeln!(out, "\n## {}. `{}`\n", query.rank, query.fingerprint)?;
+        writeln!(out, "Slowest, {}, at {}:\n", duration(query.latency.max_us), escape(&query.example_at))?;
+        // Four backticks: an example may hold three.
+        writeln!(out, "````sql\n{}\n````", query.example)?;
+    }
+    let coverage = &summary.coverage;
+    writeln!(
+        out,
+        "\n{} read: {} parsed, {} skipped, {} rejected in {}.",
+        bytes(coverage.bytes),
+        bytes(coverage.bytes_parsed),
+        bytes(coverage.bytes_skipped),
+        bytes(coverage.bytes_rejected),
+        plural(coverage.rejects as i64, "piece"),
+    )
+}
+
+/// At most `length` characters, with an ellipsis when there were more.
+pub(crate) fn shorten(text: &str, length: usize) -> String {
+    if text.chars().count() <= length {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(length.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+fn code(text: &str) -> String {
+    let fence = if text.contains('`') { "``" } else { "`" };
+    let space = if text.contains('`') { " " } else { "" };
+    format!("{fence}{space}{}{space}{fence}", text.replace('|', "\\|").replace('\n', " "))
+}
+
+fn escape(text: &str) -> String {
+    text.chars().flat_map(|c| ["\\"].into_iter().filter(move |_| matches!(c, '*' | '_' | '`' | '|' | '<' | '[' | '#')).flat_map(str::chars).chain([c])).collect()
+}

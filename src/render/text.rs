@@ -1,0 +1,283 @@
+//! The summary for a terminal: the answer first, aligned, with units; colour only helps.
+
+use std::fmt::Write;
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::render::markdown::shorten;
+use crate::render::quantity::{bytes, count, duration, percent, plural, time};
+use crate::summary::{Breakdown, Coverage, Query, Slot, Summary};
+
+/// What the terminal can do, and how much to show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    /// Width in columns.
+    pub(crate) columns: usize,
+    /// Whether to colour.
+    pub(crate) color: bool,
+    /// Whether the table of skipped and rejected bytes is asked for.
+    pub(crate) coverage: bool,
+    /// Whether every query is shown in full.
+    pub(crate) in_full: bool,
+}
+
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// Width of the numbers before a query's text.
+const NUMBERS_WIDTH: usize = 71;
+/// Lines of an example that are shown, unless in full.
+const EXAMPLE_LINES: usize = 6;
+
+/// The whole report.
+pub(crate) fn render(summary: &Summary, style: &Style) -> String {
+    let mut page = Page { out: String::new(), style };
+    // Writing to a String cannot fail.
+    let _ = page.summary(summary);
+    page.out
+}
+
+struct Page<'p> {
+    out: String,
+    style: &'p Style,
+}
+
+impl Page<'_> {
+    fn summary(&mut self, summary: &Summary) -> std::fmt::Result {
+        let title = self.strong(&summary.title);
+        writeln!(self.out, "{title}")?;
+        for input in &summary.inputs {
+            writeln!(self.out, "{input}")?;
+        }
+        if let Some((first, last)) = summary.window {
+            let servers = if summary.servers.is_empty() { String::new() } else { format!("   server {}", summary.servers.join(", ")) };
+            writeln!(self.out, "{} → {} UTC   {}{servers}", time(first), time(last), duration(last - first))?;
+        }
+        writeln!(self.out)?;
+        if summary.calls > 0 {
+            self.totals(summary)?;
+            self.queries(summary)?;
+        }
+        self.coverage(&summary.coverage)?;
+        self.next(&summary.next)
+    }
+
+    fn totals(&mut self, summary: &Summary) -> std::fmt::Result {
+        let latency = &summary.latency;
+        writeln!(
+            self.out,
+            "  {}   {}   {} database time   p50 {}   p95 {}   p99 {}   max {}",
+            plural(summary.calls, "execution"),
+            plural(summary.shapes as i64, "query shape"),
+            duration(summary.total_us),
+            duration(latency.p50_us),
+            duration(latency.p95_us),
+            duration(latency.p99_us),
+            duration(latency.max_us),
+        )?;
+        if let Some(line) = timeline(&summary.timeline, self.style.columns.saturating_sub(60)) {
+            writeln!(self.out, "  time  {line}")?;
+        }
+        for breakdown in &summary.by {
+            writeln!(self.out, "  {:<12}{}", breakdown.name, parts(breakdown, summary.total_us, 5))?;
+        }
+        writeln!(self.out)
+    }
+
+    fn queries(&mut self, summary: &Summary) -> std::fmt::Result {
+        let header = format!(
+            "{:>3} {:>8} {:>10} {:>10} {:>8} {:>8} {:>8} {:>10}  query (by {})",
+            "#", "share", "time", "calls", "p50", "p95", "p99", "max", summary.order
+        );
+        let header = self.strong(&header);
+        writeln!(self.out, "{header}")?;
+        for query in &summary.queries {
+            self.query(query)?;
+        }
+        if summary.left_out.0 > 0 {
+            let more = format!(
+                "    … and {}, {} database time; --limit shows more",
+                plural(summary.left_out.0 as i64, "more query shape"),
+                duration(summary.left_out.1)
+            );
+            let more = self.faint(&more);
+            writeln!(self.out, "{more}")?;
+        }
+        writeln!(self.out)
+    }
+
+    fn query(&mut self, query: &Query) -> std::fmt::Result {
+        let room = self.style.columns.saturating_sub(NUMBERS_WIDTH + 3).max(20);
+        let headline = shorten(&headline(query), room);
+        let latency = &query.latency;
+        let headline = self.strong(&headline);
+        writeln!(
+            self.out,
+            "{:>3} {} {} {} {} {} {} {}  {headline}",
+            query.rank,
+            right(&percent(query.share), 8),
+            right(&duration(query.total_us), 10),
+            right(&count(query.calls), 10),
+            right(&duration(latency.p50_us), 8),
+            right(&duration(latency.p95_us), 8),
+            right(&duration(latency.p99_us), 8),
+            right(&duration(latency.max_us), 10),
+        )?;
+        let mut facts = vec![query.fingerprint.clone(), format!("{} 10 µs … 100 s", bars(&query.decades))];
+        if let Some(rows) = rows(query) {
+            facts.push(rows);
+        }
+        for breakdown in &query.by {
+            let few = parts(breakdown, query.total_us, 2);
+            if !few.is_empty() {
+                facts.push(format!("{} {few}", breakdown.name));
+            }
+        }
+        let facts = self.faint(&shorten(&facts.join("   "), self.style.columns.saturating_sub(4)));
+        writeln!(self.out, "    {facts}")?;
+        self.statement(query)
+    }
+
+    fn statement(&mut self, query: &Query) -> std::fmt::Result {
+        let width = self.style.columns.saturating_sub(4);
+        if self.style.in_full {
+            writeln!(self.out, "    {}", query.normalized)?;
+            writeln!(self.out, "    slowest, {}, at {}:", duration(query.latency.max_us), query.example_at)?;
+        }
+        let lines: Vec<&str> = query.example.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
+        let shown = if self.style.in_full { lines.len() } else { lines.len().min(EXAMPLE_LINES) };
+        for (at, line) in lines[..shown].iter().enumerate() {
+            let line = printable(line);
+            let more = if at + 1 == shown && shown < lines.len() { " …" } else { "" };
+            let line = if self.style.in_full { line } else { shorten(&line, width - more.len()) };
+            writeln!(self.out, "    {line}{more}")?;
+        }
+        Ok(())
+    }
+
+    fn coverage(&mut self, coverage: &Coverage) -> std::fmt::Result {
+        if coverage.bytes == 0 {
+            return Ok(());
+        }
+        let share = |bytes: u64| percent(bytes as f64 / coverage.bytes as f64);
+        let understood = coverage.bytes_parsed + coverage.bytes_skipped;
+        let rejected = if coverage.rejects == 0 {
+            "0 rejected".to_owned()
+        } else {
+            let text = format!("{} rejected in {}", share(coverage.bytes_rejected), plural(coverage.rejects as i64, "piece"));
+            self.warning(&text)
+        };
+        writeln!(
+            self.out,
+            "read {} bytes: {} understood ({} in executions, {} other records), {rejected}",
+            count(i64::try_from(coverage.bytes).unwrap_or(i64::MAX)),
+            share(understood),
+            share(coverage.bytes_parsed),
+            share(coverage.bytes_skipped),
+        )?;
+        if self.style.coverage || coverage.rejects > 0 {
+            for (name, records, n) in &coverage.rejected {
+                writeln!(self.out, "  rejected  {name:<24} {:>12} pieces  {:>10}", count(*records as i64), bytes(*n))?;
+            }
+        }
+        if self.style.coverage {
+            for (name, records, n) in &coverage.skipped {
+                writeln!(self.out, "  skipped   {name:<24} {:>12} records {:>10}", count(*records as i64), bytes(*n))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn next(&mut self, next: &[(String, String)]) -> std::fmt::Result {
+        let width = next.iter().map(|(command, _)| command.width()).max().unwrap_or(0).min(64);
+        for (at, (command, purpose)) in next.iter().enumerate() {
+            let label = if at == 0 { "next" } else { "" };
+            writeln!(self.out, "{label:<6}{command:<width$}  {}", self.faint(purpose))?;
+        }
+        Ok(())
+    }
+
+    fn strong(&self, text: &str) -> String {
+        self.colored(text, "1")
+    }
+
+    fn faint(&self, text: &str) -> String {
+        self.colored(text, "2")
+    }
+
+    fn warning(&self, text: &str) -> String {
+        self.colored(text, "33")
+    }
+
+    fn colored(&self, text: &str, code: &str) -> String {
+        if self.style.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// Verb and tables when they say it, else the normalized text.
+fn headline(query: &Query) -> String {
+    if query.tables.is_empty() || query.verb.is_empty() {
+        return printable(&query.normalized);
+    }
+    let preposition = match query.verb.as_str() {
+        "SELECT" | "DELETE" => "FROM ",
+        "INSERT" | "REPLACE" | "MERGE" => "INTO ",
+        _ => "",
+    };
+    let details = query.normalized.split_once(" WHERE ").map(|(_, rest)| format!(" WHERE {rest}")).unwrap_or_default();
+    printable(&format!("{} {preposition}{}{details}", query.verb, query.tables.join(", ")))
+}
+
+fn rows(query: &Query) -> Option<String> {
+    let (sent, examined) = (query.rows_sent?, query.rows_examined?);
+    let per_call = |rows: i64| count((rows as f64 / query.calls.max(1) as f64).round() as i64);
+    let mut text = format!("rows {} sent, {} examined a call", per_call(sent), per_call(examined));
+    if sent > 0 && examined / sent >= 10 {
+        let _ = write!(text, " ({} : 1)", count(examined / sent));
+    }
+    Some(text)
+}
+
+fn parts(breakdown: &Breakdown, total_us: i64, most: usize) -> String {
+    let share = |us: i64| if total_us == 0 { 0.0 } else { us as f64 / total_us as f64 };
+    let each = |part: &crate::summary::Part| {
+        let name = if part.name.is_empty() { "(none)" } else { part.name.as_str() };
+        if breakdown.parts.len() == 1 { name.to_owned() } else { format!("{name} {}", percent(share(part.total_us))) }
+    };
+    let mut list: Vec<String> = breakdown.parts.iter().take(most).map(each).collect();
+    if breakdown.parts.len() > most {
+        list.push(format!("{} more", breakdown.parts.len() - most));
+    }
+    list.join(", ")
+}
+
+fn timeline(slots: &[Slot], room: usize) -> Option<String> {
+    if slots.len() < 2 {
+        return None;
+    }
+    let merge = slots.len().div_ceil(room.clamp(10, 120));
+    let sums: Vec<i64> = slots.chunks(merge).map(|chunk| chunk.iter().map(|slot| slot.total_us).sum()).collect();
+    let length_us = slots[0].length_us * merge as i64;
+    let (at, most) = sums.iter().enumerate().max_by_key(|(at, sum)| (**sum, std::cmp::Reverse(*at)))?;
+    let peak = slots[at * merge].start_us;
+    Some(format!(
+        "{}  each {}, peak {} UTC: {:.1} average active sessions",
+        bars(&sums),
+        duration(length_us).trim_end_matches(" 00 s").trim_end_matches(" 00 m").trim_end_matches(" 00 h"),
+        &time(peak)[..16],
+        *most as f64 / length_us as f64,
+    ))
+}
+
+fn bars(values: &[i64]) -> String {
+    let most = values.iter().copied().max().unwrap_or(0).max(1) as f64;
+    let bar = |value: &i64| if *value == 0 { ' ' } else { BARS[((*value as f64 / most * 7.999) as usize).min(7)] };
+    values.iter().map(bar).collect()
+}
+
+fn right(text: &str, width: usize) -> String {
+    format!("{}{text}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+/// Control characters of a log must not reach a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c == '\t' { ' ' } else if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

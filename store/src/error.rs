@@ -1,0 +1,218 @@
+//! What can go wrong with a lake, sorted by who must act. Never retries or logs: it only says what happened and what to do.
+
+use std::error::Error as StdError;
+
+use crate::location::LakeLocation;
+
+/// A cause from below (the table library, the object store, Parquet), kept for its message and its own causes.
+pub(crate) type Cause = Box<dyn StdError + Send + Sync>;
+
+/// Why a lake could not be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The text is not a place a lake can be at. The user corrects it.
+    #[error("{given:?} is not a lake location: {reason}")]
+    Location {
+        /// What was given.
+        given: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// A known kind of location that this build cannot reach. The user chooses another one.
+    #[error("lakes on {kind} are not built in yet ({given:?})")]
+    NotBuiltIn {
+        /// What was given.
+        given: String,
+        /// Its kind, such as `Amazon S3`.
+        kind: &'static str,
+    },
+
+    /// There is nothing at the location. The user corrects it or ingests something first.
+    #[error("there is no lake at {location}")]
+    NotFound {
+        /// Where it was looked for.
+        location: LakeLocation,
+    },
+
+    /// The location holds other files. The user chooses another one.
+    #[error("{location} is not a lake: it holds other files, among them {found:?}")]
+    NotEmpty {
+        /// Where a lake was to be opened or made.
+        location: LakeLocation,
+        /// One of the files that are there.
+        found: String,
+    },
+
+    /// The location holds a Delta table that slowlake did not make.
+    #[error("{location} is a Delta table but not a slowlake lake: it has no property {property}")]
+    NotALake {
+        /// The table's place.
+        location: LakeLocation,
+        /// The missing table property.
+        property: &'static str,
+    },
+
+    /// The lake was made or changed by a later version. The user upgrades.
+    #[error(
+        "{location} was written by a newer slowlake: its {property} is {found}, this one knows up to {known}"
+    )]
+    Newer {
+        /// The lake's place.
+        location: LakeLocation,
+        /// The table property that says so.
+        property: &'static str,
+        /// Its value.
+        found: String,
+        /// The largest value this version understands.
+        known: i64,
+    },
+
+    /// Rows of this version would not agree with those in the lake. The user migrates the lake or keeps the older version.
+    #[error("{location} holds fingerprints of version {found}, this slowlake makes version {known}")]
+    Fingerprints {
+        /// The lake's place.
+        location: LakeLocation,
+        /// The lake's version.
+        found: String,
+        /// This program's version.
+        known: i64,
+    },
+
+    /// Someone gave the table a Delta feature without which every file is plain Parquet, and with which it is not.
+    #[error("{location} uses {feature}, which slowlake cannot read")]
+    Unsupported {
+        /// The lake's place.
+        location: LakeLocation,
+        /// The feature, in words.
+        feature: &'static str,
+    },
+
+    /// The table was deleted and made anew, or an older copy put back, while it was open.
+    #[error("{location} is no longer the lake that was opened")]
+    Replaced {
+        /// The lake's place.
+        location: LakeLocation,
+    },
+
+    /// No space (or quota) is left. The lake itself is intact; the operator makes room.
+    #[error("no space left for the lake at {location}")]
+    DiskFull {
+        /// The lake's place.
+        location: LakeLocation,
+        /// The system's words.
+        #[source]
+        cause: Cause,
+    },
+
+    /// The caller's progress does not go forward. A defect in the caller.
+    #[error("progress of {app_id:?} cannot go from {prev:?} to {next}")]
+    Progress {
+        /// The unit of progress.
+        app_id: String,
+        /// Where it is said to have been.
+        prev: Option<i64>,
+        /// Where it is said to be.
+        next: i64,
+    },
+
+    /// Other writers were faster every time. Nothing of the commit is in the lake; try again later or with fewer writers.
+    #[error(
+        "gave up committing to {location} after {attempts} attempts: other writers were faster each time"
+    )]
+    Contention {
+        /// The lake's place.
+        location: LakeLocation,
+        /// How many times it was tried.
+        attempts: u32,
+    },
+
+    /// A commit failed and the lake could not be read afterwards, so it may or may not have landed. Open the lake again and ask
+    /// for the watermarks before anything is sent twice.
+    #[error("cannot tell whether the last commit reached {location}")]
+    Unsettled {
+        /// The lake's place.
+        location: LakeLocation,
+        /// Why it could not be read.
+        #[source]
+        cause: Cause,
+    },
+
+    /// The storage or the table's log refused.
+    #[error("cannot {action} the lake at {location}")]
+    Storage {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// The lake's place.
+        location: LakeLocation,
+        /// What it said.
+        #[source]
+        cause: Cause,
+    },
+
+    /// Rows could not be turned into Parquet. A defect of this crate.
+    #[error("cannot encode rows as Parquet")]
+    Encode(#[source] Cause),
+}
+
+impl StoreError {
+    /// The next step for the person at the terminal, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            StoreError::NotFound { location } => {
+                Some(format!("make one with: slowlake ingest PATH… --lake {location}"))
+            }
+            StoreError::NotEmpty { .. } | StoreError::NotALake { .. } => {
+                Some("name an empty or a new directory; slowlake never writes among other files".to_owned())
+            }
+            StoreError::Newer { .. } => Some("use the slowlake that wrote it, or a later one".to_owned()),
+            StoreError::Fingerprints { .. } => {
+                Some("ingest with the slowlake that made the lake, or into a new lake".to_owned())
+            }
+            StoreError::NotBuiltIn { .. } => Some("name a directory or a file:// URL".to_owned()),
+            StoreError::DiskFull { .. } => {
+                Some("make room and run the same command again: it goes on where it stopped".to_owned())
+            }
+            StoreError::Replaced { .. } | StoreError::Unsettled { .. } => {
+                Some("run the command again: it goes on from what the lake has".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Wraps a cause from below; a full disk anywhere among its causes is reported as such.
+    pub(crate) fn storage(
+        action: &'static str,
+        location: &LakeLocation,
+        cause: impl Into<Cause>,
+    ) -> StoreError {
+        let (location, cause) = (location.clone(), cause.into());
+        if is_disk_full(cause.as_ref()) {
+            StoreError::DiskFull { location, cause }
+        } else {
+            StoreError::Storage {
+                action,
+                location,
+                cause,
+            }
+        }
+    }
+}
+
+/// Whether any cause in the chain is the system's "no space" or "over quota".
+pub(crate) fn is_disk_full(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && matches!(
+                io.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            )
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}

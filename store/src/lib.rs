@@ -1,0 +1,36 @@
+//! The lake: rows in, one Delta table `events` out, and back as a DataFusion table. The only crate that commits.
+//!
+//! Rows are gathered by a [`RowBuilder`], uploaded as Parquet files by an [`Uploader`] from any number of tasks, and become visible
+//! in a [`Commit`] together with the progress of their sources: all or nothing, once. [`Lake::provider`] is the table to query,
+//! [`COLUMNS`] the reference of its columns, [`LatencyHistogram`] how durations are summed up.
+//!
+//! Never parses a log, never decides what to keep, never prints.
+
+mod append;
+mod durable_file;
+mod error;
+mod file_statistics;
+mod latency;
+mod ledger;
+mod location;
+mod rows;
+mod scan;
+mod schema;
+mod table;
+#[cfg(test)]
+mod testing;
+mod upload;
+mod watermark;
+
+pub use append::{Commit, Outcome, Progress};
+pub use error::StoreError;
+pub use latency::{LatencyHistogram, MAX_BIN, ZERO_BIN};
+pub use ledger::KnownSource;
+pub use location::LakeLocation;
+pub use rows::{LedgerRow, MAX_RAW_BYTES, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows};
+pub use schema::{
+    COLUMNS, Column, ColumnType, FINGERPRINT_VERSION_PROPERTY, KEY_COLUMNS, Kind, PARTITION_COLUMNS,
+    SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY, STATISTICS_COLUMNS, columns, events_schema,
+};
+pub use table::{Lake, LakeStatistics};
+pub use upload::{Uploaded, Uploader};

@@ -1,0 +1,389 @@
+//! Rows in, record batches out: what a caller says about one execution, reject or range, gathered column by column and split by
+//! partition. Never encodes or writes a file, and never decides what is worth keeping.
+
+mod column_buffer;
+
+use datafusion::arrow::array::RecordBatch;
+use hashbrown::HashMap;
+
+use crate::rows::column_buffer::Buffer;
+use crate::schema::Kind;
+
+/// The longest `statement` that is kept, in bytes; longer ones are cut at a character.
+pub const MAX_STATEMENT_BYTES: usize = 16 * 1024;
+
+/// The most bytes of a reject that are kept.
+pub const MAX_RAW_BYTES: usize = 64 * 1024;
+
+/// The `source_seq` of ledger rows, so that their key never meets that of an entry at the start of the range.
+const LEDGER_SEQ: i32 = -1;
+
+/// What rows of every kind have. The key is (`source`, `source_offset`, `source_seq`).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place<'a> {
+    /// The source: a file's path, a topic and partition.
+    pub source: &'a str,
+    /// Where the row begins in the source: a byte or an offset.
+    pub source_offset: i64,
+    /// Which of the rows that begin there it is.
+    pub source_seq: i32,
+    /// Statement or event start, in µs since 1970 UTC.
+    pub ts_us: Option<i64>,
+    /// The server that wrote it.
+    pub server: Option<&'a str>,
+    /// Its cluster.
+    pub cluster: Option<&'a str>,
+    /// `postgres` or `mysql`.
+    pub dialect: Option<&'a str>,
+}
+
+/// One execution. Every field but the place's key may be unknown; see the column of the same name in
+/// [`COLUMNS`](crate::COLUMNS) for its meaning and unit.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(missing_docs, reason = "each field is the column of its name")]
+pub struct QueryRow<'a> {
+    pub place: Place<'a>,
+    pub end_ts_us: Option<i64>,
+    pub fingerprint: Option<i64>,
+    pub query_time_us: Option<i64>,
+    pub lock_time_us: Option<i64>,
+    pub rows_sent: Option<i64>,
+    pub rows_examined: Option<i64>,
+    pub rows_affected: Option<i64>,
+    pub bytes_sent: Option<i64>,
+    pub bytes_received: Option<i64>,
+    pub database: Option<&'a str>,
+    pub user: Option<&'a str>,
+    pub application: Option<&'a str>,
+    pub client: Option<&'a str>,
+    pub session_id: Option<i64>,
+    pub server_query_id: Option<i64>,
+    pub error_code: Option<i64>,
+    pub killed: Option<i64>,
+    pub command: Option<&'a str>,
+    pub full_scan: Option<bool>,
+    pub full_join: Option<bool>,
+    pub tmp_table: Option<bool>,
+    pub tmp_table_on_disk: Option<bool>,
+    pub filesort: Option<bool>,
+    pub filesort_on_disk: Option<bool>,
+    pub query_cache_hit: Option<bool>,
+    pub tmp_tables: Option<i64>,
+    pub tmp_disk_tables: Option<i64>,
+    pub tmp_table_bytes: Option<i64>,
+    pub merge_passes: Option<i64>,
+    pub truncated: Option<bool>,
+    pub normalized: Option<&'a str>,
+    pub verb: Option<&'a str>,
+    pub tables: Option<&'a [&'a str]>,
+    /// Cut to [`MAX_STATEMENT_BYTES`].
+    pub statement: Option<&'a str>,
+    pub parameters: Option<&'a str>,
+    /// In order, NULL when there are none. A key should not occur twice.
+    pub attributes: &'a [(&'a str, &'a str)],
+}
+
+/// Bytes that no parser could read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RejectRow<'a> {
+    /// Where they begin.
+    pub place: Place<'a>,
+    /// Why they could not be read.
+    pub reason: &'a str,
+    /// The bytes; cut to [`MAX_RAW_BYTES`].
+    pub raw: &'a [u8],
+}
+
+/// The account of one range of one source. `place.source_offset` is where it begins, `place.ts_us` when it was read;
+/// `place.source_seq` is not used.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(missing_docs, reason = "each field is the column of its name")]
+pub struct LedgerRow<'a> {
+    pub place: Place<'a>,
+    pub app_id: &'a str,
+    pub source_identity: &'a str,
+    pub range_end: i64,
+    pub bytes_in: i64,
+    pub bytes_parsed: i64,
+    pub bytes_rejected: i64,
+    pub bytes_skipped: i64,
+    pub entries_query: i64,
+    pub rejects: i64,
+    /// Counts and bytes by kind and reason, as JSON.
+    pub detail: Option<&'a str>,
+}
+
+/// The values of the partition columns of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Partition {
+    /// Days since 1970-01-01.
+    pub(crate) event_date: i32,
+    pub(crate) kind: Kind,
+}
+
+/// Rows of one partition; the batches have columns of their own, each a subset of the table's in its order.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) partition: Partition,
+    pub(crate) batches: Vec<RecordBatch>,
+}
+
+/// Finished rows, ready for [`Uploader::upload`](crate::Uploader::upload). Each partition in it becomes one file.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// Each partition once.
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Rows {
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.batches().map(RecordBatch::num_rows).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The memory they take, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.batches().map(RecordBatch::get_array_memory_size).sum()
+    }
+
+    /// Adds the rows of `other` behind these, so that they share files.
+    pub fn append(&mut self, other: Rows) {
+        for part in other.parts {
+            match self
+                .parts
+                .iter_mut()
+                .find(|mine| mine.partition == part.partition)
+            {
+                Some(mine) => mine.batches.extend(part.batches),
+                None => self.parts.push(part),
+            }
+        }
+    }
+
+    fn batches(&self) -> impl Iterator<Item = &RecordBatch> {
+        self.parts.iter().flat_map(|part| &part.batches)
+    }
+}
+
+/// Gathers rows in columns. Reusable: [`finish`](RowBuilder::finish) leaves it empty.
+#[derive(Debug, Default)]
+pub struct RowBuilder {
+    /// In the order in which the partitions were first seen.
+    parts: Vec<(Partition, Box<Buffer>)>,
+    by_partition: HashMap<Partition, usize>,
+    /// Where the last row went; the next one mostly goes there too.
+    last: usize,
+    /// Batches that grew too large for one array.
+    sealed: Rows,
+}
+
+/// `push!(to, row: a, b)` appends `row.a` and `row.b` to the columns of those names.
+macro_rules! push {
+    ($to:ident, $row:ident: $($column:ident),* $(,)?) => {
+        $($to.$column.push($to.rows, $row.$column);)*
+    };
+}
+
+impl RowBuilder {
+    /// An empty builder.
+    pub fn new() -> RowBuilder {
+        RowBuilder::default()
+    }
+
+    /// Adds one execution.
+    pub fn push_query(&mut self, row: &QueryRow<'_>) {
+        let to = self.part(&row.place, Kind::Query);
+        to.push_place(&row.place, row.place.source_seq);
+        to.end_ts.push(to.rows, row.end_ts_us);
+        push!(to, row: fingerprint, query_time_us, lock_time_us);
+        push!(to, row: rows_sent, rows_examined, rows_affected, bytes_sent, bytes_received);
+        push!(to, row: database, user, application, client);
+        push!(to, row: session_id, server_query_id, error_code, killed, command);
+        push!(to, row: full_scan, full_join, tmp_table, tmp_table_on_disk, filesort, filesort_on_disk, query_cache_hit);
+        push!(to, row: tmp_tables, tmp_disk_tables, tmp_table_bytes, merge_passes, truncated);
+        push!(to, row: verb, tables);
+        to.normalized
+            .push(to.rows, row.normalized.map(|text| cut(text, MAX_TEXT_BYTES)));
+        to.statement
+            .push(to.rows, row.statement.map(|text| cut(text, MAX_STATEMENT_BYTES)));
+        to.parameters
+            .push(to.rows, row.parameters.map(|text| cut(text, MAX_STATEMENT_BYTES)));
+        to.attributes
+            .push(to.rows, Some(row.attributes).filter(|fields| !fields.is_empty()));
+        self.end_row();
+    }
+
+    /// Adds bytes that could not be read.
+    pub fn push_reject(&mut self, row: &RejectRow<'_>) {
+        let to = self.part(&row.place, Kind::Reject);
+        to.push_place(&row.place, row.place.source_seq);
+        to.reason.push(to.rows, Some(row.reason));
+        to.raw
+            .push(to.rows, Some(&row.raw[..row.raw.len().min(MAX_RAW_BYTES)]));
+        self.end_row();
+    }
+
+    /// Adds the account of one range.
+    pub fn push_ledger(&mut self, row: &LedgerRow<'_>) {
+        let to = self.part(&row.place, Kind::Ledger);
+        to.push_place(&row.place, LEDGER_SEQ);
+        to.app_id.push(to.rows, Some(row.app_id));
+        to.source_identity.push(to.rows, Some(row.source_identity));
+        to.range_end.push(to.rows, Some(row.range_end));
+        to.bytes_in.push(to.rows, Some(row.bytes_in));
+        to.bytes_parsed.push(to.rows, Some(row.bytes_parsed));
+        to.bytes_rejected.push(to.rows, Some(row.bytes_rejected));
+        to.bytes_skipped.push(to.rows, Some(row.bytes_skipped));
+        to.entries_query.push(to.rows, Some(row.entries_query));
+        to.rejects.push(to.rows, Some(row.rejects));
+        to.detail.push(to.rows, row.detail);
+        self.end_row();
+    }
+
+    /// How many rows were added since the last [`finish`](RowBuilder::finish).
+    pub fn len(&self) -> usize {
+        self.sealed.len() + self.parts.iter().map(|(_, buffer)| buffer.rows).sum::<usize>()
+    }
+
+    /// Whether none were.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// About how much memory they take, in bytes. Costs a visit to every column: ask every thousand rows, not every row.
+    pub fn estimated_bytes(&self) -> usize {
+        self.sealed.memory_bytes() + self.parts.iter().map(|(_, buffer)| buffer.bytes()).sum::<usize>()
+    }
+
+    /// The rows added so far, leaving the builder empty.
+    pub fn finish(&mut self) -> Rows {
+        let mut rows = std::mem::take(&mut self.sealed);
+        for (partition, mut buffer) in self.parts.drain(..) {
+            if let Some(batch) = buffer.finish() {
+                rows.append(Rows {
+                    parts: vec![Part {
+                        partition,
+                        batches: vec![batch],
+                    }],
+                });
+            }
+        }
+        self.by_partition.clear();
+        self.last = 0;
+        rows
+    }
+
+    /// The columns that a row of this day and kind goes to.
+    fn part(&mut self, place: &Place<'_>, kind: Kind) -> &mut Buffer {
+        let partition = Partition {
+            event_date: event_date(place.ts_us),
+            kind,
+        };
+        if self
+            .parts
+            .get(self.last)
+            .is_none_or(|(last, _)| *last != partition)
+        {
+            self.last = *self.by_partition.entry(partition).or_insert_with(|| {
+                self.parts.push((partition, Box::default()));
+                self.parts.len() - 1
+            });
+        }
+        &mut self.parts[self.last].1
+    }
+
+    /// Counts the row just pushed, and seals the batch where its texts come near the 2 GiB one array can hold.
+    fn end_row(&mut self) {
+        let (partition, buffer) = &mut self.parts[self.last];
+        buffer.rows += 1;
+        if buffer.rows.is_multiple_of(SEAL_CHECK_ROWS)
+            && buffer.bytes() > SEAL_BYTES
+            && let Some(batch) = buffer.finish()
+        {
+            self.sealed.append(Rows {
+                parts: vec![Part {
+                    partition: *partition,
+                    batches: vec![batch],
+                }],
+            });
+        }
+    }
+}
+
+/// The longest normalized text that is kept, in bytes.
+const MAX_TEXT_BYTES: usize = 64 * 1024;
+
+const SEAL_CHECK_ROWS: usize = 1024;
+const SEAL_BYTES: usize = 512 * 1024 * 1024;
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// The first and the last day that a calendar of four-digit years has, 0001-01-01 and 9999-12-31.
+const CALENDAR_DAYS: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
+
+/// Days since 1970-01-01; 0 where the time is unknown or outside the calendar.
+fn event_date(ts_us: Option<i64>) -> i32 {
+    let day = ts_us.unwrap_or(0).div_euclid(DAY_US);
+    if CALENDAR_DAYS.contains(&day) {
+        day as i32
+    } else {
+        0
+    }
+}
+
+/// The start of `text`, at most `limit` bytes, ending at a character.
+fn cut(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_utc_and_garbage_has_none() {
+        assert_eq!(event_date(None), 0);
+        assert_eq!(event_date(Some(-1)), -1);
+        assert_eq!(event_date(Some(DAY_US - 1)), 0);
+        assert_eq!(event_date(Some(DAY_US)), 1);
+        assert_eq!(event_date(Some(i64::MAX)), 0);
+        assert_eq!(event_date(Some(i64::MIN)), 0);
+    }
+
+    #[test]
+    fn long_texts_are_cut_at_a_character() {
+        assert_eq!(cut("aüb", 2), "a");
+        assert_eq!(cut("aüb", 3), "aü");
+        assert_eq!(cut("aüb", 99), "aüb");
+    }
+
+    #[test]
+    fn a_builder_is_empty_after_finish_and_splits_by_day_and_kind() {
+        let mut builder = RowBuilder::new();
+        for ts_us in [0, DAY_US, 1, DAY_US + 1] {
+            let place = Place {
+                source: "s",
+                ts_us: Some(ts_us),
+                ..Place::default()
+            };
+            builder.push_query(&QueryRow {
+                place,
+                ..QueryRow::default()
+            });
+            builder.push_reject(&RejectRow {
+                place,
+                ..RejectRow::default()
+            });
+        }
+        assert_eq!(builder.len(), 8);
+        assert!(builder.estimated_bytes() > 0);
+        let rows = builder.finish();
+        assert_eq!((rows.len(), rows.parts.len()), (8, 4));
+        assert!(builder.is_empty() && builder.finish().is_empty());
+    }
+}

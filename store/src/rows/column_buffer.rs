@@ -1,0 +1,314 @@
+//! The columns of one partition while its rows are gathered. A column costs nothing until the first row that has a value in it,
+//! and a column that never had one is left out of the batch.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, Int32Builder, Int64Builder, ListBuilder,
+    MapBuilder, MapFieldNames, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+};
+use datafusion::arrow::datatypes::{Field, Schema};
+
+use crate::rows::Place;
+use crate::schema::{COLUMNS, MAP_NAMES, arrow_type, list_element};
+
+/// Declares [`Buffer`] with one field a column of the files, named like the column.
+macro_rules! buffer {
+    ($($column:ident: $kind:ty),* $(,)?) => {
+        /// One buffer a column, and how many rows were completed.
+        #[derive(Debug, Default)]
+        pub(super) struct Buffer {
+            pub(super) rows: usize,
+            $(pub(super) $column: Lazy<$kind>,)*
+        }
+
+        impl Buffer {
+            /// Each column's name and, where some row had a value, its array.
+            fn take(&mut self) -> Vec<(&'static str, Option<ArrayRef>)> {
+                vec![$((stringify!($column), self.$column.take())),*]
+            }
+
+            /// About how much memory the columns take.
+            pub(super) fn bytes(&self) -> usize {
+                0 $(+ self.$column.bytes())*
+            }
+        }
+    };
+}
+
+buffer! {
+    source: Text, source_offset: Int64Builder, source_seq: Int32Builder,
+    ts: Time, end_ts: Time, server: Text, cluster: Text, dialect: Text,
+    fingerprint: Int64Builder, query_time_us: Int64Builder, lock_time_us: Int64Builder,
+    rows_sent: Int64Builder, rows_examined: Int64Builder, rows_affected: Int64Builder,
+    bytes_sent: Int64Builder, bytes_received: Int64Builder,
+    database: Text, user: Text, application: Text, client: Text,
+    session_id: Int64Builder, server_query_id: Int64Builder, error_code: Int64Builder, killed: Int64Builder, command: Text,
+    full_scan: BooleanBuilder, full_join: BooleanBuilder, tmp_table: BooleanBuilder, tmp_table_on_disk: BooleanBuilder,
+    filesort: BooleanBuilder, filesort_on_disk: BooleanBuilder, query_cache_hit: BooleanBuilder,
+    tmp_tables: Int64Builder, tmp_disk_tables: Int64Builder, tmp_table_bytes: Int64Builder, merge_passes: Int64Builder,
+    truncated: BooleanBuilder,
+    normalized: Text, verb: Text, tables: TextList, statement: Text, parameters: Text, attributes: TextMap,
+    reason: Text, raw: BinaryBuilder,
+    app_id: Text, source_identity: Text, range_end: Int64Builder, bytes_in: Int64Builder, bytes_parsed: Int64Builder,
+    bytes_rejected: Int64Builder, bytes_skipped: Int64Builder, entries_query: Int64Builder, rejects: Int64Builder, detail: Text,
+}
+
+impl Buffer {
+    /// The columns that rows of every kind have.
+    pub(super) fn push_place(&mut self, place: &Place<'_>, source_seq: i32) {
+        self.source.push(self.rows, Some(place.source));
+        self.source_offset.push(self.rows, Some(place.source_offset));
+        self.source_seq.push(self.rows, Some(source_seq));
+        self.ts.push(self.rows, place.ts_us);
+        self.server.push(self.rows, place.server);
+        self.cluster.push(self.rows, place.cluster);
+        self.dialect.push(self.rows, place.dialect);
+    }
+
+    /// The rows as a batch of the columns that have values; none where there are no rows.
+    pub(super) fn finish(&mut self) -> Option<RecordBatch> {
+        let rows = std::mem::take(&mut self.rows);
+        if rows == 0 {
+            return None;
+        }
+        let mut fields = Vec::new();
+        let mut arrays = Vec::new();
+        for (column, (name, array)) in COLUMNS.iter().zip(self.take()) {
+            debug_assert_eq!(column.name, name);
+            if let Some(array) = array {
+                fields.push(Field::new(
+                    name,
+                    arrow_type(column.column_type),
+                    column.is_nullable(),
+                ));
+                arrays.push(array);
+            }
+        }
+        // The arrays are made for these very fields, with one value a row: a mismatch would be a defect of this module, and losing
+        // the rows in silence worse than stopping.
+        Some(
+            RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+                .expect("columns agree with the schema"),
+        )
+    }
+}
+
+/// A column that has a builder only once it has a value.
+#[derive(Debug)]
+pub(super) struct Lazy<B>(Option<B>);
+
+impl<B> Default for Lazy<B> {
+    fn default() -> Lazy<B> {
+        Lazy(None)
+    }
+}
+
+impl<B: Values> Lazy<B> {
+    /// Appends the value of row number `row`.
+    #[inline]
+    pub(super) fn push(&mut self, row: usize, value: Option<B::Item<'_>>) {
+        match (&mut self.0, value) {
+            (Some(builder), value) => builder.push(value),
+            (None, None) => {}
+            (None, Some(value)) => self.start(row, value),
+        }
+    }
+
+    #[cold]
+    fn start(&mut self, row: usize, value: B::Item<'_>) {
+        let mut builder = B::start();
+        for _ in 0..row {
+            builder.push(None);
+        }
+        builder.push(Some(value));
+        self.0 = Some(builder);
+    }
+
+    fn take(&mut self) -> Option<ArrayRef> {
+        self.0.take().map(|mut builder| builder.finish())
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, Values::bytes)
+    }
+}
+
+/// What a column's builder must do.
+pub(super) trait Values: Debug {
+    type Item<'a>;
+    fn start() -> Self;
+    fn push(&mut self, value: Option<Self::Item<'_>>);
+    fn finish(&mut self) -> ArrayRef;
+    fn bytes(&self) -> usize;
+}
+
+macro_rules! plain_values {
+    ($($builder:ty, $item:ty, $width:expr;)*) => {
+        $(impl Values for $builder {
+            type Item<'a> = $item;
+
+            fn start() -> Self {
+                Self::new()
+            }
+
+            #[inline]
+            fn push(&mut self, value: Option<$item>) {
+                self.append_option(value);
+            }
+
+            fn finish(&mut self) -> ArrayRef {
+                Arc::new(Self::finish(self))
+            }
+
+            fn bytes(&self) -> usize {
+                self.len() * $width
+            }
+        })*
+    };
+}
+
+plain_values! {
+    Int64Builder, i64, 8;
+    Int32Builder, i32, 4;
+    BooleanBuilder, bool, 1;
+}
+
+/// Times in µs UTC.
+#[derive(Debug)]
+pub(super) struct Time(TimestampMicrosecondBuilder);
+
+impl Values for Time {
+    type Item<'a> = i64;
+
+    fn start() -> Time {
+        Time(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
+    }
+
+    #[inline]
+    fn push(&mut self, value: Option<i64>) {
+        self.0.append_option(value);
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        Arc::new(self.0.finish())
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.len() * 8
+    }
+}
+
+/// Texts.
+#[derive(Debug)]
+pub(super) struct Text(StringBuilder);
+
+impl Values for Text {
+    type Item<'a> = &'a str;
+
+    fn start() -> Text {
+        Text(StringBuilder::new())
+    }
+
+    #[inline]
+    fn push(&mut self, value: Option<&str>) {
+        self.0.append_option(value);
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        Arc::new(self.0.finish())
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.len() * 4 + self.0.values_slice().len()
+    }
+}
+
+impl Values for BinaryBuilder {
+    type Item<'a> = &'a [u8];
+
+    fn start() -> BinaryBuilder {
+        BinaryBuilder::new()
+    }
+
+    fn push(&mut self, value: Option<&[u8]>) {
+        self.append_option(value);
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        Arc::new(BinaryBuilder::finish(self))
+    }
+
+    fn bytes(&self) -> usize {
+        self.len() * 4 + self.values_slice().len()
+    }
+}
+
+/// Lists of texts.
+#[derive(Debug)]
+pub(super) struct TextList(ListBuilder<StringBuilder>);
+
+impl Values for TextList {
+    type Item<'a> = &'a [&'a str];
+
+    fn start() -> TextList {
+        TextList(ListBuilder::new(StringBuilder::new()).with_field(list_element()))
+    }
+
+    fn push(&mut self, value: Option<&[&str]>) {
+        for text in value.unwrap_or_default() {
+            self.0.values().append_value(text);
+        }
+        self.0.append(value.is_some());
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        Arc::new(self.0.finish())
+    }
+
+    fn bytes(&self) -> usize {
+        let texts = self.0.values_ref();
+        (self.0.len() + texts.len()) * 4 + texts.values_slice().len()
+    }
+}
+
+/// Maps of text to text.
+#[derive(Debug)]
+pub(super) struct TextMap {
+    builder: MapBuilder<StringBuilder, StringBuilder>,
+    bytes: usize,
+}
+
+impl Values for TextMap {
+    type Item<'a> = &'a [(&'a str, &'a str)];
+
+    fn start() -> TextMap {
+        let [entry, key, value] = MAP_NAMES.map(str::to_owned);
+        let names = MapFieldNames { entry, key, value };
+        TextMap {
+            builder: MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new()),
+            bytes: 0,
+        }
+    }
+
+    fn push(&mut self, value: Option<&[(&str, &str)]>) {
+        for (key, text) in value.unwrap_or_default() {
+            self.builder.keys().append_value(key);
+            self.builder.values().append_value(text);
+            self.bytes += key.len() + text.len() + 8;
+        }
+        // Fails only where a key has no value, and each got one above.
+        self.builder
+            .append(value.is_some())
+            .expect("as many keys as values");
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        Arc::new(self.builder.finish())
+    }
+
+    fn bytes(&self) -> usize {
+        self.builder.len() * 4 + self.bytes
+    }
+}

@@ -1,0 +1,184 @@
+//! `events` as a DataFusion table: the lake's files at one version, pruned by partition and by minimum and maximum, as a plain
+//! Parquet scan. The plan holds nothing of Delta, so it can be sent to any executor that reaches the files. Never reads the log:
+//! what it says was taken when the provider was made.
+
+mod files;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
+use datafusion::common::{DFSchema, Statistics};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::Result;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+
+use crate::error::StoreError;
+use crate::scan::files::Files;
+use crate::schema::{PARTITION_COLUMNS, file_schema, partition_fields};
+use crate::table::Lake;
+
+impl Lake {
+    /// The table `events` at the version this handle sees; later commits do not show in it.
+    ///
+    /// Filters on `event_date` and `kind` alone are answered exactly, by leaving out files. Others leave out files, row groups and
+    /// pages by minimum and maximum, and rows by the plan's own filter. Row counts are exact and need no file.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsupported`] for files with deletion vectors, [`StoreError::Storage`] where the log's list cannot be read.
+    pub fn provider(&self) -> std::result::Result<Arc<dyn TableProvider>, StoreError> {
+        let table_schema = TableSchema::builder(file_schema())
+            .with_table_partition_cols(partition_fields())
+            .build();
+        let files = Files::of(self, &table_schema)?;
+        Ok(Arc::new(EventsTable { table_schema, files }))
+    }
+}
+
+#[derive(Debug)]
+struct EventsTable {
+    table_schema: TableSchema,
+    files: Files,
+}
+
+#[async_trait]
+impl TableProvider for EventsTable {
+    fn schema(&self) -> SchemaRef {
+        self.table_schema.table_schema().clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let pushdown = |filter: &&Expr| {
+            if is_of_partition(filter) {
+                TableProviderFilterPushDown::Exact
+            } else {
+                TableProviderFilterPushDown::Inexact
+            }
+        };
+        Ok(filters.iter().map(pushdown).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let schema = DFSchema::try_from(self.schema())?;
+        let (of_partition, of_rows): (Vec<Expr>, Vec<Expr>) =
+            filters.iter().cloned().partition(is_of_partition);
+        let physical = |filters: Vec<Expr>| {
+            conjunction(filters)
+                .map(|filter| state.create_physical_expr(filter, &schema))
+                .transpose()
+        };
+        let (partition_filter, row_filter) = (physical(of_partition)?, physical(of_rows)?);
+        let kept = self
+            .files
+            .prune(partition_filter.as_ref(), row_filter.as_ref(), &self.schema())?;
+        if kept.is_empty() {
+            let projected = projection.map_or_else(
+                || Ok(self.schema()),
+                |columns| self.schema().project(columns).map(Arc::new),
+            )?;
+            return Ok(Arc::new(EmptyExec::new(projected)));
+        }
+        let groups = balanced_groups(kept, state.config().target_partitions());
+        let (groups, statistics) = with_statistics(groups, &self.schema())?;
+        let statistics = if row_filter.is_some() {
+            statistics.to_inexact()
+        } else {
+            statistics
+        };
+
+        let url = ObjectStoreUrl::local_filesystem();
+        let store = state.runtime_env().object_store(&url)?;
+        let footers = state.runtime_env().cache_manager.get_file_metadata_cache();
+        let mut options = datafusion::config::TableParquetOptions::new();
+        options.global = state.config_options().execution.parquet.clone();
+        let mut source = ParquetSource::new(self.table_schema.clone())
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(CachedParquetFileReaderFactory::new(store, footers)));
+        if let Some(filter) = row_filter {
+            source = source.with_predicate(filter);
+        }
+        let config = FileScanConfigBuilder::new(url, Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        let mut statistics = Statistics::new_unknown(&self.schema());
+        statistics.num_rows = self.files.rows().map_or(Precision::Absent, Precision::Exact);
+        Some(statistics)
+    }
+}
+
+/// Whether a filter says something about the partition columns and about nothing else, so that leaving out files answers it.
+fn is_of_partition(filter: &Expr) -> bool {
+    let columns = filter.column_refs();
+    !columns.is_empty()
+        && columns
+            .iter()
+            .all(|column| PARTITION_COLUMNS.contains(&column.name()))
+        && !filter.is_volatile()
+        && !filter.contains_outer()
+}
+
+/// The groups with the merged statistics of their files, and those of all groups.
+fn with_statistics(groups: Vec<FileGroup>, schema: &SchemaRef) -> Result<(Vec<FileGroup>, Statistics)> {
+    let mut with = Vec::with_capacity(groups.len());
+    let mut of_groups = Vec::with_capacity(groups.len());
+    for group in groups {
+        let merged =
+            Statistics::try_merge_iter(group.iter().filter_map(|file| file.statistics.as_deref()), schema)?;
+        of_groups.push(merged.clone());
+        with.push(group.with_statistics(Arc::new(merged)));
+    }
+    let total = Statistics::try_merge_iter(&of_groups, schema)?;
+    Ok((with, total))
+}
+
+/// The files in `count` groups of about equal size, fewer where there are fewer files: the largest first, each into the group that
+/// has least.
+fn balanced_groups(mut files: Vec<PartitionedFile>, count: usize) -> Vec<FileGroup> {
+    let count = count.clamp(1, files.len().max(1));
+    files.sort_by(|a, b| {
+        b.object_meta
+            .size
+            .cmp(&a.object_meta.size)
+            .then_with(|| a.path().cmp(b.path()))
+    });
+    let mut groups: Vec<(u64, FileGroup)> = (0..count).map(|_| (0, FileGroup::new(Vec::new()))).collect();
+    for file in files {
+        if let Some((size, group)) = groups.iter_mut().min_by_key(|(size, _)| *size) {
+            // An empty file still costs an open.
+            *size += file.object_meta.size.max(1);
+            group.push(file);
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,574 @@
+use std::collections::HashMap;
+
+use datafusion::physical_plan::displayable;
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{DAY_US, ask, commit, executions, new_location, session};
+use crate::{Commit, LakeLocation, LedgerRow, Place, Progress, QueryRow, RejectRow, RowBuilder, columns};
+
+const ONE_DAY_US: i64 = 86_400_000_000;
+
+/// Three days of executions, one file a day, and a ledger and a reject.
+async fn three_days(location: &LakeLocation) -> Lake {
+    let mut lake = Lake::open_or_create(location).await.unwrap();
+    for day in 0..3 {
+        let mut builder = RowBuilder::new();
+        for second in 0..100 {
+            let ts_us = Some(DAY_US + day * ONE_DAY_US + second * 1_000_000 + 123);
+            let place = Place {
+                source: "a",
+                source_offset: day * 100 + second,
+                ts_us,
+                server: Some("db1"),
+                ..Place::default()
+            };
+            let (fingerprint, query_time_us) = (Some(day - 1), Some((day + 1) * 1000 + second));
+            builder.push_query(&QueryRow {
+                place,
+                fingerprint,
+                query_time_us,
+                ..QueryRow::default()
+            });
+        }
+        let place = Place {
+            source: "a",
+            source_offset: day * 100,
+            ts_us: Some(DAY_US),
+            ..Place::default()
+        };
+        builder.push_ledger(&LedgerRow {
+            place,
+            app_id: "f/a",
+            range_end: day * 100 + 100,
+            ..LedgerRow::default()
+        });
+        builder.push_reject(&RejectRow {
+            place,
+            reason: "noise",
+            raw: b"\xff\x00",
+        });
+        let prev = (day > 0).then_some(day * 100);
+        commit(&mut lake, builder.finish(), "f/a", prev, day * 100 + 100)
+            .await
+            .unwrap();
+    }
+    lake
+}
+
+/// The plan of a query, and how many files it names.
+async fn plan(lake: &mut Lake, sql: &str) -> (String, usize) {
+    let plan = session(lake)
+        .await
+        .sql(sql)
+        .await
+        .unwrap()
+        .create_physical_plan()
+        .await
+        .unwrap();
+    let text = displayable(plan.as_ref()).indent(true).to_string();
+    let files = text.matches(".parquet").count();
+    (text, files)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_cannot_matter_are_left_out() {
+    let (_directory, location) = new_location();
+    let mut lake = three_days(&location).await;
+    let cases = [
+        ("source_offset FROM events", 9, 306),
+        ("source_offset FROM events WHERE kind = 'query'", 3, 300),
+        (
+            "source_offset FROM events WHERE kind IN ('ledger', 'reject')",
+            6,
+            6,
+        ),
+        (
+            "source_offset FROM events WHERE event_date = DATE '2026-11-24' AND kind = 'query'",
+            1,
+            100,
+        ),
+        (
+            "source_offset FROM events WHERE extract(day FROM event_date) = 24 AND kind = 'query'",
+            1,
+            100,
+        ),
+        (
+            "source_offset FROM events WHERE ts >= TIMESTAMP '2026-11-25T00:00:00Z' AND kind = 'query'",
+            1,
+            100,
+        ),
+        (
+            "source_offset FROM events WHERE query_time_us > 2050 AND kind = 'query'",
+            2,
+            149,
+        ),
+        (
+            "source_offset FROM events WHERE fingerprint = -1 AND kind = 'query'",
+            1,
+            100,
+        ),
+        (
+            "source_offset FROM events WHERE kind = 'query' AND server = 'db2'",
+            0,
+            0,
+        ),
+        (
+            "source_offset FROM events WHERE kind = 'query' AND server = 'db1'",
+            3,
+            300,
+        ),
+        ("source_offset FROM events WHERE kind = 'nonsense'", 0, 0),
+        (
+            "source_offset FROM events WHERE kind = 'query' OR source_offset < 50",
+            5,
+            302,
+        ),
+    ];
+    for (query, files, rows) in cases {
+        let (text, found) = plan(&mut lake, &format!("SELECT {query}")).await;
+        assert_eq!(found, files, "{query}\n{text}");
+        // With a limit inside, the rows are read and not counted from the log.
+        assert_eq!(
+            ask(
+                &mut lake,
+                &format!("SELECT count(*) FROM (SELECT {query} LIMIT 1000)")
+            )
+            .await,
+            rows.to_string(),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_filters_reach_the_parquet_reader() {
+    let (_directory, location) = new_location();
+    let mut lake = three_days(&location).await;
+    let (text, _) = plan(
+        &mut lake,
+        "SELECT source_offset FROM events WHERE kind = 'query' AND fingerprint = 1",
+    )
+    .await;
+    assert!(
+        text.contains("pruning_predicate=") && text.contains("fingerprint_min"),
+        "{text}"
+    );
+    assert!(!text.contains("FilterExec: kind"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_need_no_file() {
+    let (_directory, location) = new_location();
+    let mut lake = three_days(&location).await;
+    for (query, rows) in [
+        ("SELECT count(*) FROM events", "306"),
+        ("SELECT count(*) FROM events WHERE kind = 'query'", "300"),
+    ] {
+        let (text, files) = plan(&mut lake, query).await;
+        assert_eq!(files, 0, "{text}");
+        assert!(text.contains("PlaceholderRowExec"), "{text}");
+        assert_eq!(ask(&mut lake, query).await, rows);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_are_exact_although_their_bounds_are_not() {
+    let (_directory, location) = new_location();
+    let mut lake = three_days(&location).await;
+    let answer = ask(
+        &mut lake,
+        "SELECT max(ts), min(ts), max(source_offset) FROM events WHERE kind = 'query'",
+    )
+    .await;
+    assert_eq!(
+        answer,
+        "2026-11-25T00:01:39.000123Z|2026-11-23T00:00:00.000123Z|299"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_spread_over_the_partitions() {
+    let files = (0..10_u64)
+        .map(|size| PartitionedFile::new(format!("{size}.parquet"), size * 10))
+        .collect::<Vec<_>>();
+    let groups = balanced_groups(files.clone(), 3);
+    let sizes: Vec<u64> = groups
+        .iter()
+        .map(|group| group.iter().map(|file| file.object_meta.size).sum())
+        .collect();
+    assert_eq!(sizes.len(), 3);
+    assert!(
+        sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 30,
+        "{sizes:?}"
+    );
+    assert_eq!(balanced_groups(files[..2].to_vec(), 8).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_keeps_its_version() {
+    let (_directory, location) = new_location();
+    let mut lake = Lake::open_or_create(&location).await.unwrap();
+    commit(&mut lake, executions("a", 0, 3), "a", None, 3)
+        .await
+        .unwrap();
+    let context = session(&mut lake).await;
+    commit(&mut lake, executions("a", 3, 3), "a", Some(3), 6)
+        .await
+        .unwrap();
+    let rows = context
+        .sql("SELECT source_offset FROM events")
+        .await
+        .unwrap()
+        .count()
+        .await
+        .unwrap();
+    assert_eq!(
+        (rows, ask(&mut lake, "SELECT count(*) FROM events").await),
+        (3, "6".to_owned())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_directory_name_will_do() {
+    for name in ["a b", "50% #1", "lücke", "x=y&z", "q'u\"o", "100%"] {
+        let directory = tempfile::TempDir::new().unwrap();
+        let location: LakeLocation = directory.path().join(name).to_str().unwrap().parse().unwrap();
+        let mut lake = Lake::open_or_create(&location).await.unwrap();
+        commit(&mut lake, executions("a", 0, 3), "a", None, 3)
+            .await
+            .unwrap();
+        assert!(directory.path().join(name).join("_delta_log").is_dir(), "{name}");
+        let mut lake = Lake::open(&location).await.unwrap();
+        assert_eq!(
+            ask(&mut lake, "SELECT sum(source_offset) FROM events").await,
+            "3",
+            "{name}"
+        );
+    }
+}
+
+/// A row that has a value in every column of executions.
+fn full_row() -> QueryRow<'static> {
+    let place = Place {
+        source: "a",
+        source_offset: 1,
+        source_seq: 2,
+        ts_us: Some(DAY_US + 3),
+        server: Some("db1"),
+        cluster: Some("main"),
+        dialect: Some("mysql"),
+    };
+    QueryRow {
+        place,
+        end_ts_us: Some(DAY_US + 4),
+        fingerprint: Some(i64::MIN),
+        query_time_us: Some(5),
+        lock_time_us: Some(6),
+        rows_sent: Some(7),
+        rows_examined: Some(8),
+        rows_affected: Some(9),
+        bytes_sent: Some(10),
+        bytes_received: Some(11),
+        database: Some("shop"),
+        user: Some("ann"),
+        application: Some("web"),
+        client: Some("10.0.0.1"),
+        session_id: Some(12),
+        server_query_id: Some(-13),
+        error_code: Some(0),
+        killed: Some(14),
+        command: Some("query"),
+        full_scan: Some(true),
+        full_join: Some(false),
+        tmp_table: Some(true),
+        tmp_table_on_disk: Some(false),
+        filesort: Some(true),
+        filesort_on_disk: Some(false),
+        query_cache_hit: Some(true),
+        tmp_tables: Some(15),
+        tmp_disk_tables: Some(16),
+        tmp_table_bytes: Some(17),
+        merge_passes: Some(18),
+        truncated: Some(false),
+        normalized: Some("select ?"),
+        verb: Some("select"),
+        tables: Some(&["t", "ü"]),
+        statement: Some("select 'x'"),
+        parameters: Some("$1 = '2'"),
+        attributes: &[("Innodb_trx_id", "A1"), ("Schema", "")],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_column_of_an_execution_comes_back() {
+    let (_directory, location) = new_location();
+    let mut lake = Lake::open_or_create(&location).await.unwrap();
+    let mut builder = RowBuilder::new();
+    let place = Place {
+        source: "a",
+        source_offset: 2,
+        ts_us: Some(DAY_US),
+        ..Place::default()
+    };
+    builder.push_query(&full_row());
+    builder.push_query(&QueryRow {
+        place,
+        ..QueryRow::default()
+    });
+    builder.push_query(&QueryRow {
+        place: Place {
+            source_offset: 3,
+            ..place
+        },
+        tables: Some(&[]),
+        ..QueryRow::default()
+    });
+    commit(&mut lake, builder.finish(), "a", None, 9).await.unwrap();
+
+    let query_columns: Vec<&str> = columns()
+        .map(|column| column.name)
+        .take_while(|name| *name != "reason")
+        .collect();
+    let select = query_columns
+        .iter()
+        .map(|name| format!("\"{name}\""))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let answer = ask(
+        &mut lake,
+        &format!("SELECT {select}, event_date, kind FROM events ORDER BY source_offset"),
+    )
+    .await;
+    let lines: Vec<&str> = answer.lines().collect();
+    assert_eq!(
+        lines[0],
+        "a|1|2|2026-11-23T00:00:00.000003Z|2026-11-23T00:00:00.000004Z|db1|main|mysql|-9223372036854775808|5|6|7|8|9|10|11|shop|ann|\
+         web|10.0.0.1|12|-13|0|14|query|true|false|true|false|true|false|true|15|16|17|18|false|select ?|select|[t, ü]|select 'x'|\
+         $1 = '2'|{Innodb_trx_id: A1, Schema: }|2026-11-23|query"
+    );
+    assert_eq!(
+        lines[1],
+        format!(
+            "a|2|0|2026-11-23T00:00:00Z|{}2026-11-23|query",
+            "|".repeat(query_columns.len() - 4)
+        )
+    );
+    assert!(lines[2].contains("|[]|"), "{}", lines[2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rejects_and_ledger_rows_come_back() {
+    let (_directory, location) = new_location();
+    let mut lake = Lake::open_or_create(&location).await.unwrap();
+    let mut builder = RowBuilder::new();
+    let place = Place {
+        source: "a",
+        source_offset: 5,
+        source_seq: 1,
+        ..Place::default()
+    };
+    builder.push_reject(&RejectRow {
+        place,
+        reason: "noise",
+        raw: &[0xff; crate::MAX_RAW_BYTES + 1],
+    });
+    builder.push_ledger(&LedgerRow {
+        place,
+        app_id: "f/a",
+        source_identity: "id",
+        range_end: 105,
+        bytes_in: 100,
+        bytes_parsed: 60,
+        bytes_rejected: 30,
+        bytes_skipped: 10,
+        entries_query: 4,
+        rejects: 1,
+        detail: Some("{}"),
+    });
+    commit(&mut lake, builder.finish(), "f/a", None, 105)
+        .await
+        .unwrap();
+    let reject = ask(&mut lake, "SELECT source_seq, ts, event_date, reason, length(encode(raw, 'hex')) FROM events WHERE kind = 'reject'").await;
+    assert_eq!(reject, "1||1970-01-01|noise|131072");
+    let ledger = ask(
+        &mut lake,
+        "SELECT source_seq, app_id, source_identity, source_offset, range_end, bytes_in, bytes_parsed, bytes_rejected, \
+         bytes_skipped, entries_query, rejects, detail FROM events WHERE kind = 'ledger'",
+    )
+    .await;
+    assert_eq!(ledger, "-1|f/a|id|5|105|100|60|30|10|4|1|{}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_are_known_by_their_farthest_range() {
+    let (_directory, location) = new_location();
+    let mut lake = Lake::open_or_create(&location).await.unwrap();
+    assert_eq!(lake.known_sources().await.unwrap(), []);
+    let mut builder = RowBuilder::new();
+    for (app_id, source, range_end) in [
+        ("f/a", "a.log", 10),
+        ("f/a", "a.log.1", 30),
+        ("f/a", "a.log", 20),
+        ("f/b", "b.log", 5),
+    ] {
+        let place = Place {
+            source,
+            source_offset: range_end - 5,
+            ..Place::default()
+        };
+        builder.push_ledger(&LedgerRow {
+            place,
+            app_id,
+            source_identity: "id",
+            range_end,
+            ..LedgerRow::default()
+        });
+    }
+    let files = vec![lake.upload(builder.finish()).await.unwrap()];
+    let step = |app_id: &str, next| Progress {
+        app_id: app_id.to_owned(),
+        prev: None,
+        next,
+    };
+    lake.commit(Commit {
+        files,
+        progress: vec![step("f/a", 30), step("f/b", 5)],
+    })
+    .await
+    .unwrap();
+    let known: Vec<_> = lake
+        .known_sources()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|known| (known.app_id, known.source, known.next_offset))
+        .collect();
+    assert_eq!(
+        known,
+        [
+            ("f/a".to_owned(), "a.log.1".to_owned(), 30),
+            ("f/b".to_owned(), "b.log".to_owned(), 5)
+        ]
+    );
+}
+
+#[derive(Debug, Clone)]
+struct Sample {
+    ts_us: Option<i64>,
+    fingerprint: Option<i64>,
+    query_time_us: Option<i64>,
+    server: Option<String>,
+    full_scan: Option<bool>,
+    tables: Option<Vec<String>>,
+    attributes: HashMap<String, String>,
+}
+
+fn sample() -> impl Strategy<Value = Sample> {
+    let text = || proptest::option::of("\\PC{0,8}");
+    (
+        proptest::option::of(prop_oneof![
+            -ONE_DAY_US..2 * ONE_DAY_US,
+            DAY_US..DAY_US + ONE_DAY_US
+        ]),
+        any::<Option<i64>>(),
+        any::<Option<i64>>(),
+        text(),
+        any::<Option<bool>>(),
+        proptest::option::of(proptest::collection::vec("\\PC{0,4}", 0..3)),
+        proptest::collection::hash_map("[a-z]{1,4}", "\\PC{0,6}", 0..2),
+    )
+        .prop_map(
+            |(ts_us, fingerprint, query_time_us, server, full_scan, tables, attributes)| Sample {
+                ts_us,
+                fingerprint,
+                query_time_us,
+                server,
+                full_scan,
+                tables,
+                attributes,
+            },
+        )
+}
+
+/// What the lake should say about a sample.
+fn line(offset: usize, sample: &Sample) -> String {
+    let number = |value: Option<i64>| value.map_or(String::new(), |value| value.to_string());
+    let tables = sample
+        .tables
+        .as_ref()
+        .map_or(String::new(), |tables| format!("[{}]", tables.join(", ")));
+    let attributes = sample
+        .attributes
+        .iter()
+        .map(|(key, value)| format!("{{{key}: {value}}}"))
+        .collect::<String>();
+    let scan = sample.full_scan.map_or(String::new(), |value| value.to_string());
+    let server = sample.server.clone().unwrap_or_default();
+    let (ts, fingerprint, time) = (
+        number(sample.ts_us),
+        number(sample.fingerprint),
+        number(sample.query_time_us),
+    );
+    format!("{offset}|{ts}|{fingerprint}|{time}|{server}|{scan}|{tables}|{attributes}")
+}
+
+fn push(builder: &mut RowBuilder, offset: usize, sample: &Sample) {
+    let tables: Option<Vec<&str>> = sample
+        .tables
+        .as_ref()
+        .map(|tables| tables.iter().map(String::as_str).collect());
+    let attributes: Vec<(&str, &str)> = sample
+        .attributes
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    let (ts_us, server) = (sample.ts_us, sample.server.as_deref());
+    builder.push_query(&QueryRow {
+        place: Place {
+            source: "a",
+            source_offset: offset as i64,
+            ts_us,
+            server,
+            ..Place::default()
+        },
+        fingerprint: sample.fingerprint,
+        query_time_us: sample.query_time_us,
+        full_scan: sample.full_scan,
+        tables: tables.as_deref(),
+        attributes: &attributes,
+        ..QueryRow::default()
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn rows_in_are_rows_out(samples in proptest::collection::vec(sample(), 0..60), split in 0..60_usize) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let answer = runtime.block_on(async {
+            let (_directory, location) = new_location();
+            let mut lake = Lake::open_or_create(&location).await.unwrap();
+            let split = split.min(samples.len());
+            let mut builder = RowBuilder::new();
+            let mut rows = Vec::new();
+            for range in [0..split, split..samples.len()] {
+                range.for_each(|offset| push(&mut builder, offset, &samples[offset]));
+                rows.push(builder.finish());
+            }
+            // Two batches with different columns in one file.
+            let mut both = rows.remove(0);
+            both.append(rows.remove(0));
+            commit(&mut lake, both, "a", None, 1).await.unwrap();
+            ask(
+                &mut lake,
+                "SELECT source_offset, CAST(ts AS BIGINT), fingerprint, query_time_us, server, full_scan, tables, attributes \
+                 FROM events ORDER BY source_offset",
+            )
+            .await
+        });
+        let expected: Vec<String> = samples.iter().enumerate().map(|(offset, sample)| line(offset, sample)).collect();
+        prop_assert_eq!(answer, expected.join("\n"));
+    }
+}

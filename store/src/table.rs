@@ -1,0 +1,303 @@
+//! One lake, opened: the Delta table `events`, its state at one version, and whether this program may use it. Rows go in through
+//! `upload` and `append`, come out through `scan`; nothing here reads or writes them.
+
+use std::sync::Arc;
+
+use deltalake::kernel::EagerSnapshot;
+use deltalake::kernel::transaction::CommitProperties;
+use deltalake::logstore::LogStoreRef;
+use deltalake::operations::create::CreateBuilder;
+use deltalake::{DeltaTable, DeltaTableBuilder};
+use object_store::ObjectStore;
+use slowlake_parse::statement::FINGERPRINT_VERSION;
+
+use crate::error::StoreError;
+use crate::location::LakeLocation;
+use crate::rows::Rows;
+use crate::schema::{
+    FINGERPRINT_VERSION_PROPERTY, PARTITION_COLUMNS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY,
+    STATISTICS_COLUMNS, delta_fields,
+};
+use crate::upload::{Uploaded, Uploader};
+
+/// A lake at one version of its history. Others may commit meanwhile; [`refresh`](Lake::refresh) catches up with them.
+///
+/// Call it from a multi-threaded tokio runtime.
+#[derive(Debug)]
+pub struct Lake {
+    pub(crate) location: LakeLocation,
+    pub(crate) table: DeltaTable,
+    /// The table's identity when it was opened.
+    id: String,
+}
+
+/// The size of a lake, from its log alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LakeStatistics {
+    /// Data files.
+    pub files: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// Their rows of every kind, ledger rows too.
+    pub rows: u64,
+}
+
+impl Lake {
+    /// Opens a lake that exists.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] where there is none; [`StoreError::NotEmpty`], [`StoreError::NotALake`], [`StoreError::Newer`],
+    /// [`StoreError::Unsupported`] where there is something else.
+    pub async fn open(location: &LakeLocation) -> Result<Lake, StoreError> {
+        Lake::open_on(location, location.object_store()).await
+    }
+
+    /// Opens a lake, making it first in a directory that is empty or does not exist.
+    ///
+    /// # Errors
+    /// As [`open`](Lake::open), and [`StoreError::Fingerprints`] where new rows would not agree with those of the lake.
+    pub async fn open_or_create(location: &LakeLocation) -> Result<Lake, StoreError> {
+        Lake::open_or_create_on(location, location.object_store()).await
+    }
+
+    /// As [`open`](Lake::open), reaching the location through `store`.
+    pub(crate) async fn open_on(
+        location: &LakeLocation,
+        store: Arc<dyn ObjectStore>,
+    ) -> Result<Lake, StoreError> {
+        let mut table = table_at(location, store)?;
+        if !has_log(location, &table).await? {
+            return Err(match first_entry(location)? {
+                None => StoreError::NotFound {
+                    location: location.clone(),
+                },
+                Some(found) => StoreError::NotEmpty {
+                    location: location.clone(),
+                    found,
+                },
+            });
+        }
+        table
+            .load()
+            .await
+            .map_err(|error| StoreError::storage("open", location, error))?;
+        Lake::new(location, table)
+    }
+
+    /// As [`open_or_create`](Lake::open_or_create), reaching the location through `store`.
+    pub(crate) async fn open_or_create_on(
+        location: &LakeLocation,
+        store: Arc<dyn ObjectStore>,
+    ) -> Result<Lake, StoreError> {
+        let lake = match Lake::open_on(location, store.clone()).await {
+            Err(StoreError::NotFound { .. }) => {
+                let created = create(location, store.clone()).await;
+                // Another process may have been faster, or the lake be there despite the error: what can be opened decides.
+                match (Lake::open_on(location, store).await, created) {
+                    (Err(StoreError::NotFound { .. } | StoreError::NotEmpty { .. }), Err(error)) => {
+                        Err(error)
+                    }
+                    (opened, _) => opened,
+                }
+            }
+            opened => opened,
+        }?;
+        lake.check_fingerprints()?;
+        Ok(lake)
+    }
+
+    fn new(location: &LakeLocation, table: DeltaTable) -> Result<Lake, StoreError> {
+        let mut lake = Lake {
+            location: location.clone(),
+            table,
+            id: String::new(),
+        };
+        lake.id = lake.snapshot()?.metadata().id().to_owned();
+        lake.check()?;
+        Ok(lake)
+    }
+
+    /// Catches up with what others committed.
+    ///
+    /// # Errors
+    /// [`StoreError::Storage`] where the log cannot be read, [`StoreError::Replaced`] where it is another table's, and those of
+    /// [`open`](Lake::open) where a newer slowlake changed the lake meanwhile.
+    pub async fn refresh(&mut self) -> Result<(), StoreError> {
+        self.table
+            .update_state()
+            .await
+            .map_err(|error| StoreError::storage("read", &self.location, error))?;
+        self.check()
+    }
+
+    /// The version of the lake that this handle sees: 0 when just made, one more for each commit.
+    pub fn version(&self) -> i64 {
+        self.table.version().map_or(0, |version| version as i64)
+    }
+
+    /// Where it is.
+    pub fn location(&self) -> &LakeLocation {
+        &self.location
+    }
+
+    /// Files, bytes and rows at this version, from the log alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Storage`] where the log's file list cannot be read.
+    pub fn statistics(&self) -> Result<LakeStatistics, StoreError> {
+        let files = self
+            .snapshot()?
+            .try_log_data()
+            .map_err(|error| StoreError::storage("read", &self.location, error))?;
+        let mut total = LakeStatistics::default();
+        for file in files.iter() {
+            total.files += 1;
+            total.bytes += u64::try_from(file.size()).unwrap_or(0);
+            total.rows += file.num_records().unwrap_or(0) as u64;
+        }
+        Ok(total)
+    }
+
+    /// What uploads rows to this lake from any task, also while the lake commits.
+    pub fn uploader(&self) -> Uploader {
+        Uploader::new(self.log_store().object_store(None), self.location.clone())
+    }
+
+    /// Uploads rows; see [`Uploader::upload`].
+    ///
+    /// # Errors
+    /// Those of [`Uploader::upload`].
+    pub async fn upload(&self, rows: Rows) -> Result<Uploaded, StoreError> {
+        self.uploader().upload(rows).await
+    }
+
+    pub(crate) fn log_store(&self) -> LogStoreRef {
+        self.table.log_store()
+    }
+
+    pub(crate) fn snapshot(&self) -> Result<&EagerSnapshot, StoreError> {
+        let state = self
+            .table
+            .snapshot()
+            .map_err(|error| StoreError::storage("read", &self.location, error))?;
+        Ok(state.snapshot())
+    }
+
+    /// Whether this program understands the lake as it is now.
+    fn check(&self) -> Result<(), StoreError> {
+        let snapshot = self.snapshot()?;
+        let location = || self.location.clone();
+        if snapshot.metadata().id() != self.id {
+            return Err(StoreError::Replaced { location: location() });
+        }
+        let Some(found) = self.property(SCHEMA_VERSION_PROPERTY)? else {
+            return Err(StoreError::NotALake {
+                location: location(),
+                property: SCHEMA_VERSION_PROPERTY,
+            });
+        };
+        if !found
+            .parse::<i64>()
+            .is_ok_and(|version| version <= SCHEMA_VERSION)
+        {
+            let (property, known) = (SCHEMA_VERSION_PROPERTY, SCHEMA_VERSION);
+            return Err(StoreError::Newer {
+                location: location(),
+                property,
+                found,
+                known,
+            });
+        }
+        if snapshot.protocol().min_reader_version() > 1 {
+            // Reader features change what the bytes of a file mean; a plain table asks for version 1.
+            return Err(StoreError::Unsupported {
+                location: location(),
+                feature: "Delta reader features (such as deletion vectors)",
+            });
+        }
+        Ok(())
+    }
+
+    fn check_fingerprints(&self) -> Result<(), StoreError> {
+        let found = self
+            .property(FINGERPRINT_VERSION_PROPERTY)?
+            .unwrap_or_else(|| "unknown".to_owned());
+        if found == FINGERPRINT_VERSION.to_string() {
+            return Ok(());
+        }
+        Err(StoreError::Fingerprints {
+            location: self.location.clone(),
+            found,
+            known: FINGERPRINT_VERSION.into(),
+        })
+    }
+
+    fn property(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.snapshot()?.metadata().configuration().get(name).cloned())
+    }
+}
+
+/// The table at a location, whether or not it exists.
+fn table_at(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<DeltaTable, StoreError> {
+    let url = location.url()?;
+    DeltaTableBuilder::from_url(url.clone())
+        .and_then(|builder| builder.with_storage_backend(store, url).build())
+        .map_err(|error| StoreError::storage("reach", location, error))
+}
+
+async fn has_log(location: &LakeLocation, table: &DeltaTable) -> Result<bool, StoreError> {
+    table
+        .verify_deltatable_existence()
+        .await
+        .map_err(|error| StoreError::storage("reach", location, error))
+}
+
+/// The name of something that is at the location although no table is. What a broken-off creation leaves does not count.
+fn first_entry(location: &LakeLocation) -> Result<Option<String>, StoreError> {
+    let Some(directory) = location.directory() else {
+        return Ok(None);
+    };
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        entries => entries.map_err(|error| StoreError::storage("reach", location, error))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(|error| StoreError::storage("reach", location, error))?;
+        if entry.file_name() != "_delta_log" {
+            return Ok(Some(entry.file_name().to_string_lossy().into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+async fn create(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<(), StoreError> {
+    let table = table_at(location, store)?;
+    let properties = [
+        (SCHEMA_VERSION_PROPERTY, SCHEMA_VERSION.to_string()),
+        (FINGERPRINT_VERSION_PROPERTY, FINGERPRINT_VERSION.to_string()),
+        ("delta.dataSkippingStatsColumns", STATISTICS_COLUMNS.join(",")),
+    ];
+    CreateBuilder::new()
+        .with_log_store(table.log_store())
+        .with_table_name("events")
+        .with_columns(delta_fields())
+        .with_partition_columns(PARTITION_COLUMNS)
+        .with_configuration(properties.map(|(name, value)| (name, Some(value))))
+        .with_raise_if_key_not_exists(false)
+        // With a retry it would replace the table that a faster process just made.
+        .with_commit_properties(plain_commit())
+        .await
+        .map_err(|error| StoreError::storage("create", location, error))?;
+    Ok(())
+}
+
+/// One attempt, and nothing after it: checkpoints and clean-up belong to maintenance.
+pub(crate) fn plain_commit() -> CommitProperties {
+    CommitProperties::default()
+        .with_max_retries(0)
+        .with_create_checkpoint(false)
+        .with_cleanup_expired_logs(Some(false))
+}
+
+#[cfg(test)]
+mod tests;
