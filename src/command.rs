@@ -2,3 +2,5 @@
 
 pub(crate) mod digest;
 pub(crate) mod fingerprint;
+pub(crate) mod ingest;
+pub(crate) mod sql;

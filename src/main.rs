@@ -4,6 +4,7 @@ mod batch;
 mod command;
 mod digest;
 mod exit_code;
+mod ingestion;
 mod output;
 mod pipeline;
 mod render;
@@ -16,6 +17,8 @@ use clap::{Parser, Subcommand};
 
 use crate::command::digest::DigestArguments;
 use crate::command::fingerprint::FingerprintArguments;
+use crate::command::ingest::IngestArguments;
+use crate::command::sql::SqlArguments;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
 
@@ -34,6 +37,10 @@ struct CommandLine {
 enum Command {
     /// Read logs and print the report: no set-up, no lake
     Digest(DigestArguments),
+    /// Read logs into a lake, each byte once
+    Ingest(IngestArguments),
+    /// Ask a lake in SQL: a shell, or one statement with -c
+    Sql(SqlArguments),
     /// Print fingerprint and normalized text of statements, one a line
     Fingerprint(FingerprintArguments),
 }
@@ -43,6 +50,8 @@ fn main() -> process::ExitCode {
     let settings = Settings::resolve(line.threads);
     let result = match &line.command {
         Command::Digest(arguments) => command::digest::run(arguments, &settings),
+        Command::Ingest(arguments) => command::ingest::run(arguments, &settings),
+        Command::Sql(arguments) => command::sql::run(arguments, &settings),
         Command::Fingerprint(arguments) => command::fingerprint::run(arguments),
     };
     let code = result.unwrap_or_else(|error| {

@@ -56,6 +56,24 @@ impl Identity {
         })
     }
 
+    /// The identity of a stream that is no file, known by its first bytes alone; device and inode are 0.
+    pub fn of_stream(head: &[u8]) -> Identity {
+        let prefix = &head[..head.len().min(PREFIX_BYTES_MAX as usize)];
+        Identity {
+            device: 0,
+            inode: 0,
+            // At most PREFIX_BYTES_MAX bytes, so the length fits.
+            prefix_bytes: prefix.len() as u32,
+            prefix_hash: hash(prefix),
+        }
+    }
+
+    /// Whether `head`, the first bytes of a source, begins as this identity's source did.
+    pub fn begins(&self, head: &[u8]) -> bool {
+        let prefix = head.get(..self.prefix_bytes as usize);
+        prefix.is_some_and(|prefix| hash(prefix) == self.prefix_hash)
+    }
+
     /// Whether the source still begins with the bytes this identity was made of; what was appended since does not matter. Compares
     /// neither device nor inode: the caller decides whether a moved or copied file counts as the same.
     pub fn matches_prefix(&self, source: &Source) -> Result<bool, IngestError> {

@@ -23,7 +23,12 @@ enum Shape {
     MultiRowInsert,
 }
 
-const SHAPES: [Shape; 4] = [Shape::ShortOltp, Shape::WideJoin, Shape::LongIn, Shape::MultiRowInsert];
+const SHAPES: [Shape; 4] = [
+    Shape::ShortOltp,
+    Shape::WideJoin,
+    Shape::LongIn,
+    Shape::MultiRowInsert,
+];
 
 #[divan::bench(args = SHAPES)]
 fn fingerprint_postgres(bencher: Bencher, shape: Shape) {
@@ -40,24 +45,44 @@ fn analyze_postgres(bencher: Bencher, shape: Shape) {
     let statements = statements(shape, Dialect::Postgres);
     let mut analyzer = Analyzer::new(Options::new(Dialect::Postgres));
     bencher
-        .counter(BytesCount::from(statements.iter().map(String::len).sum::<usize>()))
+        .counter(BytesCount::from(
+            statements.iter().map(String::len).sum::<usize>(),
+        ))
         .counter(ItemsCount::from(statements.len()))
-        .bench_local(|| statements.iter().map(|text| analyzer.analyze(text.as_bytes()).normalized.len()).sum::<usize>());
+        .bench_local(|| {
+            statements
+                .iter()
+                .map(|text| analyzer.analyze(text.as_bytes()).normalized.len())
+                .sum::<usize>()
+        });
 }
 
 fn run(bencher: Bencher, shape: Shape, dialect: Dialect) {
     let statements = statements(shape, dialect);
     let mut analyzer = Analyzer::new(Options::new(dialect));
     bencher
-        .counter(BytesCount::from(statements.iter().map(String::len).sum::<usize>()))
+        .counter(BytesCount::from(
+            statements.iter().map(String::len).sum::<usize>(),
+        ))
         .counter(ItemsCount::from(statements.len()))
         .bench_local(|| all(&mut analyzer, &statements));
-    let distinct: std::collections::BTreeSet<_> = statements.iter().map(|text| analyzer.fingerprint(text.as_bytes())).collect();
-    assert!(distinct.len() <= 64, "{} fingerprints: literals count", distinct.len());
+    let distinct: std::collections::BTreeSet<_> = statements
+        .iter()
+        .map(|text| analyzer.fingerprint(text.as_bytes()))
+        .collect();
+    assert!(
+        distinct.len() <= 64,
+        "{} fingerprints: literals count",
+        distinct.len()
+    );
 }
 
 fn all(analyzer: &mut Analyzer, statements: &[String]) -> i64 {
-    statements.iter().map(|text| analyzer.fingerprint(text.as_bytes())).map(Fingerprint::get).fold(0, |sum, one| sum ^ one)
+    statements
+        .iter()
+        .map(|text| analyzer.fingerprint(text.as_bytes()))
+        .map(Fingerprint::get)
+        .fold(0, |sum, one| sum ^ one)
 }
 
 /// Statements of one shape, each with other literals; the same in every run.
@@ -76,7 +101,13 @@ fn statements(shape: Shape, dialect: Dialect) -> Vec<String> {
             Shape::LongIn => long_in(&mut random),
             Shape::MultiRowInsert => multi_row_insert(&mut random),
         })
-        .map(|text| if dialect == Dialect::Mysql { text.replace('~', "`") } else { text.replace('~', "") })
+        .map(|text| {
+            if dialect == Dialect::Mysql {
+                text.replace('~', "`")
+            } else {
+                text.replace('~', "")
+            }
+        })
         .collect()
 }
 
@@ -84,29 +115,60 @@ fn short_oltp(index: usize, random: &mut Random) -> String {
     let (id, other, name) = (random.below(10_000_000), random.below(100_000), random.word());
     match (index * 7 + random.below(3)) % 16 {
         0 => format!("SELECT ~c~ FROM ~sbtest{}~ WHERE ~id~ = {id}", 1 + other % 4),
-        1 => format!("SELECT id, email, created_at, status FROM users WHERE email = '{name}@example.com' AND deleted_at IS NULL LIMIT 1"),
-        2 => format!("UPDATE accounts SET balance = balance - {other}.50, updated_at = '2024-05-0{} 10:11:12.345678' WHERE id = {id} AND version = {}", 1 + id % 9, other % 50),
-        3 => format!("INSERT INTO events (user_id, kind, payload, created_at) VALUES ({id}, 'login', '{{\"ip\": \"10.0.0.{}\", \"agent\": \"{name}\"}}', '2024-05-01 10:11:12')", id % 255),
-        4 => format!("SELECT o.id, o.total, c.name FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.status = '{name}' AND o.created_at > '2024-01-01' ORDER BY o.created_at DESC LIMIT 20 OFFSET {other}"),
+        1 => format!(
+            "SELECT id, email, created_at, status FROM users WHERE email = '{name}@example.com' AND deleted_at IS NULL LIMIT 1"
+        ),
+        2 => format!(
+            "UPDATE accounts SET balance = balance - {other}.50, updated_at = '2024-05-0{} 10:11:12.345678' WHERE id = {id} AND version = {}",
+            1 + id % 9,
+            other % 50
+        ),
+        3 => format!(
+            "INSERT INTO events (user_id, kind, payload, created_at) VALUES ({id}, 'login', '{{\"ip\": \"10.0.0.{}\", \"agent\": \"{name}\"}}', '2024-05-01 10:11:12')",
+            id % 255
+        ),
+        4 => format!(
+            "SELECT o.id, o.total, c.name FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.status = '{name}' AND o.created_at > '2024-01-01' ORDER BY o.created_at DESC LIMIT 20 OFFSET {other}"
+        ),
         5 => format!("DELETE FROM sessions WHERE expires_at < '2024-05-01 00:00:00' AND user_id = {id}"),
-        6 => format!("SELECT count(*) AS ~count~ FROM ~comments~ WHERE ~post_id~ = {id} AND ~approved~ = true"),
-        7 => format!("SELECT ~products~.* FROM ~products~ INNER JOIN ~categories~ ON ~categories~.~id~ = ~products~.~category_id~ WHERE ~categories~.~slug~ = '{name}' AND ~products~.~price~ BETWEEN {} AND {other}", other % 100),
+        6 => {
+            format!("SELECT count(*) AS ~count~ FROM ~comments~ WHERE ~post_id~ = {id} AND ~approved~ = true")
+        }
+        7 => format!(
+            "SELECT ~products~.* FROM ~products~ INNER JOIN ~categories~ ON ~categories~.~id~ = ~products~.~category_id~ WHERE ~categories~.~slug~ = '{name}' AND ~products~.~price~ BETWEEN {} AND {other}",
+            other % 100
+        ),
         8 => "BEGIN".to_owned() + if id % 2 == 0 { "" } else { " " },
-        9 => format!("SELECT name, value FROM settings WHERE account_id IN ({id}, {other}, {}) AND name <> '{name}'", id + 1),
-        10 => format!("UPDATE inventory SET quantity = quantity + {other} WHERE sku = 'SKU-{id}' AND warehouse_id = {} AND quantity >= {other}", other % 9),
-        11 => format!("SELECT coalesce(sum(amount), 0) FROM ledger WHERE account_id = {id} AND posted_at >= '2024-03-01' AND posted_at < '2024-04-01'"),
-        12 => format!("select w_street_1, w_street_2, w_city, w_state, w_zip, w_name from warehouse where w_id = {other}"),
-        13 => format!("SELECT s.id FROM subscriptions s WHERE s.user_id = {id} AND EXISTS (SELECT 1 FROM plans p WHERE p.id = s.plan_id AND p.code = '{name}') FOR UPDATE"),
+        9 => format!(
+            "SELECT name, value FROM settings WHERE account_id IN ({id}, {other}, {}) AND name <> '{name}'",
+            id + 1
+        ),
+        10 => format!(
+            "UPDATE inventory SET quantity = quantity + {other} WHERE sku = 'SKU-{id}' AND warehouse_id = {} AND quantity >= {other}",
+            other % 9
+        ),
+        11 => format!(
+            "SELECT coalesce(sum(amount), 0) FROM ledger WHERE account_id = {id} AND posted_at >= '2024-03-01' AND posted_at < '2024-04-01'"
+        ),
+        12 => format!(
+            "select w_street_1, w_street_2, w_city, w_state, w_zip, w_name from warehouse where w_id = {other}"
+        ),
+        13 => format!(
+            "SELECT s.id FROM subscriptions s WHERE s.user_id = {id} AND EXISTS (SELECT 1 FROM plans p WHERE p.id = s.plan_id AND p.code = '{name}') FOR UPDATE"
+        ),
         14 => format!("INSERT INTO page_views (url, visits) VALUES ('/p/{name}/{id}', 1)"),
-        _ => format!("SELECT DISTINCT c FROM sbtest2 WHERE id BETWEEN {id} AND {} ORDER BY c", id + 99),
+        _ => format!(
+            "SELECT DISTINCT c FROM sbtest2 WHERE id BETWEEN {id} AND {} ORDER BY c",
+            id + 99
+        ),
     }
 }
 
 fn wide_join(random: &mut Random) -> String {
     let mut text = String::from("SELECT ");
     for (table, columns) in [("o", 8), ("c", 7), ("i", 6), ("p", 5)] {
-        for column in 0..columns {
-            let _ = write!(text, "{table}.{} AS {table}_{}, ", COLUMNS[column], COLUMNS[column]);
+        for column in &COLUMNS[..columns] {
+            let _ = write!(text, "{table}.{column} AS {table}_{column}, ");
         }
     }
     let _ = write!(
@@ -128,7 +190,12 @@ fn wide_join(random: &mut Random) -> String {
 fn long_in(random: &mut Random) -> String {
     let mut text = String::from("SELECT id, name, price FROM products WHERE category_id = 5 AND id IN (");
     for index in 0..1200 {
-        let _ = write!(text, "{}{}", if index > 0 { ", " } else { "" }, random.below(10_000_000));
+        let _ = write!(
+            text,
+            "{}{}",
+            if index > 0 { ", " } else { "" },
+            random.below(10_000_000)
+        );
     }
     text + ") ORDER BY id"
 }
@@ -137,12 +204,28 @@ fn multi_row_insert(random: &mut Random) -> String {
     let mut text = String::from("INSERT INTO ~metrics~ (~host~, ~name~, ~value~, ~flag~) VALUES ");
     for index in 0..2500 {
         let comma = if index > 0 { "," } else { "" };
-        let _ = write!(text, "{comma}({},'{}',{}.{},NULL)", random.below(10_000), random.word(), random.below(1000), random.below(100));
+        let _ = write!(
+            text,
+            "{comma}({},'{}',{}.{},NULL)",
+            random.below(10_000),
+            random.word(),
+            random.below(1000),
+            random.below(100)
+        );
     }
     text
 }
 
-const COLUMNS: [&str; 8] = ["id", "name", "status", "created_at", "updated_at", "description", "total_amount", "region_code"];
+const COLUMNS: [&str; 8] = [
+    "id",
+    "name",
+    "status",
+    "created_at",
+    "updated_at",
+    "description",
+    "total_amount",
+    "region_code",
+];
 
 /// A generator that needs no crate: xorshift.
 struct Random(u64);
@@ -156,6 +239,16 @@ impl Random {
     }
 
     fn word(&mut self) -> &'static str {
-        ["alice", "bob", "completed", "it''s", "pending review", "x", "international", "DE", "new york"][self.below(9)]
+        [
+            "alice",
+            "bob",
+            "completed",
+            "it''s",
+            "pending review",
+            "x",
+            "international",
+            "DE",
+            "new york",
+        ][self.below(9)]
     }
 }

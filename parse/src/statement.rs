@@ -121,7 +121,8 @@ impl Analyzer {
         Lexer::new(&self.text, length, &self.options, &mut self.canonical).run();
         self.canonical.truncated |= length < text.len();
         if self.options.group_numbered_tables {
-            self.relations.group_numbered(&mut self.canonical.form, &self.text);
+            self.relations
+                .group_numbered(&mut self.canonical.form, &self.text);
         }
     }
 }

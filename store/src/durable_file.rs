@@ -16,8 +16,8 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
 use object_store::{
     CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
-    RenameTargetMode, Result, UploadPart,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    UploadPart,
 };
 use uuid::Uuid;
 
@@ -276,20 +276,7 @@ impl ObjectStore for DurableFiles {
     }
 
     async fn rename_opts(&self, from: &StorePath, to: &StorePath, options: RenameOptions) -> Result<()> {
-        self.plain
-            .rename_opts(
-                from,
-                to,
-                RenameOptions {
-                    target_mode: options.target_mode,
-                    ..options
-                },
-            )
-            .await?;
-        debug_assert!(matches!(
-            options.target_mode,
-            RenameTargetMode::Overwrite | RenameTargetMode::Create
-        ));
+        self.plain.rename_opts(from, to, options).await?;
         let (disk, target) = (self.disk.clone(), self.plain.path_to_filesystem(to)?);
         blocking(move || {
             directory_of(&target)

@@ -24,12 +24,14 @@ pub struct KnownSource {
     pub source_identity: String,
     /// The end of the farthest range read of it.
     pub next_offset: i64,
+    /// The detail of that range's ledger row.
+    pub detail: Option<String>,
 }
 
-const COLUMNS: [&str; 4] = ["app_id", "source", "source_identity", "range_end"];
+const COLUMNS: [&str; 5] = ["app_id", "source", "source_identity", "detail", "range_end"];
 
 impl Lake {
-    /// The sources that ledger rows speak of, by `app_id`: for each one the row with the farthest range. Reads four columns of the
+    /// The sources that ledger rows speak of, by `app_id`: for each one the row with the farthest range. Reads five columns of the
     /// ledger's files and nothing else.
     ///
     /// # Errors
@@ -55,11 +57,11 @@ impl Lake {
 }
 
 fn collect(batch: &RecordBatch, known: &mut BTreeMap<String, KnownSource>) -> Result<(), DataFusionError> {
-    let texts = (0..3)
+    let texts = (0..4)
         .map(|column| cast(batch.column(column), &DataType::Utf8))
         .collect::<Result<Vec<_>, _>>()?;
-    let [app_ids, sources, identities] = [0, 1, 2].map(|column| texts[column].as_string::<i32>());
-    let ends = batch.column(3).as_primitive::<Int64Type>();
+    let [app_ids, sources, identities, details] = [0, 1, 2, 3].map(|column| texts[column].as_string::<i32>());
+    let ends = batch.column(4).as_primitive::<Int64Type>();
     for row in (0..batch.num_rows()).filter(|row| app_ids.is_valid(*row) && ends.is_valid(*row)) {
         let (app_id, next_offset) = (app_ids.value(row), ends.value(row));
         if known
@@ -68,6 +70,7 @@ fn collect(batch: &RecordBatch, known: &mut BTreeMap<String, KnownSource>) -> Re
         {
             let (app_id, source) = (app_id.to_owned(), sources.value(row).to_owned());
             let source_identity = identities.value(row).to_owned();
+            let detail = details.is_valid(row).then(|| details.value(row).to_owned());
             known.insert(
                 app_id.clone(),
                 KnownSource {
@@ -75,6 +78,7 @@ fn collect(batch: &RecordBatch, known: &mut BTreeMap<String, KnownSource>) -> Re
                     source,
                     source_identity,
                     next_offset,
+                    detail,
                 },
             );
         }

@@ -2,6 +2,8 @@
 //! partition. Never encodes or writes a file, and never decides what is worth keeping.
 
 mod column_buffer;
+mod repeated_text;
+mod values;
 
 use datafusion::arrow::array::RecordBatch;
 use hashbrown::HashMap;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use datafusion::arrow::array::{RecordBatch, new_null_array};
+use datafusion::arrow::array::{Array, RecordBatch, new_null_array};
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -150,36 +151,38 @@ fn encode(part: &Part) -> Result<Encoded, ParquetError> {
     })
 }
 
-/// The columns that any of the batches has, in the order of the table.
+/// The columns that any of the batches has, in the order of the table. Texts are a dictionary where they are in all batches.
 fn common_schema(batches: &[RecordBatch]) -> SchemaRef {
     if let [only] = batches {
         return only.schema();
     }
-    let is_used = |column: &&Column| {
-        batches
+    let field = |column: &Column| {
+        let mut types = batches
             .iter()
-            .any(|batch| batch.schema_ref().index_of(column.name).is_ok())
+            .filter_map(|batch| batch.column_by_name(column.name))
+            .map(Array::data_type);
+        let first = types.next()?;
+        let data_type = if types.all(|other| other == first) {
+            first.clone()
+        } else {
+            arrow_type(column.column_type)
+        };
+        Some(Field::new(column.name, data_type, column.is_nullable()))
     };
-    let field =
-        |column: &Column| Field::new(column.name, arrow_type(column.column_type), column.is_nullable());
-    Arc::new(Schema::new(
-        COLUMNS.iter().filter(is_used).map(field).collect::<Vec<_>>(),
-    ))
+    Arc::new(Schema::new(COLUMNS.iter().filter_map(field).collect::<Vec<_>>()))
 }
 
-/// The batch with NULLs in the columns it does not have.
+/// The batch in the given schema, with NULLs in the columns it does not have.
 fn widen(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ParquetError> {
     if batch.schema_ref() == schema {
         return Ok(batch.clone());
     }
-    let array = |field: &Arc<Field>| {
-        let have = batch.column_by_name(field.name()).cloned();
-        have.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
+    let array = |field: &Arc<Field>| match batch.column_by_name(field.name()) {
+        Some(array) => cast(array, field.data_type()),
+        None => Ok(new_null_array(field.data_type(), batch.num_rows())),
     };
-    Ok(RecordBatch::try_new(
-        schema.clone(),
-        schema.fields().iter().map(array).collect(),
-    )?)
+    let arrays = schema.fields().iter().map(array).collect::<Result<_, _>>()?;
+    Ok(RecordBatch::try_new(schema.clone(), arrays)?)
 }
 
 /// How each column is written, in files that compaction will rewrite: fast first, small second.

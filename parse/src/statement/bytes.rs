@@ -89,9 +89,17 @@ impl Head {
         }
         let outside = u128::from_le_bytes(outside);
         let folded = u128::from_le_bytes(folded);
-        let (low, high) = (folded as u64, (folded >> 64) as u64);
+        // All the bits below the first byte outside: those of the word.
+        let inside = outside.wrapping_sub(1) & !outside;
+        let word = folded & inside;
         let length = (outside.trailing_zeros() / 8) as usize;
-        (Head { low: first(low, length), high: first(high, length.saturating_sub(8)) }, length)
+        (
+            Head {
+                low: word as u64,
+                high: (word >> 64) as u64,
+            },
+            length,
+        )
     }
 
     pub(super) const fn of(word: &[u8]) -> Head {
@@ -108,12 +116,6 @@ impl Head {
         }
         Head { low, high }
     }
-}
-
-/// The first `length` bytes, zeros after them.
-#[inline]
-fn first(eight: u64, length: usize) -> u64 {
-    if length >= 8 { eight } else { eight & ((1 << (8 * length)) - 1) }
 }
 
 /// The index of the first byte equal to either, or 8.
@@ -179,7 +181,11 @@ mod tests {
                 let mut bytes = *b"aZ_9$\xff0zQ\x80bCd_Ez";
                 bytes[place] = byte;
                 let (head, length) = Head::read(&bytes, 0);
-                assert_eq!(length, if is_word(byte) { 16 } else { place }, "{byte} at {place}");
+                assert_eq!(
+                    length,
+                    if is_word(byte) { 16 } else { place },
+                    "{byte} at {place}"
+                );
                 assert!(head == Head::of(&bytes[..length]), "{byte} at {place}");
             }
         }
@@ -191,8 +197,15 @@ mod tests {
             for place in 0..8 {
                 let mut bytes = *b"aZ_\\$\xff0z";
                 bytes[place] = byte;
-                let found = bytes.iter().position(|&other| other == byte || other == b'\\').unwrap_or(8);
-                assert_eq!(first_of(u64::from_le_bytes(bytes), byte, b'\\'), found, "{byte} at {place}");
+                let found = bytes
+                    .iter()
+                    .position(|&other| other == byte || other == b'\\')
+                    .unwrap_or(8);
+                assert_eq!(
+                    first_of(u64::from_le_bytes(bytes), byte, b'\\'),
+                    found,
+                    "{byte} at {place}"
+                );
             }
         }
     }

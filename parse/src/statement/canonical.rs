@@ -5,20 +5,22 @@
 //! statements in [`clauses`].
 
 mod clauses;
+mod frame;
 mod lists;
+mod pending;
 
 use super::bytes::Head;
 use super::dialect::{Dialect, Options};
 use super::form::{Form, Kind, Token, flag};
-use super::keyword::{Keyword, Traits};
-use clauses::{Mode, Union};
+use super::keyword::Keyword;
+use clauses::Mode;
+use frame::Frame;
 use lists::{Element, FrameKind, Rows};
+use pending::Pending;
+pub(super) use pending::starts_operand;
 
 /// Brackets nested deeper than this are kept as they are, without the rules that look inside brackets.
 const DEPTH_MAX: usize = 1024;
-
-/// Longer numbers after `ORDER BY` are no output column: a server allows some 1600 of them.
-const ORDINAL_DIGITS_MAX: u32 = 4;
 
 /// Where a token is spelt in the padded text.
 #[derive(Clone, Copy)]
@@ -30,7 +32,14 @@ pub(super) struct Place {
 impl Place {
     #[inline]
     fn token(self, kind: Kind, keyword: Keyword, flags: u8) -> Token {
-        Token { start: self.start as u32, end: self.end as u32, keyword, kind, flags, ..Token::NOTHING }
+        Token {
+            start: self.start as u32,
+            end: self.end as u32,
+            keyword,
+            kind,
+            flags,
+            ..Token::NOTHING
+        }
     }
 }
 
@@ -63,72 +72,6 @@ pub(super) struct Canonical {
     top: Frame,
     /// Open brackets beyond `DEPTH_MAX`.
     untracked: u32,
-}
-
-/// What is known about an open bracket, or about the statement outside of any.
-#[derive(Clone, Copy)]
-struct Frame {
-    kind: FrameKind,
-    element: Element,
-    rows: Rows,
-    flags: u8,
-    /// The opening bracket.
-    open: u32,
-    /// Complete elements so far.
-    elements: u32,
-    /// The first token of the element being read.
-    element_at: u32,
-    /// The token after the first element.
-    first_end: u32,
-    /// The first token of the row of `VALUES` being read.
-    row: u32,
-    /// The row before.
-    row_before: (u32, u32),
-    union: Union,
-}
-
-/// Flags of a [`Frame`].
-mod frame {
-    /// In `ORDER BY`.
-    pub(super) const ORDER: u8 = 1;
-    /// In `GROUP BY`.
-    pub(super) const GROUP: u8 = 1 << 1;
-    /// `SELECT` was read.
-    pub(super) const QUERY: u8 = 1 << 2;
-    /// Something else than a constant was read.
-    pub(super) const MIXED: u8 = 1 << 3;
-    /// Some constant is more than a literal: it has a cast or a type.
-    pub(super) const DRESSED: u8 = 1 << 4;
-    /// Some constant is dressed otherwise than the first.
-    pub(super) const UNLIKE: u8 = 1 << 5;
-}
-
-impl Frame {
-    fn new(kind: FrameKind, open: u32, first: u32) -> Frame {
-        Frame {
-            kind,
-            element: Element::Start,
-            rows: Rows::None,
-            flags: 0,
-            open,
-            elements: 0,
-            element_at: first,
-            first_end: first,
-            row: 0,
-            row_before: (0, 0),
-            union: Union::new(first),
-        }
-    }
-}
-
-/// A token that waits for the next one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pending {
-    Nothing,
-    /// `?` of PostgreSQL where no operand was expected: an operator if an operand follows.
-    Question,
-    /// A number that is an output column unless an operator follows.
-    Ordinal,
 }
 
 /// No value of a `SET` is being read.
@@ -195,7 +138,9 @@ impl Canonical {
     /// The last token is a name that ends here.
     pub(super) fn after_name(&self, position: usize) -> bool {
         let last = self.form.last();
-        last.is_name() && last.keyword == Keyword::None && (position - 1..=position).contains(&(last.end as usize))
+        last.is_name()
+            && last.keyword == Keyword::None
+            && (position - 1..=position).contains(&(last.end as usize))
     }
 
     /// Where the last token ends.
@@ -212,7 +157,11 @@ impl Canonical {
     #[inline]
     pub(super) fn list_begins(&self) -> Option<u8> {
         let begins = self.hooked && self.top.kind.is_collapsed() && self.untracked == 0;
-        begins.then_some(if self.top.kind == FrameKind::Array { b']' } else { b')' })
+        begins.then_some(if self.top.kind == FrameKind::Array {
+            b']'
+        } else {
+            b')'
+        })
     }
 
     /// The innermost bracket is a row of `VALUES`.
@@ -228,7 +177,8 @@ impl Canonical {
             return self.varying_name(place);
         }
         self.hook(Kind::Word, Keyword::None);
-        self.form.word(text, head, place.token(Kind::Word, Keyword::None, 0));
+        self.form
+            .word(text, head, place.token(Kind::Word, Keyword::None, 0));
         self.after_operand();
     }
 
@@ -241,10 +191,15 @@ impl Canonical {
         self.hook(Kind::Quoted, Keyword::None);
         let keep = keyword.traits().needs_quotes(self.dialect);
         let token = match word && !keyword.traits().reserved(self.dialect) {
-            true => place.token(Kind::Word, Keyword::None, if keep { flag::KEEP_QUOTES } else { 0 }),
+            true => place.token(
+                Kind::Word,
+                Keyword::None,
+                if keep { flag::KEEP_QUOTES } else { 0 },
+            ),
             false => place.token(Kind::Quoted, Keyword::None, 0),
         };
-        self.form.name(&text[place.start..place.end], text[place.start - 1], token);
+        self.form
+            .name(&text[place.start..place.end], text[place.start - 1], token);
         self.after_operand();
     }
 
@@ -269,9 +224,16 @@ impl Canonical {
         self.hook(Kind::Quoted, Keyword::None);
         let start = self.form.masked.len();
         self.form.masked.extend(spelling);
-        let place = Place { start, end: self.form.masked.len() };
+        let place = Place {
+            start,
+            end: self.form.masked.len(),
+        };
         let spelling = self.form.masked[place.start..place.end].to_vec();
-        self.form.name(&spelling, 0, place.token(Kind::Quoted, Keyword::None, flag::MASKED));
+        self.form.name(
+            &spelling,
+            0,
+            place.token(Kind::Quoted, Keyword::None, flag::MASKED),
+        );
         self.after_operand();
     }
 
@@ -279,7 +241,10 @@ impl Canonical {
     pub(super) fn variable(&mut self, text: &[u8], place: Place) {
         self.settle(Kind::Variable, Keyword::None);
         self.hook(Kind::Variable, Keyword::None);
-        self.form.variable(&text[place.start..place.end], place.token(Kind::Variable, Keyword::None, 0));
+        self.form.variable(
+            &text[place.start..place.end],
+            place.token(Kind::Variable, Keyword::None, 0),
+        );
         self.after_operand();
     }
 
@@ -302,7 +267,10 @@ impl Canonical {
         self.hook(Kind::Word, keyword);
         let token = place.token(Kind::Word, keyword, flags);
         if keyword == Keyword::To && self.sets_by_to() {
-            self.form.equals(Token { flags: flag::EQUALS, ..token });
+            self.form.equals(Token {
+                flags: flag::EQUALS,
+                ..token
+            });
         } else {
             self.form.word(text, head, token);
         }
@@ -325,17 +293,6 @@ impl Canonical {
         self.constant_of(Kind::More, place);
     }
 
-    /// An integer in decimal digits.
-    pub(super) fn integer(&mut self, text: &[u8], place: Place) {
-        self.settle(Kind::Param, Keyword::None);
-        if self.top.flags & (frame::ORDER | frame::GROUP) == 0 || !self.is_ordinal(place) {
-            return self.constant(place);
-        }
-        self.form.ordinal(&text[place.start..place.end], place.token(Kind::Ordinal, Keyword::None, 0));
-        self.pending = Pending::Ordinal;
-        self.after_operand();
-    }
-
     /// Any operator, spelt as in the text.
     pub(super) fn operator(&mut self, text: &[u8], place: Place) {
         self.settle(Kind::Operator, Keyword::None);
@@ -345,21 +302,15 @@ impl Canonical {
             self.hook_operator(sign);
         }
         let everything = spelling == b"*" && (self.operand || self.after_dot());
-        self.form.operator(spelling, place.token(Kind::Operator, Keyword::None, if sign { flag::SIGN } else { 0 }));
+        self.form.operator(
+            spelling,
+            place.token(Kind::Operator, Keyword::None, if sign { flag::SIGN } else { 0 }),
+        );
         self.operand = !everything;
         self.literal = false;
         if self.mode == Mode::Set && matches!(spelling, b"=" | b":=") {
             self.begin_value();
         }
-    }
-
-    /// `?` of PostgreSQL where no operand is expected.
-    pub(super) fn question(&mut self, place: Place) {
-        self.settle(Kind::Operator, Keyword::None);
-        self.form.operator(b"?", place.token(Kind::Operator, Keyword::None, 0));
-        self.pending = Pending::Question;
-        self.operand = true;
-        self.literal = false;
     }
 
     /// `,`
@@ -438,7 +389,11 @@ impl Canonical {
         self.settle(kind, Keyword::None);
         self.hook(kind, Keyword::None);
         let mut last = self.form.last();
-        let flags = if self.expects_literal() { 0 } else { flag::UNEXPECTED };
+        let flags = if self.expects_literal() {
+            0
+        } else {
+            flag::UNEXPECTED
+        };
         while last.has(flag::SIGN) {
             self.form.pop(1);
             last = self.form.last();
@@ -453,45 +408,10 @@ impl Canonical {
         self.literal = false;
     }
 
-    /// Decides about a token that waits for the next, which is `kind`.
-    #[inline]
-    fn settle(&mut self, kind: Kind, keyword: Keyword) {
-        if self.pending != Pending::Nothing {
-            self.settle_pending(kind, keyword);
-        }
-    }
-
-    #[cold]
-    fn settle_pending(&mut self, kind: Kind, keyword: Keyword) {
-        let pending = std::mem::replace(&mut self.pending, Pending::Nothing);
-        let token = self.form.last();
-        match pending {
-            Pending::Question if starts_operand(kind, keyword, self.dialect) => self.hook_operator(false),
-            Pending::Ordinal if !continues_operand(kind, keyword) => {}
-            Pending::Nothing => {}
-            _ => {
-                let flags = if pending == Pending::Question { flag::UNEXPECTED } else { 0 };
-                self.form.pop(1);
-                self.hook(Kind::Param, Keyword::None);
-                self.form.mark(Token { kind: Kind::Param, flags, ..token });
-                self.after_operand();
-            }
-        }
-    }
-
     #[inline]
     fn after_operand(&mut self) {
         self.operand = false;
         self.literal = false;
-    }
-
-    fn is_ordinal(&self, place: Place) -> bool {
-        let digits = (place.end - place.start) as u32;
-        let last = self.form.last();
-        self.dialect == Dialect::Postgres
-            && digits <= ORDINAL_DIGITS_MAX
-            && self.top.flags & frame::QUERY != 0
-            && (last.kind == Kind::Comma || last.keyword == Keyword::By)
     }
 }
 
@@ -503,28 +423,4 @@ enum Verdict {
     Noise,
     /// The rule has written whatever there is to write.
     Done,
-}
-
-/// Whether a token can only begin an operand, so that a `?` before it is an operator.
-pub(super) fn starts_operand(kind: Kind, keyword: Keyword, dialect: Dialect) -> bool {
-    let word = |traits: Traits| {
-        if traits.reserved(dialect) { traits.starts_operand() } else { !traits.operand_follows(dialect) }
-    };
-    match kind {
-        Kind::Param | Kind::List | Kind::Quoted | Kind::Variable | Kind::Open => true,
-        Kind::Word => word(keyword.traits()),
-        _ => false,
-    }
-}
-
-/// Whether a token makes more of a number before it than an output column.
-fn continues_operand(kind: Kind, keyword: Keyword) -> bool {
-    match kind {
-        Kind::Word => matches!(
-            keyword,
-            Keyword::And | Keyword::Or | Keyword::Is | Keyword::In | Keyword::Not | Keyword::Like | Keyword::Collate
-        ),
-        Kind::Nothing | Kind::Comma | Kind::Close | Kind::Semicolon => false,
-        _ => true,
-    }
 }

@@ -58,11 +58,15 @@ impl FromStr for Fingerprint {
     type Err = ParseFingerprintError;
 
     fn from_str(text: &str) -> Result<Fingerprint, ParseFingerprintError> {
-        let error = || ParseFingerprintError { text: text.chars().take(2 * FINGERPRINT_DIGITS).collect() };
+        let error = || ParseFingerprintError {
+            text: text.chars().take(2 * FINGERPRINT_DIGITS).collect(),
+        };
         if text.len() != FINGERPRINT_DIGITS || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(error());
         }
-        u64::from_str_radix(text, 16).map(|bits| Fingerprint(bits as i64)).map_err(|_| error())
+        u64::from_str_radix(text, 16)
+            .map(|bits| Fingerprint(bits as i64))
+            .map_err(|_| error())
     }
 }
 
@@ -84,7 +88,14 @@ mod tests {
 
     #[test]
     fn refuses_other_spellings() {
-        for text in ["", "0", "+123456789abcdef", "0123456789abcdeg", "00123456789abcdef", "0x23456789abcdef"] {
+        for text in [
+            "",
+            "0",
+            "+123456789abcdef",
+            "0123456789abcdeg",
+            "00123456789abcdef",
+            "0x23456789abcdef",
+        ] {
             assert!(text.parse::<Fingerprint>().is_err(), "{text:?}");
         }
     }

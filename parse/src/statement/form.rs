@@ -54,8 +54,14 @@ pub(super) struct Token {
 }
 
 impl Token {
-    pub(super) const NOTHING: Token =
-        Token { start: 0, end: 0, at: 0, keyword: Keyword::None, kind: Kind::Nothing, flags: 0 };
+    pub(super) const NOTHING: Token = Token {
+        start: 0,
+        end: 0,
+        at: 0,
+        keyword: Keyword::None,
+        kind: Kind::Nothing,
+        flags: 0,
+    };
 
     pub(super) fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
@@ -97,7 +103,13 @@ pub(super) struct Form {
 
 impl Form {
     pub(super) fn new(fold_quoted: bool) -> Form {
-        Form { tokens: Vec::new(), bytes: Vec::new(), length: 0, masked: Vec::new(), fold_quoted }
+        Form {
+            tokens: Vec::new(),
+            bytes: Vec::new(),
+            length: 0,
+            masked: Vec::new(),
+            fold_quoted,
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -149,7 +161,11 @@ impl Form {
 
     /// The spelling of a token, quotes of a name excluded, doubled quotes not yet undone.
     pub(super) fn spelling<'t>(&'t self, text: &'t [u8], token: &Token) -> &'t [u8] {
-        let source = if token.has(flag::MASKED) { &self.masked } else { text };
+        let source = if token.has(flag::MASKED) {
+            &self.masked
+        } else {
+            text
+        };
         &source[token.start as usize..token.end as usize]
     }
 
@@ -175,7 +191,11 @@ impl Form {
 
     /// A keyword that is not in the text.
     pub(super) fn keyword(&mut self, keyword: Keyword) {
-        self.push(Token { keyword, kind: Kind::Word, ..Token::NOTHING });
+        self.push(Token {
+            keyword,
+            kind: Kind::Word,
+            ..Token::NOTHING
+        });
         self.append(tag::WORD, keyword.text().as_bytes());
     }
 
@@ -192,7 +212,11 @@ impl Form {
         self.append(tag::QUOTED, &[0; 4]);
         for byte in unquoted(spelling, quote) {
             self.reserve(1);
-            self.bytes[self.length] = if self.fold_quoted { byte.to_ascii_lowercase() } else { byte };
+            self.bytes[self.length] = if self.fold_quoted {
+                byte.to_ascii_lowercase()
+            } else {
+                byte
+            };
             self.length += 1;
         }
         let length = (self.length - from - 5) as u32;
@@ -246,7 +270,10 @@ impl Form {
 
     /// A [`Form::mark`] that is not in the text.
     pub(super) fn mark_only(&mut self, kind: Kind) {
-        self.mark(Token { kind, ..Token::NOTHING });
+        self.mark(Token {
+            kind,
+            ..Token::NOTHING
+        });
     }
 
     /// Hashes the same tokens again after `change` has renamed some of them.
@@ -262,15 +289,23 @@ impl Form {
     }
 
     fn again(&mut self, text: &[u8], token: Token) {
-        let masked = token.has(flag::MASKED).then(|| self.masked[token.start as usize..token.end as usize].to_vec());
-        let spelling = masked.as_deref().unwrap_or_else(|| &text[token.start as usize..token.end as usize]);
+        let masked = token
+            .has(flag::MASKED)
+            .then(|| self.masked[token.start as usize..token.end as usize].to_vec());
+        let spelling = masked
+            .as_deref()
+            .unwrap_or_else(|| &text[token.start as usize..token.end as usize]);
         match token.kind {
             Kind::Nothing => {}
             Kind::Word if token.has(flag::EQUALS) => self.equals(token),
             Kind::Word if token.start == token.end => self.keyword(token.keyword),
             Kind::Word => self.word(text, Head::of(spelling), token),
             Kind::Quoted => {
-                let quote = if masked.is_some() { 0 } else { text[token.start as usize - 1] };
+                let quote = if masked.is_some() {
+                    0
+                } else {
+                    text[token.start as usize - 1]
+                };
                 self.name(spelling, quote, token);
             }
             Kind::Variable => self.variable(spelling, token),
@@ -282,7 +317,10 @@ impl Form {
 
     #[inline]
     fn push(&mut self, token: Token) {
-        self.tokens.push(Token { at: self.length as u32, ..token });
+        self.tokens.push(Token {
+            at: self.length as u32,
+            ..token
+        });
     }
 
     fn append(&mut self, tag: u8, spelling: &[u8]) {
@@ -318,7 +356,9 @@ impl Form {
 
     /// Where the bytes of a token begin; their end for the token after the last.
     fn position(&self, index: u32) -> usize {
-        self.tokens.get(index as usize).map_or(self.length, |token| token.at as usize)
+        self.tokens
+            .get(index as usize)
+            .map_or(self.length, |token| token.at as usize)
     }
 }
 

@@ -38,7 +38,13 @@ impl Traits {
     }
 
     pub(super) fn operand_follows(self, dialect: Dialect) -> bool {
-        self.0 & if dialect == Dialect::Postgres { OPERAND } else { OPERAND | OPERAND_MY } != 0
+        self.0
+            & if dialect == Dialect::Postgres {
+                OPERAND
+            } else {
+                OPERAND | OPERAND_MY
+            }
+            != 0
     }
 
     pub(super) fn starts_operand(self) -> bool {
@@ -55,7 +61,11 @@ impl Traits {
 
     /// The word would be read otherwise without its quotes.
     pub(super) fn needs_quotes(self, dialect: Dialect) -> bool {
-        let read_by = if dialect == Dialect::Postgres { RULE | OPERAND | STARTS | PREFIX } else { RULE | OPERAND | OPERAND_MY };
+        let read_by = if dialect == Dialect::Postgres {
+            RULE | OPERAND | STARTS | PREFIX
+        } else {
+            RULE | OPERAND | OPERAND_MY
+        };
         self.0 & read_by != 0 || self.reserved(dialect)
     }
 }
@@ -67,12 +77,11 @@ macro_rules! keywords {
         #[repr(u16)]
         pub(super) enum Keyword { None, $($($name,)*)* }
 
-        static ENTRIES: [Entry; ENTRY_COUNT] = [
-            Entry::new(Keyword::None, "", 0),
-            $($(Entry::new(Keyword::$name, $text, $traits),)*)*
-        ];
-        const TEXTS: [&str; ENTRY_COUNT] = ["", $($($text,)*)*];
-        const ENTRY_COUNT: usize = 1 $($(+ { let _ = $text; 1 })*)*;
+        const COUNT: usize = 1 $($(+ { let _ = $text; 1 })*)*;
+        static KEYWORDS: [Keyword; COUNT] = [Keyword::None, $($(Keyword::$name,)*)*];
+        static TEXTS: [&str; COUNT] = ["", $($($text,)*)*];
+        static TRAITS: [u16; COUNT] = [0, $($({ let _ = $text; $traits },)*)*];
+        static HEADS: [Head; COUNT] = [Head::of(b""), $($(Head::of($text.as_bytes()),)*)*];
     };
 }
 
@@ -265,12 +274,13 @@ impl Keyword {
     pub(super) fn find(head: Head, word: &[u8]) -> Keyword {
         let mut slot = slot_of(head, word.len());
         loop {
-            let entry = &ENTRIES[SLOTS[slot] as usize];
-            if entry.head == head && entry.text.len() == word.len() && entry.tail_equals(word) {
-                return entry.keyword;
-            }
-            if entry.keyword == Keyword::None {
+            let index = SLOTS[slot] as usize;
+            if index == 0 {
                 return Keyword::None;
+            }
+            // A head tells the length too: no word has a zero byte.
+            if HEADS[index] == head && (word.len() <= 16 || is_long(index, word)) {
+                return KEYWORDS[index];
             }
             slot = (slot + 1) % SLOT_COUNT;
         }
@@ -283,47 +293,30 @@ impl Keyword {
 
     /// Lower case.
     pub(super) fn text(self) -> &'static str {
-        ENTRIES[self as usize].text
+        TEXTS[self as usize]
     }
 
     #[inline]
     pub(super) fn traits(self) -> Traits {
-        Traits(ENTRIES[self as usize].traits)
+        Traits(TRAITS[self as usize])
     }
 }
 
-struct Entry {
-    head: Head,
-    text: &'static str,
-    traits: u16,
-    keyword: Keyword,
+#[cold]
+fn is_long(index: usize, word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(TEXTS[index].as_bytes())
 }
 
-impl Entry {
-    const fn new(keyword: Keyword, text: &'static str, traits: u16) -> Entry {
-        Entry { head: Head::of(text.as_bytes()), text, traits, keyword }
-    }
-
-    #[inline]
-    fn tail_equals(&self, word: &[u8]) -> bool {
-        word.len() <= 16 || self.long_tail_equals(word)
-    }
-
-    #[cold]
-    fn long_tail_equals(&self, word: &[u8]) -> bool {
-        word[16..].eq_ignore_ascii_case(&self.text.as_bytes()[16..])
-    }
-}
-
-/// A power of two some five times the number of words: most misses end at the first, empty slot.
-const SLOT_COUNT: usize = 2048;
+/// A power of two some twenty times the number of words: nearly every miss ends at the first, empty slot.
+const SLOT_COUNT: usize = 1 << SLOT_BITS;
+const SLOT_BITS: u32 = 13;
 
 static SLOTS: [u16; SLOT_COUNT] = fill_slots();
 
 const fn fill_slots() -> [u16; SLOT_COUNT] {
     let mut slots = [0; SLOT_COUNT];
     let mut index = 1;
-    while index < ENTRY_COUNT {
+    while index < COUNT {
         let text = TEXTS[index].as_bytes();
         let mut slot = slot_of(Head::of(text), text.len());
         while slots[slot] != 0 {
@@ -338,7 +331,7 @@ const fn fill_slots() -> [u16; SLOT_COUNT] {
 #[inline]
 const fn slot_of(head: Head, length: usize) -> usize {
     let mixed = (head.low ^ (length as u64) << 58).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 53) as usize % SLOT_COUNT
+    (mixed >> (64 - SLOT_BITS)) as usize
 }
 
 #[cfg(test)]
@@ -347,16 +340,24 @@ mod tests {
 
     #[test]
     fn every_entry_is_found_in_any_case() {
-        for entry in &ENTRIES[1..] {
-            assert_eq!(Keyword::of(entry.text.as_bytes()), entry.keyword, "{}", entry.text);
-            assert_eq!(Keyword::of(entry.text.to_uppercase().as_bytes()), entry.keyword, "{}", entry.text);
-            assert_eq!(entry.keyword.text(), entry.text);
+        for (text, keyword) in TEXTS.into_iter().zip(KEYWORDS).skip(1) {
+            assert_eq!(Keyword::of(text.as_bytes()), keyword, "{text}");
+            assert_eq!(Keyword::of(text.to_uppercase().as_bytes()), keyword, "{text}");
+            assert_eq!(keyword.text(), text);
         }
     }
 
     #[test]
     fn other_words_are_not() {
-        for word in ["", "selec", "selects", "id", "sql_calc_found_row", "sql_calc_found_rowz", "\u{e9}"] {
+        for word in [
+            "",
+            "selec",
+            "selects",
+            "id",
+            "sql_calc_found_row",
+            "sql_calc_found_rowz",
+            "\u{e9}",
+        ] {
             assert_eq!(Keyword::of(word.as_bytes()), Keyword::None, "{word}");
         }
     }

@@ -105,7 +105,10 @@ impl<'t> Lexer<'t> {
     fn take(&mut self, length: usize) -> Place {
         let start = self.position;
         self.position += length;
-        Place { start, end: self.position }
+        Place {
+            start,
+            end: self.position,
+        }
     }
 
     fn word(&mut self) {
@@ -114,9 +117,8 @@ impl<'t> Lexer<'t> {
         if length == 16 {
             length = self.long_word(start);
         }
-        let next = self.at(start + length);
-        if length == 1 && (next == b'\'' || next == b'&') && self.prefixed_literal() {
-            return;
+        if length == 1 {
+            return self.letter(head);
         }
         let place = self.take(length);
         let keyword = Keyword::find(head, &self.text[place.start..place.end]);
@@ -127,6 +129,15 @@ impl<'t> Lexer<'t> {
         } else {
             self.out.name(self.text, head, place);
         }
+    }
+
+    /// A word of one letter: an alias, or what tells the kind of the string after it. No keyword is as short.
+    fn letter(&mut self, head: Head) {
+        if matches!(self.at(self.position + 1), b'\'' | b'&') && self.prefixed_literal() {
+            return;
+        }
+        let place = self.take(1);
+        self.out.name(self.text, head, place);
     }
 
     /// The length of the word that begins here and has sixteen bytes or more.
@@ -170,7 +181,9 @@ impl<'t> Lexer<'t> {
         }
         if let Some(digits) = self.postgres.then(|| internal_number(name)).flatten() {
             let (before, after) = (&name[..digits.start], &name[digits.end..]);
-            return self.out.masked_name(before.iter().chain(b"?").chain(after).copied());
+            return self
+                .out
+                .masked_name(before.iter().chain(b"?").chain(after).copied());
         }
         let word = self.is_plain_name(name);
         let keyword = if word { Keyword::of(name) } else { Keyword::None };
@@ -205,12 +218,18 @@ impl<'t> Lexer<'t> {
     fn open(&mut self, kind: Kind) {
         let place = self.take(1);
         self.out.open(kind, place);
-        if let Some(closing) = self.out.list_begins() {
-            if let Some(end) = self.constants(self.position, closing) {
-                let end = if self.out.in_values() { self.more_rows(end) } else { end };
-                let place = self.take(end - self.position);
-                self.out.list(place);
-            }
+        let plain = self
+            .out
+            .list_begins()
+            .and_then(|closing| self.constants(self.position, closing));
+        if let Some(end) = plain {
+            let end = if self.out.in_values() {
+                self.more_rows(end)
+            } else {
+                end
+            };
+            let place = self.take(end - self.position);
+            self.out.list(place);
         }
     }
 
@@ -278,7 +297,11 @@ impl<'t> Lexer<'t> {
     }
 
     fn operator(&mut self) {
-        let length = if self.postgres { self.postgres_operator() } else { self.mysql_operator() };
+        let length = if self.postgres {
+            self.postgres_operator()
+        } else {
+            self.mysql_operator()
+        };
         let place = self.take(length);
         self.out.operator(self.text, place);
     }
@@ -293,7 +316,12 @@ impl<'t> Lexer<'t> {
                 (b'-', b'-') | (b'/', b'*') if length > 0 => break,
                 // Elsewhere than in `@?` a placeholder: `a=?`.
                 (b'?', _) if rest[..length] != b"@"[..] => break,
-                (byte, _) => special |= matches!(byte, b'~' | b'!' | b'@' | b'#' | b'%' | b'^' | b'&' | b'|' | b'`' | b'?'),
+                (byte, _) => {
+                    special |= matches!(
+                        byte,
+                        b'~' | b'!' | b'@' | b'#' | b'%' | b'^' | b'&' | b'|' | b'`' | b'?'
+                    )
+                }
             }
             length += 1;
         }
@@ -368,7 +396,22 @@ impl<'t> Lexer<'t> {
 fn is_operator(byte: u8) -> bool {
     matches!(
         byte,
-        b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=' | b'~' | b'!' | b'@' | b'#' | b'%' | b'^' | b'&' | b'|' | b'`' | b'?'
+        b'+' | b'-'
+            | b'*'
+            | b'/'
+            | b'<'
+            | b'>'
+            | b'='
+            | b'~'
+            | b'!'
+            | b'@'
+            | b'#'
+            | b'%'
+            | b'^'
+            | b'&'
+            | b'|'
+            | b'`'
+            | b'?'
     )
 }
 
@@ -380,6 +423,9 @@ fn internal_number(name: &[u8]) -> Option<std::ops::Range<usize>> {
     let prefix = [&b"pg_toast_temp_"[..], b"pg_toast_", b"pg_temp_"]
         .into_iter()
         .find(|prefix| name.len() > prefix.len() && name[..prefix.len()].eq_ignore_ascii_case(prefix))?;
-    let digits = name[prefix.len()..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = name[prefix.len()..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     (digits > 0).then(|| prefix.len()..prefix.len() + digits)
 }

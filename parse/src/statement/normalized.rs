@@ -13,12 +13,19 @@ pub(super) fn print(form: &Form, text: &[u8], dialect: Dialect, out: &mut Vec<u8
     let mut before = Token::NOTHING;
     for (index, token) in form.tokens.iter().enumerate() {
         let next = form.tokens.get(index + 1).copied().unwrap_or(Token::NOTHING);
-        let label = before.kind == Kind::Word && token.kind == Kind::Operator && form.spelling(text, token) == b":";
+        let label =
+            before.kind == Kind::Word && token.kind == Kind::Operator && form.spelling(text, token) == b":";
         let digits = before.kind == Kind::Dot && is_number_like(form, text, index);
         if index > 0 && !label && (digits || is_spaced(&before, token, dialect)) {
             out.push(b' ');
         }
-        let printer = Printer { form, text, dialect, before, next };
+        let printer = Printer {
+            form,
+            text,
+            dialect,
+            before,
+            next,
+        };
         printer.token(token, out);
         before = *token;
     }
@@ -61,7 +68,8 @@ impl Printer<'_> {
 
     fn keyword(&self, keyword: Keyword, out: &mut Vec<u8>) {
         let traits = keyword.traits();
-        let qualified = !traits.reserved(self.dialect) && (self.before.kind == Kind::Dot || self.next.kind == Kind::Dot);
+        let qualified =
+            !traits.reserved(self.dialect) && (self.before.kind == Kind::Dot || self.next.kind == Kind::Dot);
         let clause = matches!(keyword, Keyword::First | Keyword::Last | Keyword::Next)
             && matches!(self.before.keyword, Keyword::Nulls | Keyword::Fetch);
         if clause || traits.upper_case(self.dialect) && !qualified {
@@ -72,11 +80,23 @@ impl Printer<'_> {
     }
 
     fn quoted(&self, token: &Token, spelling: &[u8], out: &mut Vec<u8>) {
-        let quote = if self.dialect == Dialect::Postgres { b'"' } else { b'`' };
-        let was = if token.has(flag::MASKED) || token.start == 0 { 0 } else { self.text[token.start as usize - 1] };
+        let quote = if self.dialect == Dialect::Postgres {
+            b'"'
+        } else {
+            b'`'
+        };
+        let was = if token.has(flag::MASKED) || token.start == 0 {
+            0
+        } else {
+            self.text[token.start as usize - 1]
+        };
         out.push(quote);
         for byte in unquoted(spelling, was) {
-            out.push(if self.dialect == Dialect::Mysql { byte.to_ascii_lowercase() } else { byte });
+            out.push(if self.dialect == Dialect::Mysql {
+                byte.to_ascii_lowercase()
+            } else {
+                byte
+            });
             if byte == quote {
                 out.push(quote);
             }
@@ -100,8 +120,11 @@ impl Printer<'_> {
 /// A name behind a dot that together would be a number: `.1a` of MySQL, unless a name is before the dot.
 fn is_number_like(form: &Form, text: &[u8], index: usize) -> bool {
     let token = &form.tokens[index];
-    let qualified = index >= 2 && form.tokens[index - 2].is_name() && form.tokens[index - 2].keyword == Keyword::None;
-    token.kind == Kind::Word && !qualified && form.spelling(text, token).first().is_some_and(u8::is_ascii_digit)
+    let qualified =
+        index >= 2 && form.tokens[index - 2].is_name() && form.tokens[index - 2].keyword == Keyword::None;
+    token.kind == Kind::Word
+        && !qualified
+        && form.spelling(text, token).first().is_some_and(u8::is_ascii_digit)
 }
 
 /// Whether a space goes between two tokens.
@@ -111,7 +134,10 @@ fn is_spaced(before: &Token, token: &Token, dialect: Dialect) -> bool {
         (Kind::Dot, Kind::Dot | Kind::More) | (Kind::Cast | Kind::Operator, Kind::Cast) => true,
         (Kind::Dot | Kind::Cast, _) => false,
         (_, Kind::Comma | Kind::Semicolon | Kind::Close | Kind::CloseSquare | Kind::Cast) => false,
-        (Kind::Word | Kind::Quoted | Kind::Variable | Kind::Param | Kind::Close | Kind::CloseSquare, Kind::Dot) => false,
+        (
+            Kind::Word | Kind::Quoted | Kind::Variable | Kind::Param | Kind::Close | Kind::CloseSquare,
+            Kind::Dot,
+        ) => false,
         (Kind::Open | Kind::OpenSquare, _) => false,
         (Kind::Word, Kind::Open | Kind::OpenSquare) => is_spaced_word(before.keyword, token.kind, dialect),
         (Kind::Quoted, Kind::Open | Kind::OpenSquare) => false,
@@ -125,10 +151,43 @@ fn is_spaced_word(keyword: Keyword, bracket: Kind, dialect: Dialect) -> bool {
     use Keyword as K;
     let like_function = matches!(
         keyword,
-        K::None | K::Array | K::Cast | K::Coalesce | K::Extract | K::Greatest | K::Least | K::Nullif | K::If | K::Left
-            | K::Right | K::Replace | K::Insert | K::Row | K::Char | K::Date | K::Time | K::Timestamp | K::Convert | K::Mod
-            | K::Repeat | K::Database | K::Schema | K::Grouping | K::Int | K::Integer | K::Bigint | K::Smallint | K::Tinyint
-            | K::Mediumint | K::Decimal | K::Numeric | K::Float | K::Double | K::Varchar | K::Varbinary | K::Binary
+        K::None
+            | K::Array
+            | K::Cast
+            | K::Coalesce
+            | K::Extract
+            | K::Greatest
+            | K::Least
+            | K::Nullif
+            | K::If
+            | K::Left
+            | K::Right
+            | K::Replace
+            | K::Insert
+            | K::Row
+            | K::Char
+            | K::Date
+            | K::Time
+            | K::Timestamp
+            | K::Convert
+            | K::Mod
+            | K::Repeat
+            | K::Database
+            | K::Schema
+            | K::Grouping
+            | K::Int
+            | K::Integer
+            | K::Bigint
+            | K::Smallint
+            | K::Tinyint
+            | K::Mediumint
+            | K::Decimal
+            | K::Numeric
+            | K::Float
+            | K::Double
+            | K::Varchar
+            | K::Varbinary
+            | K::Binary
     );
     let type_name = !keyword.traits().upper_case(dialect);
     bracket == Kind::Open && !like_function && !type_name

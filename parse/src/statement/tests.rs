@@ -34,7 +34,11 @@ fn check(dialect: Dialect, cases: &[(&str, &str)]) {
 fn same(dialect: Dialect, pairs: &[(&str, &str)]) {
     for (one, other) in pairs {
         let texts = (normalized(dialect, one), normalized(dialect, other));
-        assert_eq!(fingerprint(dialect, one), fingerprint(dialect, other), "{texts:?}");
+        assert_eq!(
+            fingerprint(dialect, one),
+            fingerprint(dialect, other),
+            "{texts:?}"
+        );
     }
 }
 
@@ -42,6 +46,10 @@ fn same(dialect: Dialect, pairs: &[(&str, &str)]) {
 fn different(dialect: Dialect, pairs: &[(&str, &str)]) {
     for (one, other) in pairs {
         let texts = (normalized(dialect, one), normalized(dialect, other));
-        assert_ne!(fingerprint(dialect, one), fingerprint(dialect, other), "{texts:?}");
+        assert_ne!(
+            fingerprint(dialect, one),
+            fingerprint(dialect, other),
+            "{texts:?}"
+        );
     }
 }

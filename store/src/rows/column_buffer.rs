@@ -1,17 +1,17 @@
 //! The columns of one partition while its rows are gathered. A column costs nothing until the first row that has a value in it,
 //! and a column that never had one is left out of the batch.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, Int32Builder, Int64Builder, ListBuilder,
-    MapBuilder, MapFieldNames, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Int32Builder, Int64Builder, RecordBatch, StringBuilder,
 };
 use datafusion::arrow::datatypes::{Field, Schema};
 
 use crate::rows::Place;
-use crate::schema::{COLUMNS, MAP_NAMES, arrow_type, list_element};
+use crate::rows::repeated_text::Text;
+use crate::rows::values::{TextList, TextMap, Time, Values};
+use crate::schema::COLUMNS;
 
 /// Declares [`Buffer`] with one field a column of the files, named like the column.
 macro_rules! buffer {
@@ -49,10 +49,12 @@ buffer! {
     filesort: BooleanBuilder, filesort_on_disk: BooleanBuilder, query_cache_hit: BooleanBuilder,
     tmp_tables: Int64Builder, tmp_disk_tables: Int64Builder, tmp_table_bytes: Int64Builder, merge_passes: Int64Builder,
     truncated: BooleanBuilder,
-    normalized: Text, verb: Text, tables: TextList, statement: Text, parameters: Text, attributes: TextMap,
+    normalized: StringBuilder, verb: Text, tables: TextList, statement: StringBuilder, parameters: StringBuilder,
+    attributes: TextMap,
     reason: Text, raw: BinaryBuilder,
     app_id: Text, source_identity: Text, range_end: Int64Builder, bytes_in: Int64Builder, bytes_parsed: Int64Builder,
-    bytes_rejected: Int64Builder, bytes_skipped: Int64Builder, entries_query: Int64Builder, rejects: Int64Builder, detail: Text,
+    bytes_rejected: Int64Builder, bytes_skipped: Int64Builder, entries_query: Int64Builder, rejects: Int64Builder,
+    detail: StringBuilder,
 }
 
 impl Buffer {
@@ -78,16 +80,11 @@ impl Buffer {
         for (column, (name, array)) in COLUMNS.iter().zip(self.take()) {
             debug_assert_eq!(column.name, name);
             if let Some(array) = array {
-                fields.push(Field::new(
-                    name,
-                    arrow_type(column.column_type),
-                    column.is_nullable(),
-                ));
+                fields.push(Field::new(name, array.data_type().clone(), column.is_nullable()));
                 arrays.push(array);
             }
         }
-        // The arrays are made for these very fields, with one value a row: a mismatch would be a defect of this module, and losing
-        // the rows in silence worse than stopping.
+        // The fields are made from these very arrays, and each of them has one value a row.
         Some(
             RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
                 .expect("columns agree with the schema"),
@@ -132,183 +129,5 @@ impl<B: Values> Lazy<B> {
 
     fn bytes(&self) -> usize {
         self.0.as_ref().map_or(0, Values::bytes)
-    }
-}
-
-/// What a column's builder must do.
-pub(super) trait Values: Debug {
-    type Item<'a>;
-    fn start() -> Self;
-    fn push(&mut self, value: Option<Self::Item<'_>>);
-    fn finish(&mut self) -> ArrayRef;
-    fn bytes(&self) -> usize;
-}
-
-macro_rules! plain_values {
-    ($($builder:ty, $item:ty, $width:expr;)*) => {
-        $(impl Values for $builder {
-            type Item<'a> = $item;
-
-            fn start() -> Self {
-                Self::new()
-            }
-
-            #[inline]
-            fn push(&mut self, value: Option<$item>) {
-                self.append_option(value);
-            }
-
-            fn finish(&mut self) -> ArrayRef {
-                Arc::new(Self::finish(self))
-            }
-
-            fn bytes(&self) -> usize {
-                self.len() * $width
-            }
-        })*
-    };
-}
-
-plain_values! {
-    Int64Builder, i64, 8;
-    Int32Builder, i32, 4;
-    BooleanBuilder, bool, 1;
-}
-
-/// Times in µs UTC.
-#[derive(Debug)]
-pub(super) struct Time(TimestampMicrosecondBuilder);
-
-impl Values for Time {
-    type Item<'a> = i64;
-
-    fn start() -> Time {
-        Time(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
-    }
-
-    #[inline]
-    fn push(&mut self, value: Option<i64>) {
-        self.0.append_option(value);
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        Arc::new(self.0.finish())
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.len() * 8
-    }
-}
-
-/// Texts.
-#[derive(Debug)]
-pub(super) struct Text(StringBuilder);
-
-impl Values for Text {
-    type Item<'a> = &'a str;
-
-    fn start() -> Text {
-        Text(StringBuilder::new())
-    }
-
-    #[inline]
-    fn push(&mut self, value: Option<&str>) {
-        self.0.append_option(value);
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        Arc::new(self.0.finish())
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.len() * 4 + self.0.values_slice().len()
-    }
-}
-
-impl Values for BinaryBuilder {
-    type Item<'a> = &'a [u8];
-
-    fn start() -> BinaryBuilder {
-        BinaryBuilder::new()
-    }
-
-    fn push(&mut self, value: Option<&[u8]>) {
-        self.append_option(value);
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        Arc::new(BinaryBuilder::finish(self))
-    }
-
-    fn bytes(&self) -> usize {
-        self.len() * 4 + self.values_slice().len()
-    }
-}
-
-/// Lists of texts.
-#[derive(Debug)]
-pub(super) struct TextList(ListBuilder<StringBuilder>);
-
-impl Values for TextList {
-    type Item<'a> = &'a [&'a str];
-
-    fn start() -> TextList {
-        TextList(ListBuilder::new(StringBuilder::new()).with_field(list_element()))
-    }
-
-    fn push(&mut self, value: Option<&[&str]>) {
-        for text in value.unwrap_or_default() {
-            self.0.values().append_value(text);
-        }
-        self.0.append(value.is_some());
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        Arc::new(self.0.finish())
-    }
-
-    fn bytes(&self) -> usize {
-        let texts = self.0.values_ref();
-        (self.0.len() + texts.len()) * 4 + texts.values_slice().len()
-    }
-}
-
-/// Maps of text to text.
-#[derive(Debug)]
-pub(super) struct TextMap {
-    builder: MapBuilder<StringBuilder, StringBuilder>,
-    bytes: usize,
-}
-
-impl Values for TextMap {
-    type Item<'a> = &'a [(&'a str, &'a str)];
-
-    fn start() -> TextMap {
-        let [entry, key, value] = MAP_NAMES.map(str::to_owned);
-        let names = MapFieldNames { entry, key, value };
-        TextMap {
-            builder: MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new()),
-            bytes: 0,
-        }
-    }
-
-    fn push(&mut self, value: Option<&[(&str, &str)]>) {
-        for (key, text) in value.unwrap_or_default() {
-            self.builder.keys().append_value(key);
-            self.builder.values().append_value(text);
-            self.bytes += key.len() + text.len() + 8;
-        }
-        // Fails only where a key has no value, and each got one above.
-        self.builder
-            .append(value.is_some())
-            .expect("as many keys as values");
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        Arc::new(self.builder.finish())
-    }
-
-    fn bytes(&self) -> usize {
-        self.builder.len() * 4 + self.bytes
     }
 }

@@ -158,6 +158,49 @@ async fn row_filters_reach_the_parquet_reader() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn filters_may_hold_anything_sql_has() {
+    let (_directory, location) = new_location();
+    let mut lake = three_days(&location).await;
+    let cases = [
+        (
+            "event_date = (SELECT max(event_date) FROM events) AND kind = 'query'",
+            "100",
+        ),
+        (
+            "event_date IN (SELECT event_date FROM events WHERE source_offset = 150) AND kind = 'query'",
+            "100",
+        ),
+        (
+            "ts >= (SELECT max(ts) FROM events WHERE fingerprint = 0) AND kind = 'query'",
+            "101",
+        ),
+        (
+            "kind = lower('QUERY') AND event_date < now() + INTERVAL '100 years'",
+            "300",
+        ),
+        (
+            "kind LIKE 'que%' AND event_date BETWEEN '2026-11-24' AND '2026-11-25'",
+            "200",
+        ),
+        ("kind <> 'query'", "6"),
+        ("kind IS NULL", "0"),
+        ("random() < 2 AND kind = 'reject'", "3"),
+        ("concat(kind, server) = 'querydb1'", "300"),
+        ("server IS NULL", "6"),
+        ("fingerprint IS NOT NULL AND fingerprint <> 0", "200"),
+        ("ts = TIMESTAMP '2026-11-23T00:00:01.000123Z'", "1"),
+        ("date_trunc('day', ts) = TIMESTAMP '2026-11-24T00:00:00Z'", "100"),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(
+            ask(&mut lake, &format!("SELECT count(*) FROM events WHERE {filter}")).await,
+            expected,
+            "{filter}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn counts_need_no_file() {
     let (_directory, location) = new_location();
     let mut lake = three_days(&location).await;

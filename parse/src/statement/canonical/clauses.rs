@@ -5,7 +5,9 @@
 use super::super::dialect::Dialect;
 use super::super::form::{Kind, Token, flag};
 use super::super::keyword::{Keyword, Traits};
-use super::{Canonical, Frame, FrameKind, NO_VALUE, Place, Verdict, frame};
+use super::frame::{self, Frame};
+use super::lists::FrameKind;
+use super::{Canonical, NO_VALUE, Place, Verdict};
 
 /// A statement whose names or values vary.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,13 @@ pub(super) struct Union {
 
 impl Union {
     pub(super) fn new(first: u32) -> Union {
-        Union { arm: first, before: (0, 0), separator: (0, 0), run: 0, begun: false }
+        Union {
+            arm: first,
+            before: (0, 0),
+            separator: (0, 0),
+            run: 0,
+            begun: false,
+        }
     }
 }
 
@@ -86,11 +94,15 @@ impl Canonical {
                 return Verdict::Done;
             }
             K::As | K::Inner if postgres => return Verdict::Noise,
-            K::Outer if postgres && matches!(last.keyword, K::Left | K::Right | K::Full) => return Verdict::Noise,
+            K::Outer if postgres && matches!(last.keyword, K::Left | K::Right | K::Full) => {
+                return Verdict::Noise;
+            }
             K::Work | K::Transaction if postgres && self.is_transaction_noise(last) => return Verdict::Noise,
             K::Asc if self.in_order() && !self.operand => return Verdict::Done,
             K::First | K::Last if self.in_order() && last.keyword == K::Nulls => return self.nulls(keyword),
-            K::Row | K::Rows if last.kind == Kind::Param && self.form.back(2).keyword == K::Offset => return Verdict::Done,
+            K::Row | K::Rows if last.kind == Kind::Param && self.form.back(2).keyword == K::Offset => {
+                return Verdict::Done;
+            }
             K::Only if self.fetches_first() => return Verdict::Done,
             K::From if self.extracts(last) => {
                 self.form.pop(1);
@@ -117,7 +129,9 @@ impl Canonical {
     fn after_rule(&mut self, keyword: Keyword, expected: bool) {
         match keyword {
             Keyword::Values if !self.on_duplicate => self.begin_rows(),
-            Keyword::Value if self.mode == Mode::Insert && !expected && self.outer.is_empty() => self.begin_rows(),
+            Keyword::Value if self.mode == Mode::Insert && !expected && self.outer.is_empty() => {
+                self.begin_rows()
+            }
             Keyword::First | Keyword::Next => self.literal |= self.form.back(2).keyword == Keyword::Fetch,
             Keyword::Zone if self.mode == Mode::Set => self.begin_value(),
             Keyword::To if self.mode == Mode::Set => self.begin_value(),
@@ -136,7 +150,9 @@ impl Canonical {
                 self.form.pop(1);
                 true
             }
-            (Kind::Comma, _) if self.dialect == Dialect::Mysql && self.form.back(3).keyword == Keyword::Limit => {
+            (Kind::Comma, _)
+                if self.dialect == Dialect::Mysql && self.form.back(3).keyword == Keyword::Limit =>
+            {
                 if before.kind == Kind::Param {
                     self.form.pop(1);
                     self.form.keyword(Keyword::Offset);
@@ -221,14 +237,24 @@ impl Canonical {
                 self.top.flags &= !(frame::ORDER | frame::GROUP);
                 self.begin_arm();
             }
-            K::Order | K::Limit | K::Offset | K::Fetch | K::For | K::Into | K::Except | K::Intersect | K::Returning
+            K::Order
+            | K::Limit
+            | K::Offset
+            | K::Fetch
+            | K::For
+            | K::Into
+            | K::Except
+            | K::Intersect
+            | K::Returning
             | K::Lock
                 if !self.operand || keyword.traits().reserved(self.dialect) =>
             {
                 self.top.flags &= !(frame::ORDER | frame::GROUP);
                 self.end_unions();
             }
-            K::Having | K::Window | K::Where | K::Separator | K::Range | K::Rows | K::Groups | K::Set if !self.operand => {
+            K::Having | K::Window | K::Where | K::Separator | K::Range | K::Rows | K::Groups | K::Set
+                if !self.operand =>
+            {
                 self.top.flags &= !(frame::ORDER | frame::GROUP);
             }
             _ => {}
@@ -320,7 +346,10 @@ impl Canonical {
     fn is_transaction_noise(&self, last: Token) -> bool {
         use Keyword as K;
         self.form.count() == self.statement + 1
-            && matches!(last.keyword, K::Begin | K::Commit | K::Rollback | K::End | K::Abort)
+            && matches!(
+                last.keyword,
+                K::Begin | K::Commit | K::Rollback | K::End | K::Abort
+            )
     }
 
     /// The last token is all that was read of `EXTRACT(field FROM`.
@@ -336,7 +365,10 @@ impl Canonical {
 
     /// `name(` after `CALL`.
     pub(super) fn is_call(&self, last: Token) -> bool {
-        self.mode == Mode::Call && self.outer.is_empty() && last.is_name() && self.form.count() > self.statement + 1
+        self.mode == Mode::Call
+            && self.outer.is_empty()
+            && last.is_name()
+            && self.form.count() > self.statement + 1
     }
 
     /// `TO` of PostgreSQL's `SET x TO y`.

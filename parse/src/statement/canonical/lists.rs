@@ -6,7 +6,8 @@
 use super::super::dialect::Dialect;
 use super::super::form::Kind;
 use super::super::keyword::Keyword;
-use super::{Canonical, Frame, Place, frame};
+use super::frame::{self, Frame};
+use super::{Canonical, Place};
 
 /// What a bracket holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,10 @@ impl FrameKind {
 
     /// Constants inside become one.
     pub(super) fn is_collapsed(self) -> bool {
-        matches!(self, FrameKind::In | FrameKind::Array | FrameKind::Values | FrameKind::Call | FrameKind::Row)
+        matches!(
+            self,
+            FrameKind::In | FrameKind::Array | FrameKind::Values | FrameKind::Call | FrameKind::Row
+        )
     }
 }
 
@@ -123,7 +127,11 @@ impl Canonical {
             (Kind::Open, Keyword::Extract) if self.dialect == Dialect::Postgres => FrameKind::Extract,
             (Kind::Open, _) if self.is_call(last) => FrameKind::Call,
             (Kind::OpenSquare, Keyword::Array) => FrameKind::Array,
-            (Kind::OpenSquare, _) if self.top.kind == FrameKind::Array && self.top.element == Element::Start => FrameKind::Array,
+            (Kind::OpenSquare, _)
+                if self.top.kind == FrameKind::Array && self.top.element == Element::Start =>
+            {
+                FrameKind::Array
+            }
             (Kind::OpenSquare, _) => FrameKind::Subscript,
             _ => FrameKind::Plain,
         };
@@ -139,7 +147,9 @@ impl Canonical {
             (Element::Start | Element::RowWord, Kind::Open) => Some(FrameKind::Row),
             (Element::CastWord, Kind::Open) => Some(FrameKind::Cast),
             (Element::Type, _) => Some(FrameKind::Modifier),
-            (Element::ArrayWord | Element::Start, Kind::OpenSquare) if otherwise == FrameKind::Array => Some(otherwise),
+            (Element::ArrayWord | Element::Start, Kind::OpenSquare) if otherwise == FrameKind::Array => {
+                Some(otherwise)
+            }
             _ => None,
         };
         if within.is_none() {
@@ -218,7 +228,11 @@ impl Canonical {
                 _ => break,
             }
             self.truncated = true;
-            let kind = if self.top.kind == FrameKind::Array { Kind::CloseSquare } else { Kind::Close };
+            let kind = if self.top.kind == FrameKind::Array {
+                Kind::CloseSquare
+            } else {
+                Kind::Close
+            };
             self.close(kind, nowhere);
         }
         if self.top.rows == Rows::Next {
@@ -281,17 +295,26 @@ impl Canonical {
         }
         let cast = self.top.kind == FrameKind::Cast;
         let next = match (self.top.element, kind) {
-            (Element::Start | Element::Sign | Element::Prefix, Kind::Param | Kind::List | Kind::More) => Element::Value,
+            (Element::Start | Element::Sign | Element::Prefix, Kind::Param | Kind::List | Kind::More) => {
+                Element::Value
+            }
             (Element::Start, Kind::Word) => self.first_word(keyword),
-            (Element::Prefix, Kind::Word) if !self.is_reserved(keyword) || keyword == Keyword::With => Element::Prefix,
+            (Element::Prefix, Kind::Word) if !self.is_reserved(keyword) || keyword == Keyword::With => {
+                Element::Prefix
+            }
             (Element::Value | Element::Type, Kind::Cast) => Element::Colon,
             (Element::Value, Kind::Word) if cast && keyword == Keyword::As => Element::Colon,
             (Element::Colon, Kind::Word | Kind::Quoted) => Element::Type,
-            (Element::Type, Kind::Word) if cast || !self.is_reserved(keyword) || keyword == Keyword::With => Element::Type,
+            (Element::Type, Kind::Word) if cast || !self.is_reserved(keyword) || keyword == Keyword::With => {
+                Element::Type
+            }
             (Element::Type, Kind::Dot) => Element::Colon,
             _ => Element::Other,
         };
-        if !matches!((self.top.element, next), (Element::Start | Element::Sign, Element::Value | Element::Sign)) {
+        if !matches!(
+            (self.top.element, next),
+            (Element::Start | Element::Sign, Element::Value | Element::Sign)
+        ) {
             self.top.flags |= frame::DRESSED;
         }
         self.top.element = next;

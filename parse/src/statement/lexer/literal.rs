@@ -11,7 +11,11 @@ impl Lexer<'_> {
     pub(super) fn string(&mut self, quote: u8, escapes: bool) {
         let start = self.position;
         let continued = self.postgres && self.continues_string();
-        let place = self.skip_string(start, quote, if continued { self.string_escapes } else { escapes });
+        let place = self.skip_string(
+            start,
+            quote,
+            if continued { self.string_escapes } else { escapes },
+        );
         if !continued {
             self.out.constant(place);
         }
@@ -24,12 +28,17 @@ impl Lexer<'_> {
         self.out.truncated |= !closed;
         self.string_end = self.position;
         self.string_escapes = escapes;
-        Place { start, end: self.position }
+        Place {
+            start,
+            end: self.position,
+        }
     }
 
     /// PostgreSQL: nothing but white space with a line break, or comments, since the last string.
     fn continues_string(&self) -> bool {
-        let Some(gap) = self.text.get(self.string_end..self.position) else { return false };
+        let Some(gap) = self.text.get(self.string_end..self.position) else {
+            return false;
+        };
         self.out.last_end() == self.string_end && gap.iter().any(|&byte| byte == b'\n' || byte == b'\r')
     }
 
@@ -54,13 +63,12 @@ impl Lexer<'_> {
             if at >= self.length {
                 return (self.length, false);
             }
-            if self.at(at) == b'\\' && escapes {
-                at += 2;
-            } else if self.at(at + 1) == quote && at + 1 < self.length {
-                at += 2;
-            } else {
+            let escaped = self.at(at) == b'\\' && escapes;
+            let doubled = self.at(at) == quote && self.at(at + 1) == quote;
+            if !escaped && !doubled {
                 return (at, true);
             }
+            at += 2;
             if at >= self.length {
                 return (self.length, false);
             }
@@ -109,7 +117,10 @@ impl Lexer<'_> {
             return self.name_of_digits(start);
         }
         self.position = start + length;
-        let place = Place { start, end: self.position };
+        let place = Place {
+            start,
+            end: self.position,
+        };
         if integer == Integer::Decimal {
             self.out.integer(self.text, place);
         } else {
@@ -124,7 +135,11 @@ impl Lexer<'_> {
             end += 1;
         }
         self.position = end;
-        self.out.digit_name(self.text, Place { start, end }, is_glued_name(&self.text[start..end]));
+        self.out.digit_name(
+            self.text,
+            Place { start, end },
+            is_glued_name(&self.text[start..end]),
+        );
     }
 
     /// `$1`, and `$tag$ ... $tag$` of PostgreSQL.
@@ -154,7 +169,10 @@ impl Lexer<'_> {
         let end = memchr::memmem::find(body, opening);
         self.out.truncated |= end.is_none();
         self.position = end.map_or(self.length, |end| tag + 1 + end + opening.len());
-        self.out.constant(Place { start, end: self.position });
+        self.out.constant(Place {
+            start,
+            end: self.position,
+        });
     }
 
     /// Where a list that holds only plain literals, and begins here, ends: at its closing byte.
@@ -280,7 +298,11 @@ fn number_length(text: &[u8], separators: bool) -> (usize, Integer) {
         }
     }
     let mut at = digits(0, u8::is_ascii_digit);
-    let mut integer = if text[..at].contains(&b'_') { Integer::Other } else { Integer::Decimal };
+    let mut integer = if text[..at].contains(&b'_') {
+        Integer::Other
+    } else {
+        Integer::Decimal
+    };
     if text[at] == b'.' && text[at + 1] != b'.' {
         at = digits(at + 1, u8::is_ascii_digit);
         integer = Integer::No;
@@ -290,7 +312,11 @@ fn number_length(text: &[u8], separators: bool) -> (usize, Integer) {
         if text[at + 1 + sign].is_ascii_digit() {
             at = digits(at + 1 + sign, u8::is_ascii_digit);
             // `1e5x` is a name of MySQL, `1e+5x` is not.
-            integer = if integer == Integer::No || sign > 0 { Integer::No } else { Integer::Other };
+            integer = if integer == Integer::No || sign > 0 {
+                Integer::No
+            } else {
+                Integer::Other
+            };
         }
     }
     (at, integer)
@@ -299,7 +325,9 @@ fn number_length(text: &[u8], separators: bool) -> (usize, Integer) {
 /// MySQL reads these word bytes, the first of them a digit or `$`, as a name even without quotes.
 pub(super) fn is_glued_name(name: &[u8]) -> bool {
     let mut padded = [0; 80];
-    let Some(room) = padded.get_mut(..name.len()).filter(|_| name.len() + 8 <= 80) else { return false };
+    let Some(room) = padded.get_mut(..name.len()).filter(|_| name.len() + 8 <= 80) else {
+        return false;
+    };
     room.copy_from_slice(name);
     match name.first() {
         Some(b'0'..=b'9') => number_length(&padded, false).0 < name.len(),

@@ -35,7 +35,10 @@ pub(super) fn mask(form: &mut Form, text: &[u8], found: &[(usize, usize)], diale
         .tokens
         .iter()
         .map(|token| (token.is_name() && token.keyword == Keyword::None).then(|| name_of(form, token)))
-        .map(|name| name.filter(|name| tables.contains(name)).map(|name| masked(&name)))
+        .map(|name| {
+            name.filter(|name| tables.contains(name))
+                .map(|name| masked(&name))
+        })
         .collect();
     let mut renamed = renamed.into_iter();
     form.rename(text, |token, room| {
@@ -54,7 +57,10 @@ fn masked(name: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(name.len());
     let mut rest = name;
     while let Some(&byte) = rest.first() {
-        let number = uuid(rest).or_else(|| hash(rest)).or_else(|| digits(rest)).unwrap_or(0);
+        let number = uuid(rest)
+            .or_else(|| hash(rest))
+            .or_else(|| digits(rest))
+            .unwrap_or(0);
         if number > 0 {
             out.push(b'?');
             rest = &rest[number..];

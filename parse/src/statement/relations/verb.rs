@@ -13,8 +13,14 @@ pub(super) fn find(form: &Form, text: &[u8], verb: &mut String) {
     use Keyword as K;
     verb.clear();
     let begin = begin(form);
-    let Some(first) = form.tokens.get(begin).filter(|token| token.is_name()) else { return };
-    let main = if first.keyword == K::With { main(form, begin) } else { begin };
+    let Some(first) = form.tokens.get(begin).filter(|token| token.is_name()) else {
+        return;
+    };
+    let main = if first.keyword == K::With {
+        main(form, begin)
+    } else {
+        begin
+    };
     push(form, text, main, verb);
     let next = form.tokens.get(main + 1).map_or(K::None, |token| token.keyword);
     match first.keyword {
@@ -33,13 +39,26 @@ pub(super) fn find(form: &Form, text: &[u8], verb: &mut String) {
 /// The first token of the statement behind opening brackets and a prefix such as `autovacuum:`.
 pub(super) fn begin(form: &Form) -> usize {
     let mut begin = 0;
-    let prefix = form.tokens.first().is_some_and(|token| token.keyword == Keyword::None && token.is_name())
-        && form.tokens.get(1).is_some_and(|token| token.kind == Kind::Operator && token.end - token.start == 1)
-        && form.tokens.get(2).is_some_and(|token| token.keyword != Keyword::None);
+    let prefix = form
+        .tokens
+        .first()
+        .is_some_and(|token| token.keyword == Keyword::None && token.is_name())
+        && form
+            .tokens
+            .get(1)
+            .is_some_and(|token| token.kind == Kind::Operator && token.end - token.start == 1)
+        && form
+            .tokens
+            .get(2)
+            .is_some_and(|token| token.keyword != Keyword::None);
     if prefix {
         begin = 2;
     }
-    while form.tokens.get(begin).is_some_and(|token| token.kind == Kind::Open) {
+    while form
+        .tokens
+        .get(begin)
+        .is_some_and(|token| token.kind == Kind::Open)
+    {
         begin += 1;
     }
     begin
@@ -62,15 +81,44 @@ fn object_index(form: &Form, begin: usize) -> Option<usize> {
     let is_object = |keyword: Keyword| {
         matches!(
             keyword,
-            K::Table | K::Index | K::View | K::Database | K::Schema | K::Function | K::Procedure | K::Trigger | K::Event
-                | K::User | K::Role | K::Sequence | K::Type | K::Domain | K::Extension | K::Server | K::Tablespace
-                | K::Publication | K::Subscription | K::Policy | K::Rule | K::Language | K::Aggregate | K::Operator
-                | K::Cast | K::Collation | K::Conversion | K::Statistics | K::System | K::Routine
+            K::Table
+                | K::Index
+                | K::View
+                | K::Database
+                | K::Schema
+                | K::Function
+                | K::Procedure
+                | K::Trigger
+                | K::Event
+                | K::User
+                | K::Role
+                | K::Sequence
+                | K::Type
+                | K::Domain
+                | K::Extension
+                | K::Server
+                | K::Tablespace
+                | K::Publication
+                | K::Subscription
+                | K::Policy
+                | K::Rule
+                | K::Language
+                | K::Aggregate
+                | K::Operator
+                | K::Cast
+                | K::Collation
+                | K::Conversion
+                | K::Statistics
+                | K::System
+                | K::Routine
         )
     };
     let to = form.tokens.len().min(begin + OBJECT_WITHIN);
     let candidates = begin + 1..to;
-    candidates.clone().find(|&index| is_object(form.tokens[index].keyword)).or_else(|| candidates.clone().next())
+    candidates
+        .clone()
+        .find(|&index| is_object(form.tokens[index].keyword))
+        .or_else(|| candidates.clone().next())
 }
 
 /// The main statement behind common table expressions.
@@ -97,13 +145,17 @@ fn main(form: &Form, begin: usize) -> usize {
 /// `administrator command: ...`, which MySQL logs for what is no SQL.
 fn is_administration(form: &Form, text: &[u8], begin: usize) -> bool {
     let spells = |index: usize, word: &[u8]| {
-        form.tokens.get(index).is_some_and(|token| form.spelling(text, token).eq_ignore_ascii_case(word))
+        form.tokens
+            .get(index)
+            .is_some_and(|token| form.spelling(text, token).eq_ignore_ascii_case(word))
     };
     spells(begin, b"administrator") && spells(begin + 1, b"command")
 }
 
 fn push(form: &Form, text: &[u8], index: usize, verb: &mut String) {
-    let Some(token) = form.tokens.get(index).filter(|token| token.is_name()) else { return };
+    let Some(token) = form.tokens.get(index).filter(|token| token.is_name()) else {
+        return;
+    };
     if !verb.is_empty() {
         verb.push(' ');
     }

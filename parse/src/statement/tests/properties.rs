@@ -8,42 +8,80 @@ fn dialects() -> impl Strategy<Value = Dialect> {
     prop::sample::select(&BOTH[..])
 }
 
+#[rustfmt::skip]
+const FRAGMENTS: &[&str] = &[
+    "SELECT", "FROM", "WHERE", "IN", "VALUES", "VALUE", "ARRAY", "ROW", "CAST", "AS", "LIMIT", "OFFSET",
+    "FETCH", "FIRST", "NEXT", "ROWS", "ONLY", "ORDER", "GROUP", "BY", "ASC", "DESC", "NULLS", "LAST",
+    "UNION", "ALL", "DISTINCT", "SET", "TO", "TIME", "ZONE", "NULL", "TRUE", "IS", "NOT", "DEFAULT",
+    "INSERT", "INTO", "UPDATE", "DELETE", "ON", "DUPLICATE", "KEY", "CALL", "USE", "XA", "SAVEPOINT",
+    "ROLLBACK", "RELEASE", "CLOSE", "DECLARE", "DEALLOCATE", "PREPARE", "BEGIN", "WORK", "LEFT", "OUTER",
+    "JOIN", "INNER", "EXTRACT", "INTERVAL", "DATE", "UESCAPE", "CURRENT", "OF", "END", "AND", "a", "b1",
+    "T", "\"q\"", "\"Q x\"", "`q`", "`In`", "pg_temp_3", "_utf8", "@v", "@@g", "1", "2", "'s'", "'it''s'",
+    "E'\\''", "x'1f'", "N'n'", "$1", "?", ":p", "$$d$$", "1.5e3", "1a", "(", ")", "(", ")", "[", "]", ",",
+    ",", ";", ".", "...", "?+", "::", ":", ":=", "=", "<>", "!=", "+", "-", "*", "/", "|", "||", "->>",
+    "?|", "@>", "#>>", "/*c*/", "-- c\n", "\n", "/*!40101", "*/", "{", "}", "\\", "\u{e9}", "$", "&", "U",
+    "\"", "'", "`",
+];
+
 /// Fragments any sequence of which is read somehow, most of them as no SQL.
 fn fragments() -> impl Strategy<Value = Vec<&'static str>> {
-    const FRAGMENTS: &[&str] = &[
-        "SELECT", "FROM", "WHERE", "IN", "VALUES", "VALUE", "ARRAY", "ROW", "CAST", "AS", "LIMIT", "OFFSET", "FETCH", "FIRST", "NEXT",
-        "ROWS", "ONLY", "ORDER", "GROUP", "BY", "ASC", "DESC", "NULLS", "LAST", "UNION", "ALL", "DISTINCT", "SET", "TO", "TIME", "ZONE",
-        "NULL", "TRUE", "IS", "NOT", "DEFAULT", "INSERT", "INTO", "UPDATE", "DELETE", "ON", "DUPLICATE", "KEY", "CALL", "USE", "XA",
-        "SAVEPOINT", "ROLLBACK", "RELEASE", "CLOSE", "DECLARE", "DEALLOCATE", "PREPARE", "BEGIN", "WORK", "LEFT", "OUTER", "JOIN", "INNER",
-        "EXTRACT", "INTERVAL", "DATE", "UESCAPE", "CURRENT", "OF", "END", "AND", "a", "b1", "T", "\"q\"", "\"Q x\"", "`q`", "`In`",
-        "pg_temp_3", "_utf8", "@v", "@@g", "1", "2", "'s'", "'it''s'", "E'\\''", "x'1f'", "N'n'", "$1", "?", ":p", "$$d$$", "1.5e3", "1a",
-        "(", ")", "(", ")", "[", "]", ",", ",", ";", ".", "...", "?+", "::", ":", ":=", "=", "<>", "!=", "+", "-", "*", "/", "|", "||", "->>",
-        "?|", "@>", "#>>", "/*c*/", "-- c\n", "\n", "/*!40101", "*/", "{", "}", "\\", "\u{e9}", "$", "&", "U", "\"", "'", "`",
-    ];
     prop::collection::vec(prop::sample::select(FRAGMENTS), 0..24)
 }
 
 /// Tokens of a plausible query; `LITERAL` stands for any literal.
 fn query() -> impl Strategy<Value = Vec<&'static str>> {
-    let operand = prop::sample::select(&["a", "t.b", "f ( LITERAL )", "LITERAL", "- LITERAL", "( LITERAL , c )", "CASE WHEN a THEN LITERAL ELSE b END"][..]);
-    let test = prop::sample::select(
-        &["= LITERAL", "IN ( LITERAL , LITERAL )", "IN ( LITERAL , b )", "BETWEEN LITERAL AND LITERAL", "LIKE LITERAL", "+ LITERAL > b", "<> LITERAL", "IS NULL", "- LITERAL < c"][..],
+    let operand = prop::sample::select(
+        &[
+            "a",
+            "t.b",
+            "f ( LITERAL )",
+            "LITERAL",
+            "- LITERAL",
+            "( LITERAL , c )",
+            "CASE WHEN a THEN LITERAL ELSE b END",
+        ][..],
     );
-    let tail = prop::sample::select(&["", "ORDER BY a , b DESC", "LIMIT LITERAL", "GROUP BY a HAVING count ( * ) > LITERAL", "FOR UPDATE"][..]);
-    (prop::collection::vec(operand, 1..4), prop::collection::vec(test, 0..4), tail).prop_map(|(operands, tests, tail)| {
-        let mut text = vec!["SELECT"];
-        for (index, operand) in operands.into_iter().enumerate() {
-            text.extend((index > 0).then_some(","));
-            text.extend(operand.split(' '));
-        }
-        text.extend(["FROM", "t"]);
-        for (index, test) in tests.into_iter().enumerate() {
-            text.extend([if index == 0 { "WHERE" } else { "AND" }, "x"]);
-            text.extend(test.split(' '));
-        }
-        text.extend(tail.split(' ').filter(|token| !token.is_empty()));
-        text
-    })
+    let test = prop::sample::select(
+        &[
+            "= LITERAL",
+            "IN ( LITERAL , LITERAL )",
+            "IN ( LITERAL , b )",
+            "BETWEEN LITERAL AND LITERAL",
+            "LIKE LITERAL",
+            "+ LITERAL > b",
+            "<> LITERAL",
+            "IS NULL",
+            "- LITERAL < c",
+        ][..],
+    );
+    let tail = prop::sample::select(
+        &[
+            "",
+            "ORDER BY a , b DESC",
+            "LIMIT LITERAL",
+            "GROUP BY a HAVING count ( * ) > LITERAL",
+            "FOR UPDATE",
+        ][..],
+    );
+    (
+        prop::collection::vec(operand, 1..4),
+        prop::collection::vec(test, 0..4),
+        tail,
+    )
+        .prop_map(|(operands, tests, tail)| {
+            let mut text = vec!["SELECT"];
+            for (index, operand) in operands.into_iter().enumerate() {
+                text.extend((index > 0).then_some(","));
+                text.extend(operand.split(' '));
+            }
+            text.extend(["FROM", "t"]);
+            for (index, test) in tests.into_iter().enumerate() {
+                text.extend([if index == 0 { "WHERE" } else { "AND" }, "x"]);
+                text.extend(test.split(' '));
+            }
+            text.extend(tail.split(' ').filter(|token| !token.is_empty()));
+            text
+        })
 }
 
 fn literals() -> impl Strategy<Value = String> {
@@ -65,7 +103,13 @@ fn fill(tokens: &[&str], literals: &[String]) -> String {
     let mut next = literals.iter().cycle();
     let tokens: Vec<&str> = tokens
         .iter()
-        .map(|&token| if token == "LITERAL" { next.next().map_or("1", String::as_str) } else { token })
+        .map(|&token| {
+            if token == "LITERAL" {
+                next.next().map_or("1", String::as_str)
+            } else {
+                token
+            }
+        })
         .collect();
     tokens.join(" ")
 }
@@ -151,16 +195,68 @@ proptest! {
 #[test]
 fn a_megabyte_of_anything_is_read() {
     let shapes = [
-        "(", ")", "((", "[", "'", "''", "\"", "`", "/*", "*/", "/*/", "/*!", "-- \n", "--", "$$", "$a$", "$", "IN (", "IN (1,", "VALUES (", "VALUES (1),(",
-        "(1,", "ARRAY[", "ARRAY[1,", "a UNION ", "(a UNION ", "SELECT a UNION ALL ", "?", "?+", "...", "::", "@", "- ", "-1", "LIMIT ? ", "OFFSET ? ",
-        "ORDER BY 1,", "SET a=", "NULLS LAST ", "CAST(", "\\", "\n", "\u{e9}", "E'\\", "'a'\n", "IN (1,'a', b),", "FROM a,", "WITH a AS (", "CASE ", "1e", ";",
+        "(",
+        ")",
+        "((",
+        "[",
+        "'",
+        "''",
+        "\"",
+        "`",
+        "/*",
+        "*/",
+        "/*/",
+        "/*!",
+        "-- \n",
+        "--",
+        "$$",
+        "$a$",
+        "$",
+        "IN (",
+        "IN (1,",
+        "VALUES (",
+        "VALUES (1),(",
+        "(1,",
+        "ARRAY[",
+        "ARRAY[1,",
+        "a UNION ",
+        "(a UNION ",
+        "SELECT a UNION ALL ",
+        "?",
+        "?+",
+        "...",
+        "::",
+        "@",
+        "- ",
+        "-1",
+        "LIMIT ? ",
+        "OFFSET ? ",
+        "ORDER BY 1,",
+        "SET a=",
+        "NULLS LAST ",
+        "CAST(",
+        "\\",
+        "\n",
+        "\u{e9}",
+        "E'\\",
+        "'a'\n",
+        "IN (1,'a', b),",
+        "FROM a,",
+        "WITH a AS (",
+        "CASE ",
+        "1e",
+        ";",
     ];
     for dialect in BOTH {
         let mut analyzer = analyzer(dialect);
         for shape in shapes {
             let text = shape.repeat((1 << 20) / shape.len());
             let fingerprint = analyzer.fingerprint(text.as_bytes());
-            assert_eq!(analyzer.analyze(text.as_bytes()).fingerprint, fingerprint, "{shape}");
+            assert_eq!(
+                analyzer.analyze(text.as_bytes()).fingerprint,
+                fingerprint,
+                "{shape}"
+            );
         }
     }
 }

@@ -1,0 +1,190 @@
+//! `slowlake ingest`: logs into a lake, each byte once, however often it is called.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+use slowlake_ingest::discover;
+use slowlake_parse::Ledger;
+use slowlake_store::{Lake, LakeLocation, StoreError};
+use tokio::runtime::Runtime;
+
+use crate::command::digest::{Progress, ReadArguments, say_failure, say_source_failure, with_hint};
+use crate::exit_code::ExitCode;
+use crate::ingestion::{Ingested, Ingestion, IngestionError, RowMaker, TextPolicy};
+use crate::output;
+use crate::render::json::ledger;
+use crate::render::quantity::{bytes, count, percent, plural};
+use crate::settings::Settings;
+use crate::summary::Coverage;
+
+#[derive(Debug, Args)]
+pub(crate) struct IngestArguments {
+    /// Log files, folders or patterns, compressed or not; - is standard input
+    #[arg(required = true)]
+    paths: Vec<String>,
+    /// The lake: a folder, made if it does not exist [default: the environment's SLOWLAKE_LAKE]
+    #[arg(long, value_name = "URI")]
+    lake: Option<String>,
+    /// Name of the server that wrote the logs [default: the name of this machine]
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
+    /// Name of the cluster the server belongs to
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// Which statements keep their text, with its literals
+    #[arg(long, value_enum, default_value = "sampled")]
+    statement_text: TextPolicy,
+    #[command(flatten)]
+    reading: ReadArguments,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value = "text")]
+    output: AnswerFormat,
+    /// Write the answer to this file instead of standard output
+    #[arg(short = 'o', value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum AnswerFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// What one call brought into the lake.
+#[derive(Debug, Default)]
+struct Tally {
+    sources: usize,
+    failures: usize,
+    bytes_known: u64,
+    commits: u64,
+    ledger: Ledger,
+}
+
+/// Ingests every source that can be read.
+pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let options = arguments.reading.resolve()?;
+    let location = location(arguments.lake.as_ref(), settings)?;
+    let found = discover(&arguments.paths).map_err(with_hint)?;
+    let runtime = runtime(settings)?;
+    let lake = runtime.block_on(Lake::open_or_create(&location)).map_err(store_error)?;
+    let server = arguments.server.clone().unwrap_or_else(|| settings.host.clone());
+    let maker = RowMaker::new(server, arguments.cluster.clone(), arguments.statement_text);
+    let progress = Progress::start(settings, &found.sources);
+    let began = Instant::now();
+    let bytes_read = progress.bytes.clone();
+    let mut ingestion = Ingestion::new(&runtime, lake, options, maker, &bytes_read);
+    let mut tally = Tally { failures: found.failures.len(), ..Tally::default() };
+    for failure in &found.failures {
+        say_failure(failure);
+    }
+    for source in &found.sources {
+        match ingestion.source(source) {
+            Ok(ingested) => tally.add(ingested),
+            Err(IngestionError::Source(failure)) => {
+                say_source_failure(&failure);
+                tally.failures += 1;
+            }
+            Err(IngestionError::Lake(error)) => return Err(store_error(error)),
+            Err(error @ IngestionError::Fenced { .. }) => return Err(error.into()),
+        }
+    }
+    progress.finish();
+    let elapsed_s = began.elapsed().as_secs_f64();
+    let answer = match arguments.output {
+        AnswerFormat::Text => describe(&tally, ingestion.lake(), elapsed_s),
+        AnswerFormat::Json => document(&tally, ingestion.lake())?,
+    };
+    output::write(&answer, arguments.file.as_ref())?;
+    Ok(if tally.sources == 0 && tally.failures > 0 {
+        ExitCode::Failed
+    } else if tally.failures > 0 || tally.ledger.rejected_total().records > 0 {
+        ExitCode::Found
+    } else {
+        ExitCode::Ok
+    })
+}
+
+/// The lake that was named, or the environment's.
+pub(crate) fn location(given: Option<&String>, settings: &Settings) -> anyhow::Result<LakeLocation> {
+    match given.or(settings.lake.as_ref()) {
+        Some(text) => text.parse().map_err(store_error),
+        None => anyhow::bail!("no lake was named\nhint: give --lake FOLDER or set SLOWLAKE_LAKE"),
+    }
+}
+
+/// Threads for what waits for disks and networks.
+pub(crate) fn runtime(settings: &Settings) -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.threads)
+        .enable_all()
+        .build()
+        .context("cannot start threads")
+}
+
+/// An error of the lake with its next step.
+pub(crate) fn store_error(error: StoreError) -> anyhow::Error {
+    match error.hint() {
+        Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}"),
+        None => anyhow::anyhow!("{error}"),
+    }
+}
+
+impl Tally {
+    fn add(&mut self, ingested: Ingested) {
+        self.sources += 1;
+        self.bytes_known += ingested.bytes_known;
+        self.commits += ingested.commits;
+        self.ledger.merge(&ingested.outcome.ledger);
+        if let Some(failure) = &ingested.outcome.failure {
+            say_source_failure(failure);
+            self.failures += 1;
+        }
+    }
+}
+
+fn describe(tally: &Tally, lake: &Lake, elapsed_s: f64) -> String {
+    let coverage = Coverage::from(&tally.ledger);
+    let n = |n: u64| count(i64::try_from(n).unwrap_or(i64::MAX));
+    let mut text = format!(
+        "{} from {}, {} in {elapsed_s:.1} s ({}/s)\n",
+        plural(i64::try_from(coverage.executions).unwrap_or(i64::MAX), "execution"),
+        plural(tally.sources as i64, "file"),
+        bytes(coverage.bytes),
+        bytes((coverage.bytes as f64 / elapsed_s.max(1e-6)) as u64),
+    );
+    if coverage.bytes > 0 {
+        let share = |bytes: u64| percent(bytes as f64 / coverage.bytes as f64);
+        text += &format!(
+            "{} bytes: {} in executions, {} other records, {} rejected in {}\n",
+            n(coverage.bytes),
+            share(coverage.bytes_parsed),
+            share(coverage.bytes_skipped),
+            share(coverage.bytes_rejected),
+            plural(i64::try_from(coverage.rejects).unwrap_or(i64::MAX), "piece"),
+        );
+    }
+    if tally.bytes_known > 0 {
+        text += &format!("{} bytes were in the lake already\n", n(tally.bytes_known));
+    }
+    let version = lake.version();
+    text += &format!("lake {} is at version {version}, {} more\n", lake.location(), plural(tally.commits as i64, "commit"));
+    text + &format!("next  slowlake report top --lake {}\n", lake.location())
+}
+
+fn document(tally: &Tally, lake: &Lake) -> anyhow::Result<String> {
+    let document = json!({
+        "lake": lake.location().to_string(),
+        "version": lake.version(),
+        "commits": tally.commits,
+        "sources": tally.sources,
+        "failures": tally.failures,
+        "bytes_known": tally.bytes_known,
+        "ledger": ledger(&Coverage::from(&tally.ledger)),
+    });
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
