@@ -61,7 +61,11 @@ impl Batch {
 
     pub(crate) fn push_reject(&mut self, reject: &Reject<'_>) {
         let raw = self.copy(reject.raw);
-        self.rejects.push(PackedReject { span: reject.span, reason: reject.reason, raw });
+        self.rejects.push(PackedReject {
+            span: reject.span,
+            reason: reject.reason,
+            raw,
+        });
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -72,10 +76,6 @@ impl Batch {
         self.executions.is_empty() && self.rejects.is_empty()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.executions.len()
-    }
-
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.executions.clear();
@@ -84,12 +84,16 @@ impl Batch {
     }
 
     /// Calls `each` with every execution, its attributes put together in `scratch`.
-    pub(crate) fn for_each(&self, mut each: impl FnMut(usize, &Execution<'_>)) {
+    pub(crate) fn for_each(&self, mut each: impl FnMut(&Execution<'_>)) {
         let mut attributes = Vec::new();
-        for (at, packed) in self.executions.iter().enumerate() {
+        for packed in &self.executions {
             attributes.clear();
             let pairs = &self.attributes[packed.attributes.clone()];
-            attributes.extend(pairs.iter().map(|(name, value)| (&self.text[name.clone()], &self.text[value.clone()])));
+            attributes.extend(
+                pairs
+                    .iter()
+                    .map(|(name, value)| (&self.text[name.clone()], &self.text[value.clone()])),
+            );
             let execution = Execution {
                 user: &self.text[packed.user.clone()],
                 database: &self.text[packed.database.clone()],
@@ -100,19 +104,16 @@ impl Batch {
                 attributes: &attributes,
                 ..packed.numbers
             };
-            each(at, &execution);
+            each(&execution);
         }
     }
 
-    /// Statement and family of every execution.
-    pub(crate) fn statements(&self) -> impl Iterator<Item = (Dialect, &[u8])> {
-        self.executions.iter().map(|packed| (packed.numbers.dialect, &self.text[packed.statement.clone()]))
-    }
-
     pub(crate) fn rejects(&self) -> impl Iterator<Item = Reject<'_>> {
-        self.rejects
-            .iter()
-            .map(|reject| Reject { span: reject.span, reason: reject.reason, raw: &self.text[reject.raw.clone()] })
+        self.rejects.iter().map(|reject| Reject {
+            span: reject.span,
+            reason: reject.reason,
+            raw: &self.text[reject.raw.clone()],
+        })
     }
 
     fn copy(&mut self, bytes: &[u8]) -> Range<usize> {

@@ -1,6 +1,8 @@
 //! The commands, one module each: what it takes, and how it runs.
 
+pub(crate) mod demo;
 pub(crate) mod digest;
 pub(crate) mod fingerprint;
 pub(crate) mod ingest;
+pub(crate) mod report;
 pub(crate) mod sql;

@@ -49,7 +49,11 @@ pub(crate) fn digest(
         for (at, source) in (0u32..).zip(sources) {
             let outcome = decode(source, options, progress, |batch| {
                 // When the helpers are busy, the reader helps itself: nobody ever waits.
-                let mut batch = match if helpers == 0 { Err(TrySendError::Full((at, batch))) } else { work.try_send((at, batch)) } {
+                let mut batch = match if helpers == 0 {
+                    Err(TrySendError::Full((at, batch)))
+                } else {
+                    work.try_send((at, batch))
+                } {
                     Ok(()) => return empty.try_recv().unwrap_or_default(),
                     Err(TrySendError::Full((_, batch)) | TrySendError::Disconnected((_, batch))) => batch,
                 };

@@ -82,8 +82,21 @@ struct Round {
 
 impl<'i> Ingestion<'i> {
     /// An ingestion into `lake` of logs of `server`.
-    pub(crate) fn new(runtime: &'i Runtime, lake: Lake, options: ReadOptions, maker: RowMaker, progress: &'i AtomicU64) -> Ingestion<'i> {
-        Ingestion { runtime, lake, server: maker.server().to_owned(), options, maker, progress }
+    pub(crate) fn new(
+        runtime: &'i Runtime,
+        lake: Lake,
+        options: ReadOptions,
+        maker: RowMaker,
+        progress: &'i AtomicU64,
+    ) -> Ingestion<'i> {
+        Ingestion {
+            runtime,
+            lake,
+            server: maker.server().to_owned(),
+            options,
+            maker,
+            progress,
+        }
     }
 
     /// The lake, for the numbers at the end.
@@ -94,7 +107,12 @@ impl<'i> Ingestion<'i> {
     /// Ingests one source from where the lake has it to its end.
     pub(crate) fn source(&mut self, source: &Source) -> Result<Ingested, IngestionError> {
         let mut ingested = Ingested {
-            outcome: SourceOutcome { name: source.name.clone(), format: None, ledger: Ledger::default(), failure: None },
+            outcome: SourceOutcome {
+                name: source.name.clone(),
+                format: None,
+                ledger: Ledger::default(),
+                failure: None,
+            },
             bytes_known: 0,
             commits: 0,
         };
@@ -106,7 +124,9 @@ impl<'i> Ingestion<'i> {
             self.maker.forget();
             self.runtime.block_on(self.lake.refresh())?;
         }
-        Err(IngestionError::Fenced { name: source.name.clone() })
+        Err(IngestionError::Fenced {
+            name: source.name.clone(),
+        })
     }
 
     /// One attempt; `false` when another owner came first.
@@ -130,11 +150,14 @@ impl<'i> Ingestion<'i> {
         let (options, progress) = (self.options.clone(), self.progress);
         let source = source.clone();
         std::thread::scope(|scope| {
-            let reading = scope.spawn(move || read_rounds(&source, reader, decoder, &options, progress, &send));
+            let reading =
+                scope.spawn(move || read_rounds(&source, reader, decoder, &options, progress, &send));
             let committed = self.commit_rounds(&receive, &resume, &format, ingested);
             // A sender without a receiver stops.
             drop(receive);
-            let failure = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let failure = reading
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             ingested.outcome.failure = failure.map(SourceFailure::from);
             committed
         })
@@ -152,12 +175,25 @@ impl<'i> Ingestion<'i> {
         let mut prev = resume.prev;
         for round in rounds {
             let rows = self.maker.rows(&round.batches, &resume.source, |maker| {
-                let range = Span { start: round.start, end: round.end };
-                maker.ledger_row((&resume.app_id, &resume.identity), format, range, &round.ledger, &round.context);
+                let range = Span {
+                    start: round.start,
+                    end: round.end,
+                };
+                maker.ledger_row(
+                    (&resume.app_id, &resume.identity),
+                    format,
+                    range,
+                    &round.ledger,
+                    &round.context,
+                );
             });
             let uploader = self.lake.uploader();
             let files = self.runtime.spawn(async move { uploader.upload(rows).await });
-            writing.push_back(Writing { files, end: round.end, ledger: round.ledger });
+            writing.push_back(Writing {
+                files,
+                end: round.end,
+                ledger: round.ledger,
+            });
             while writing.len() >= UPLOADS_MAX {
                 if !self.commit_first(&mut writing, resume, &mut prev, ingested)? {
                     return Ok(false);
@@ -179,14 +215,23 @@ impl<'i> Ingestion<'i> {
         prev: &mut Option<i64>,
         ingested: &mut Ingested,
     ) -> Result<bool, IngestionError> {
-        let Some(first) = writing.pop_front() else { return Ok(true) };
+        let Some(first) = writing.pop_front() else {
+            return Ok(true);
+        };
         let files = match self.runtime.block_on(first.files) {
             Ok(files) => files?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         let next = offset_i64(first.end);
-        let progress = vec![Progress { app_id: resume.app_id.clone(), prev: *prev, next }];
-        match self.runtime.block_on(self.lake.commit(Commit { files: vec![files], progress }))? {
+        let progress = vec![Progress {
+            app_id: resume.app_id.clone(),
+            prev: *prev,
+            next,
+        }];
+        match self.runtime.block_on(self.lake.commit(Commit {
+            files: vec![files],
+            progress,
+        }))? {
             Outcome::Committed { .. } => {
                 *prev = Some(next);
                 ingested.commits += 1;
@@ -214,7 +259,11 @@ enum Bytes {
 
 fn reopen(source: &Source, head: Vec<u8>, reader: Reader, resume: &Resume) -> Result<Bytes, IngestionError> {
     if resume.is_stream {
-        return Ok(Bytes::Stream { head, at: 0, rest: reader });
+        return Ok(Bytes::Stream {
+            head,
+            at: 0,
+            rest: reader,
+        });
     }
     Ok(Bytes::Reader(Reader::open(source)?))
 }
@@ -225,7 +274,11 @@ impl Bytes {
             Bytes::Reader(reader) => reader.skip_to(offset),
             Bytes::Stream { head, at, rest } => {
                 *at = usize::try_from(offset).unwrap_or(usize::MAX).min(head.len());
-                if offset > head.len() as u64 { rest.skip_to(offset) } else { Ok(()) }
+                if offset > head.len() as u64 {
+                    rest.skip_to(offset)
+                } else {
+                    Ok(())
+                }
             }
         }
     }
@@ -308,7 +361,13 @@ impl Gathering {
         let mut batches = std::mem::take(&mut self.full);
         batches.push(std::mem::take(&mut self.last));
         let end = decoder.position();
-        let round = Round { batches, ledger: decoder.take_ledger(), start: *start, end, context: decoder.context() };
+        let round = Round {
+            batches,
+            ledger: decoder.take_ledger(),
+            start: *start,
+            end,
+            context: decoder.context(),
+        };
         *start = end;
         round
     }
@@ -316,12 +375,18 @@ impl Gathering {
 
 /// Whether a file without a line end was written so recently that the rest of its last line may be on its way.
 fn may_grow(source: &Source) -> bool {
-    let Location::File(path) = &source.location else { return false };
+    let Location::File(path) = &source.location else {
+        return false;
+    };
     if source.compression != Compression::None {
         return false;
     }
     let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-    let age = modified.map(|modified| SystemTime::now().duration_since(modified).unwrap_or(Duration::ZERO));
+    let age = modified.map(|modified| {
+        SystemTime::now()
+            .duration_since(modified)
+            .unwrap_or(Duration::ZERO)
+    });
     age.is_ok_and(|age| age < SETTLE)
 }
 

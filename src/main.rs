@@ -8,6 +8,7 @@ mod ingestion;
 mod output;
 mod pipeline;
 mod render;
+mod report_summary;
 mod settings;
 mod summary;
 
@@ -15,9 +16,11 @@ use std::process;
 
 use clap::{Parser, Subcommand};
 
+use crate::command::demo::DemoArguments;
 use crate::command::digest::DigestArguments;
 use crate::command::fingerprint::FingerprintArguments;
 use crate::command::ingest::IngestArguments;
+use crate::command::report::ReportArguments;
 use crate::command::sql::SqlArguments;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
@@ -39,8 +42,12 @@ enum Command {
     Digest(DigestArguments),
     /// Read logs into a lake, each byte once
     Ingest(IngestArguments),
+    /// Compute a report from a lake
+    Report(ReportArguments),
     /// Ask a lake in SQL: a shell, or one statement with -c
     Sql(SqlArguments),
+    /// Real sample logs to a lake to a report, in one go
+    Demo(DemoArguments),
     /// Print fingerprint and normalized text of statements, one a line
     Fingerprint(FingerprintArguments),
 }
@@ -51,7 +58,9 @@ fn main() -> process::ExitCode {
     let result = match &line.command {
         Command::Digest(arguments) => command::digest::run(arguments, &settings),
         Command::Ingest(arguments) => command::ingest::run(arguments, &settings),
+        Command::Report(arguments) => command::report::run(arguments, &settings),
         Command::Sql(arguments) => command::sql::run(arguments, &settings),
+        Command::Demo(arguments) => command::demo::run(arguments, &settings),
         Command::Fingerprint(arguments) => command::fingerprint::run(arguments),
     };
     let code = result.unwrap_or_else(|error| {

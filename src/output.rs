@@ -12,7 +12,9 @@ pub(crate) fn write(text: &str, file: Option<&PathBuf>) -> anyhow::Result<()> {
     }
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
         _ => Ok(()),
     }
 }
@@ -22,7 +24,10 @@ fn write_file(text: &str, path: &Path) -> anyhow::Result<()> {
 }
 
 /// One line on standard error: `error: …`, `warning: …`, `hint: …`.
-#[expect(clippy::print_stderr, reason = "the one place that speaks to people beside the answer")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place that speaks to people beside the answer"
+)]
 pub(crate) fn say(kind: &str, text: &str) {
     eprintln!("{kind}: {text}");
 }

@@ -67,7 +67,9 @@ impl SourceFailure {
 }
 
 fn tried(detection: &Detection) -> String {
-    let each = |tried: &slowlake_parse::Tried| format!("{} understands {:.0} % of it", tried.format, tried.share * 100.0);
+    let each = |tried: &slowlake_parse::Tried| {
+        format!("{} understands {:.0} % of it", tried.format, tried.share * 100.0)
+    };
     let list: Vec<String> = detection.tried.iter().map(each).collect();
     format!("tried: {}", list.join(", "))
 }
@@ -79,12 +81,23 @@ pub(crate) fn decode(
     progress: &AtomicU64,
     mut pass: impl FnMut(Batch) -> Batch,
 ) -> SourceOutcome {
-    let mut outcome =
-        SourceOutcome { name: source.name.clone(), format: None, ledger: Ledger::default(), failure: None };
+    let mut outcome = SourceOutcome {
+        name: source.name.clone(),
+        format: None,
+        ledger: Ledger::default(),
+        failure: None,
+    };
     let mut batch = Batch::default();
-    if let Err(failure) = decode_into(source, options, progress, &mut outcome, &mut |full: &mut Batch| {
-        *full = pass(std::mem::take(full));
-    }, &mut batch) {
+    if let Err(failure) = decode_into(
+        source,
+        options,
+        progress,
+        &mut outcome,
+        &mut |full: &mut Batch| {
+            *full = pass(std::mem::take(full));
+        },
+        &mut batch,
+    ) {
         outcome.failure = Some(failure);
     }
     if !batch.is_empty() {
@@ -168,6 +181,9 @@ pub(crate) fn choose_format(name: &str, head: &[u8], options: &ReadOptions) -> R
     let detection = detect(head);
     match detection.format() {
         Some(format) => Ok(format.clone()),
-        None => Err(SourceFailure::UnknownFormat { name: name.to_owned(), detection }),
+        None => Err(SourceFailure::UnknownFormat {
+            name: name.to_owned(),
+            detection,
+        }),
     }
 }

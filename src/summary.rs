@@ -59,7 +59,7 @@ pub(crate) struct Slot {
 pub(crate) struct Query {
     pub(crate) rank: usize,
     pub(crate) fingerprint: String,
-    pub(crate) dialect: &'static str,
+    pub(crate) dialect: String,
     pub(crate) normalized: String,
     pub(crate) verb: String,
     pub(crate) tables: Vec<String>,
@@ -90,11 +90,13 @@ pub(crate) const DECADES: usize = 9;
 /// The decade of a query time.
 pub(crate) fn decade_of(us: i64) -> usize {
     let mut upper = DECADES_FROM_US;
-    (0..DECADES - 1).find(|_| {
-        let fits = us < upper;
-        upper *= 10;
-        fits
-    }).unwrap_or(DECADES - 1)
+    (0..DECADES - 1)
+        .find(|_| {
+            let fits = us < upper;
+            upper *= 10;
+            fits
+        })
+        .unwrap_or(DECADES - 1)
 }
 
 /// Calls and time by the values of one attribute.
@@ -154,8 +156,14 @@ impl From<&Ledger> for Coverage {
             bytes_skipped: skipped.bytes,
             executions: ledger.executions,
             rejects: rejected.records,
-            skipped: ledger.skipped().map(|(kind, t)| (kind.name().to_owned(), t.records, t.bytes)).collect(),
-            rejected: ledger.rejected().map(|(reason, t)| (reason.name().to_owned(), t.records, t.bytes)).collect(),
+            skipped: ledger
+                .skipped()
+                .map(|(kind, t)| (kind.name().to_owned(), t.records, t.bytes))
+                .collect(),
+            rejected: ledger
+                .rejected()
+                .map(|(reason, t)| (reason.name().to_owned(), t.records, t.bytes))
+                .collect(),
         }
     }
 }

@@ -40,7 +40,9 @@ impl AnalyzeError {
     pub fn hint(&self) -> Option<String> {
         match self {
             AnalyzeError::Sql(error) => error.hint(),
-            AnalyzeError::Time { .. } => Some("write 2026-11-16, 2026-11-16T10:00:00Z, or 7d, 36h, 90m".to_owned()),
+            AnalyzeError::Time { .. } => {
+                Some("write 2026-11-16, 2026-11-16T10:00:00Z, or 7d, 36h, 90m".to_owned())
+            }
             AnalyzeError::EmptyWindow { .. } | AnalyzeError::Order { .. } => None,
         }
     }

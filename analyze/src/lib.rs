@@ -8,7 +8,8 @@ mod window;
 
 pub use error::AnalyzeError;
 pub use report::{
-    Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport, TopTotals,
+    Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,
+    TopTotals,
 };
 pub use top::{Filters, TopOrder, TopRequest, top};
 pub use window::TimeWindow;

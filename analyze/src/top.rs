@@ -11,12 +11,13 @@ use slowlake_sql::{LatencyHistogram, QueryResult, Rows, Session, Value};
 
 use crate::error::AnalyzeError;
 use crate::report::{
-    Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport, TopTotals,
+    Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,
+    TopTotals,
 };
 use crate::window::TimeWindow;
 
-pub use order::TopOrder;
 use order::Ranking;
+pub use order::TopOrder;
 
 /// Names listed of each dimension; the rest is summed.
 const PARTS_MAX: usize = 50;
@@ -146,16 +147,26 @@ async fn rank(session: &Session, request: &TopRequest) -> Result<(TopTotals, Vec
 }
 
 /// All executions by dimension and hour; the number is that of servers.
-async fn whole(session: &Session, request: &TopRequest) -> Result<(Breakdown, i64, Vec<HourLoad>), AnalyzeError> {
+async fn whole(
+    session: &Session,
+    request: &TopRequest,
+) -> Result<(Breakdown, i64, Vec<HourLoad>), AnalyzeError> {
     let mut result = session.query(&statements::whole_breakdown(request)).await?;
     let mut groups = Groups::default();
     let mut hours = Vec::new();
     while let Some(rows) = result.next().await? {
         for row in 0..rows.len() {
-            let (calls, total_us) = (rows.integer(row, 7).unwrap_or_default(), rows.integer(row, 8).unwrap_or_default());
+            let (calls, total_us) = (
+                rows.integer(row, 7).unwrap_or_default(),
+                rows.integer(row, 8).unwrap_or_default(),
+            );
             match rows.integer(row, 0) {
                 Some(dimension @ 0..=3) => groups.push(dimension, &rows, row, 2),
-                _ => hours.extend(time(&rows, row, 6).map(|hour_us| HourLoad { hour_us, calls, total_us })),
+                _ => hours.extend(time(&rows, row, 6).map(|hour_us| HourLoad {
+                    hour_us,
+                    calls,
+                    total_us,
+                })),
             }
         }
     }
@@ -198,17 +209,24 @@ async fn details(
     })
     .await?;
 
-    let examples = session.query(&statements::examples(request, fingerprints)).await?;
+    let examples = session
+        .query(&statements::examples(request, fingerprints))
+        .await?;
     each_row(examples, |rows, row| {
         details.entry(of(rows, row)).or_default().example = rows.text(row, 2).map(str::to_owned);
     })
     .await?;
 
     let mut groups: HashMap<i64, Groups> = HashMap::new();
-    let parts = session.query(&statements::breakdown(request, fingerprints)).await?;
+    let parts = session
+        .query(&statements::breakdown(request, fingerprints))
+        .await?;
     each_row(parts, |rows, row| {
         let dimension = rows.integer(row, 0).unwrap_or_default();
-        groups.entry(of(rows, row)).or_default().push(dimension, rows, row, 2);
+        groups
+            .entry(of(rows, row))
+            .or_default()
+            .push(dimension, rows, row, 2);
     })
     .await?;
     for (fingerprint, groups) in groups {
@@ -234,7 +252,10 @@ impl Groups {
     /// Adds a row of `… name of each dimension from column `names` on, (hour), calls, total_us`.
     fn push(&mut self, dimension: i64, rows: &Rows, row: usize, names: usize) {
         // The statement numbers the dimensions, so anything else cannot come back.
-        let Some(index) = usize::try_from(dimension).ok().filter(|index| *index < self.0.len()) else {
+        let Some(index) = usize::try_from(dimension)
+            .ok()
+            .filter(|index| *index < self.0.len())
+        else {
             return;
         };
         self.0[index].push(Part {
@@ -246,12 +267,22 @@ impl Groups {
 
     fn finish(self) -> Breakdown {
         let [server, database, user, application] = self.0.map(dimension);
-        Breakdown { server, database, user, application }
+        Breakdown {
+            server,
+            database,
+            user,
+            application,
+        }
     }
 }
 
 fn dimension(mut parts: Vec<Part>) -> Dimension {
-    parts.sort_unstable_by(|a, b| b.total_us.cmp(&a.total_us).then(b.calls.cmp(&a.calls)).then_with(|| a.name.cmp(&b.name)));
+    parts.sort_unstable_by(|a, b| {
+        b.total_us
+            .cmp(&a.total_us)
+            .then(b.calls.cmp(&a.calls))
+            .then_with(|| a.name.cmp(&b.name))
+    });
     let rest = parts.split_off(parts.len().min(PARTS_MAX));
     let others = (!rest.is_empty()).then(|| Others {
         names: rest.len(),
@@ -262,7 +293,11 @@ fn dimension(mut parts: Vec<Part>) -> Dimension {
 }
 
 fn query(rank: usize, ranked: Ranked, detail: Detail, total_us: i64) -> TopQuery {
-    let bin = |(bin, calls)| LatencyBin { bin, us: LatencyHistogram::value_of(bin), calls };
+    let bin = |(bin, calls)| LatencyBin {
+        bin,
+        us: LatencyHistogram::value_of(bin),
+        calls,
+    };
     TopQuery {
         rank,
         fingerprint: format!("{:016x}", ranked.fingerprint),
@@ -272,7 +307,11 @@ fn query(rank: usize, ranked: Ranked, detail: Detail, total_us: i64) -> TopQuery
         tables: detail.tables,
         calls: ranked.calls,
         total_us: ranked.total_us,
-        share: if total_us > 0 { ranked.total_us as f64 / total_us as f64 } else { 0.0 },
+        share: if total_us > 0 {
+            ranked.total_us as f64 / total_us as f64
+        } else {
+            0.0
+        },
         mean_us: ranked.mean_us(),
         min_us: ranked.min_us,
         p50_us: ranked.latency.quantile(0.5),
@@ -309,7 +348,9 @@ async fn ledger(session: &Session, request: &TopRequest) -> Result<LedgerCoverag
     let rejects = session.query(&statements::rejects(request)).await?;
     each_row(rejects, |rows, row| {
         let reason = rows.text(row, 0).unwrap_or("unknown").to_owned();
-        coverage.rejects.insert(reason, rows.integer(row, 1).unwrap_or_default());
+        coverage
+            .rejects
+            .insert(reason, rows.integer(row, 1).unwrap_or_default());
     })
     .await?;
     Ok(coverage)

@@ -23,7 +23,10 @@ impl TimeWindow {
         if from_us < to_us {
             return Ok(TimeWindow { from_us, to_us });
         }
-        Err(AnalyzeError::EmptyWindow { from: printed(from_us), to: printed(to_us) })
+        Err(AnalyzeError::EmptyWindow {
+            from: printed(from_us),
+            to: printed(to_us),
+        })
     }
 
     /// The window between two written times; times without a zone are UTC, days begin at midnight.
@@ -39,7 +42,10 @@ impl TimeWindow {
     /// # Errors
     /// [`AnalyzeError::Time`] if the length cannot be read or is not above zero.
     pub fn last(length: &str, now_us: i64) -> Result<TimeWindow, AnalyzeError> {
-        let wrong = || AnalyzeError::Time { text: length.to_owned(), what: "length of time" };
+        let wrong = || AnalyzeError::Time {
+            text: length.to_owned(),
+            what: "length of time",
+        };
         let length_us = parse_length(length).filter(|us| *us > 0).ok_or_else(wrong)?;
         TimeWindow::new(now_us.checked_sub(length_us).ok_or_else(wrong)?, now_us)
     }
@@ -61,9 +67,17 @@ fn parse_time(text: &str) -> Result<i64, AnalyzeError> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time.as_microsecond());
     }
-    let civil = text.parse::<civil::DateTime>().or_else(|_| text.parse::<civil::Date>().map(civil::DateTime::from));
-    let time = civil.ok().and_then(|civil| TimeZone::UTC.to_timestamp(civil).ok());
-    time.map(Timestamp::as_microsecond).ok_or_else(|| AnalyzeError::Time { text: text.to_owned(), what: "time" })
+    let civil = text
+        .parse::<civil::DateTime>()
+        .or_else(|_| text.parse::<civil::Date>().map(civil::DateTime::from));
+    let time = civil
+        .ok()
+        .and_then(|civil| TimeZone::UTC.to_timestamp(civil).ok());
+    time.map(Timestamp::as_microsecond)
+        .ok_or_else(|| AnalyzeError::Time {
+            text: text.to_owned(),
+            what: "time",
+        })
 }
 
 /// A length of time as people write it, µs. Days are 24 hours, weeks 7 of them; months and years have no length.
@@ -92,20 +106,30 @@ mod tests {
     #[test]
     fn times_as_people_write_them() {
         let check = |text: &str, expected: &str| {
-            assert_eq!(parse_time(text).map(printed).map_err(|error| error.to_string()), Ok(expected.to_owned()));
+            assert_eq!(
+                parse_time(text).map(printed).map_err(|error| error.to_string()),
+                Ok(expected.to_owned())
+            );
         };
         check("2026-11-16", "2026-11-16T00:00:00Z");
         check(" 2026-11-16 10:30 ", "2026-11-16T10:30:00Z");
         check("2026-11-16T10:30:00.5Z", "2026-11-16T10:30:00.5Z");
         check("2026-11-16T10:30:00+02:00", "2026-11-16T08:30:00Z");
-        assert_eq!(parse_time("monday").map_err(|error| error.to_string()), Err("\"monday\" is no time".to_owned()));
+        assert_eq!(
+            parse_time("monday").map_err(|error| error.to_string()),
+            Err("\"monday\" is no time".to_owned())
+        );
     }
 
     #[test]
     fn lengths_as_people_write_them() {
         let check = |text: &str, expected: Option<i64>| {
             let window = TimeWindow::last(text, NOW_US).ok();
-            assert_eq!(window.map(|window| (NOW_US - window.from_us()) / 1_000_000), expected, "{text}");
+            assert_eq!(
+                window.map(|window| (NOW_US - window.from_us()) / 1_000_000),
+                expected,
+                "{text}"
+            );
         };
         check("7d", Some(7 * 86_400));
         check("1w", Some(7 * 86_400));
@@ -122,7 +146,8 @@ mod tests {
     #[test]
     fn a_window_is_not_empty() {
         let error = TimeWindow::between("2026-11-17", "2026-11-16").map_err(|error| error.to_string());
-        let expected = "the window ends at 2026-11-16T00:00:00Z, which is not after its begin at 2026-11-17T00:00:00Z";
+        let expected =
+            "the window ends at 2026-11-16T00:00:00Z, which is not after its begin at 2026-11-17T00:00:00Z";
         assert_eq!(error, Err(expected.to_owned()));
         assert!(TimeWindow::between("2026-11-16", "2026-11-17").is_ok());
     }

@@ -70,7 +70,12 @@ impl Decoder {
             Format::PostgresJson => FormatDecoder::Json(Box::new(JsonLog::new(time))),
             Format::MysqlSlow => FormatDecoder::Slow(Box::new(SlowLog::new(time))),
         };
-        Decoder { format, held: Vec::new(), base: position, ledger: Ledger::default() }
+        Decoder {
+            format,
+            held: Vec::new(),
+            base: position,
+            ledger: Ledger::default(),
+        }
     }
 
     /// The next bytes of the source.
@@ -117,12 +122,18 @@ impl Decoder {
     /// Reads a record of the context again. Call once per span, in order, before the first `push`.
     pub fn learn(&mut self, record: &[u8], span: Span) {
         let (mut ledger, mut nobody) = (Ledger::default(), |_: Decoded<'_>| {});
-        let mut output = Output { ledger: &mut ledger, sink: &mut nobody };
+        let mut output = Output {
+            ledger: &mut ledger,
+            sink: &mut nobody,
+        };
         self.format.records().take(record, span.start, true, &mut output);
     }
 
     fn take(&mut self, buffer: &[u8], at_end: bool, sink: &mut Sink<'_>) -> usize {
-        let mut output = Output { ledger: &mut self.ledger, sink };
+        let mut output = Output {
+            ledger: &mut self.ledger,
+            sink,
+        };
         let taken = self.format.records().take(buffer, self.base, at_end, &mut output);
         self.base += taken as u64;
         taken
@@ -149,7 +160,11 @@ impl Output<'_, '_> {
 
     pub(crate) fn reject(&mut self, span: Span, reason: RejectReason, raw: &[u8]) {
         self.ledger.reject(reason, 1, span.bytes());
-        (self.sink)(Decoded::Reject(Reject { span, reason, raw: &raw[..raw.len().min(REJECT_BYTES_KEPT)] }));
+        (self.sink)(Decoded::Reject(Reject {
+            span,
+            reason,
+            raw: &raw[..raw.len().min(REJECT_BYTES_KEPT)],
+        }));
     }
 
     /// More bytes of the last reject.

@@ -28,7 +28,9 @@ pub enum Format {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Format::PostgresStderr(prefix) => write!(f, "PostgreSQL stderr ({})", prefix.setting().trim_end()),
+            Format::PostgresStderr(prefix) => {
+                write!(f, "PostgreSQL stderr ({})", prefix.setting().trim_end())
+            }
             Format::PostgresCsv => f.write_str("PostgreSQL csvlog"),
             Format::PostgresJson => f.write_str("PostgreSQL jsonlog"),
             Format::MysqlSlow => f.write_str("MySQL slow log"),
@@ -57,7 +59,10 @@ pub struct Detection {
 impl Detection {
     /// The format that understands the most, if any understands enough.
     pub fn format(&self) -> Option<&Format> {
-        self.tried.first().filter(|best| best.share >= SHARE_MIN).map(|best| &best.format)
+        self.tried
+            .first()
+            .filter(|best| best.share >= SHARE_MIN)
+            .map(|best| &best.format)
     }
 }
 
@@ -81,8 +86,19 @@ fn attempt(format: Format, head: &[u8]) -> Tried {
     decoder.finish(&mut |_| {});
     let ledger = decoder.ledger();
     // Empty lines are nobody's.
-    let blank = ledger.skipped().find(|(kind, _)| *kind == SkipKind::Blank).map_or(0, |(_, tally)| tally.bytes);
+    let blank = ledger
+        .skipped()
+        .find(|(kind, _)| *kind == SkipKind::Blank)
+        .map_or(0, |(_, tally)| tally.bytes);
     let understood = ledger.bytes_parsed + ledger.skipped_total().bytes - blank;
-    let share = if head.is_empty() { 0.0 } else { understood as f64 / head.len() as f64 };
-    Tried { executions: ledger.executions, format, share }
+    let share = if head.is_empty() {
+        0.0
+    } else {
+        understood as f64 / head.len() as f64
+    };
+    Tried {
+        executions: ledger.executions,
+        format,
+        share,
+    }
 }

@@ -59,12 +59,20 @@ impl Ledger {
 
     /// Rejects by reason, those that happened.
     pub fn rejected(&self) -> impl Iterator<Item = (RejectReason, Tally)> + '_ {
-        RejectReason::ALL.iter().copied().zip(self.rejected).filter(|(_, tally)| tally.bytes > 0)
+        RejectReason::ALL
+            .iter()
+            .copied()
+            .zip(self.rejected)
+            .filter(|(_, tally)| tally.bytes > 0)
     }
 
     /// Skipped records by kind, those that happened.
     pub fn skipped(&self) -> impl Iterator<Item = (SkipKind, Tally)> + '_ {
-        SkipKind::ALL.iter().copied().zip(self.skipped).filter(|(_, tally)| tally.bytes > 0)
+        SkipKind::ALL
+            .iter()
+            .copied()
+            .zip(self.skipped)
+            .filter(|(_, tally)| tally.bytes > 0)
     }
 
     /// Adds the books of another input (or of another part of this one).

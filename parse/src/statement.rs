@@ -1,8 +1,8 @@
 //! Statements: from the text of one to its fingerprint, normalized text, tables and verb.
 //!
 //! Reads any bytes without failing, in one pass and in time linear in them; knows no log format, keeps no statement and
-//! never lets a byte of a literal out, not even of a statement that was cut. The rules are in [`canonical`], which the
-//! [`lexer`] feeds; what is hashed is the sequence of canonical tokens, so that spacing and noise words cannot count.
+//! never lets a byte of a literal out, not even of a statement that was cut. The rules are in `canonical`, which the
+//! `lexer` feeds; what is hashed is the sequence of canonical tokens, so that spacing and noise words cannot count.
 
 mod bytes;
 mod canonical;

@@ -18,7 +18,11 @@ pub(crate) struct TimestampReader {
 impl TimestampReader {
     /// `zone` is what the user said of the server's clock; without it, times that carry no zone are UTC.
     pub(crate) fn new(zone: Option<TimeZone>) -> TimestampReader {
-        TimestampReader { pinned: zone.is_some(), zone: zone.unwrap_or(TimeZone::UTC), day: ([0; 10], 0) }
+        TimestampReader {
+            pinned: zone.is_some(),
+            zone: zone.unwrap_or(TimeZone::UTC),
+            day: ([0; 10], 0),
+        }
     }
 
     /// `2026-11-23 00:27:18[.272] ZONE`, where ZONE is an abbreviation or an offset. Returns µs and the bytes read.
@@ -40,7 +44,11 @@ impl TimestampReader {
     pub(crate) fn iso(&mut self, text: &[u8]) -> Option<i64> {
         let (local_us, at) = self.date_and_time(text, b'T')?;
         let zone = text[at..].trim_ascii_end();
-        if zone.is_empty() { self.local(local_us) } else { self.to_utc(local_us, zone) }
+        if zone.is_empty() {
+            self.local(local_us)
+        } else {
+            self.to_utc(local_us, zone)
+        }
     }
 
     /// `YYMMDD  H:MM:SS[.ffffff]` of the server's local time: MySQL up to 5.6, and MariaDB.
@@ -49,7 +57,12 @@ impl TimestampReader {
         let (year, month, day) = (number(&date[..2])?, number(&date[2..4])?, number(&date[4..])?);
         // Two digits: the servers that print them began in 2000; 70 and later can only be a clock before its first setting.
         let year = if year >= 70 { 1900 + year } else { 2000 + year };
-        let date = civil::Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+        let date = civil::Date::new(
+            i16::try_from(year).ok()?,
+            i8::try_from(month).ok()?,
+            i8::try_from(day).ok()?,
+        )
+        .ok()?;
         let rest = rest.trim_ascii_start();
         let colon = rest.iter().position(|b| *b == b':')?;
         let hour = number(&rest[..colon])?;
@@ -93,8 +106,18 @@ impl TimestampReader {
         if self.zone == TimeZone::UTC {
             return Some(local_us);
         }
-        let local = jiff::Timestamp::from_microsecond(local_us).ok()?.to_zoned(TimeZone::UTC).datetime();
-        Some(self.zone.to_ambiguous_zoned(local).compatible().ok()?.timestamp().as_microsecond())
+        let local = jiff::Timestamp::from_microsecond(local_us)
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .datetime();
+        Some(
+            self.zone
+                .to_ambiguous_zoned(local)
+                .compatible()
+                .ok()?
+                .timestamp()
+                .as_microsecond(),
+        )
     }
 }
 
@@ -105,7 +128,10 @@ pub(crate) fn epoch(text: &[u8]) -> Option<(i64, usize)> {
         return None;
     }
     let (fraction_us, read) = fraction(&text[digits..]);
-    Some((number(&text[..digits])? * MICROS_PER_SECOND + fraction_us, digits + read))
+    Some((
+        number(&text[..digits])? * MICROS_PER_SECOND + fraction_us,
+        digits + read,
+    ))
 }
 
 /// A decimal number of a unit that has `micros_per_unit` µs (seconds, milliseconds), to whole µs, rounded half up.
@@ -119,7 +145,9 @@ pub(crate) fn decimal_us(text: &[u8], micros_per_unit: i64) -> Option<i64> {
     if rest.is_empty() {
         return Some(whole);
     }
-    let (b'.', decimals) = rest.split_first()? else { return None };
+    let (b'.', decimals) = rest.split_first()? else {
+        return None;
+    };
     let (mut value, mut scale) = (0i64, 1i64);
     for byte in decimals {
         if !byte.is_ascii_digit() {
@@ -155,13 +183,17 @@ fn read_day(date: &[u8; 10]) -> Option<i64> {
 }
 
 fn midnight_us(date: civil::Date) -> i64 {
-    let days = civil::date(1970, 1, 1).until(date).map_or(0, |span| span.get_days());
+    let days = civil::date(1970, 1, 1)
+        .until(date)
+        .map_or(0, |span| span.get_days());
     i64::from(days) * 86_400 * MICROS_PER_SECOND
 }
 
 /// `:MM:SS[.f…]` to µs and the bytes read.
 fn clock_tail(text: &[u8]) -> Option<(i64, usize)> {
-    let (b':', b':') = (*text.first()?, *text.get(3)?) else { return None };
+    let (b':', b':') = (*text.first()?, *text.get(3)?) else {
+        return None;
+    };
     let (minute, second) = (number(&text[1..3])?, number(text.get(4..6)?)?);
     if minute > 59 || second > 60 {
         return None;
@@ -177,7 +209,12 @@ fn fraction(text: &[u8]) -> (i64, usize) {
     }
     let digits = text[1..].iter().take_while(|b| b.is_ascii_digit()).count();
     let us = (0..6).fold(0, |value, place| {
-        value * 10 + if place < digits { i64::from(text[1 + place] - b'0') } else { 0 }
+        value * 10
+            + if place < digits {
+                i64::from(text[1 + place] - b'0')
+            } else {
+                0
+            }
     });
     (us, 1 + digits)
 }
@@ -185,8 +222,18 @@ fn fraction(text: &[u8]) -> (i64, usize) {
 /// Length of a zone: an abbreviation is letters, an offset is a sign and digits; what follows may be any character.
 fn zone_length(text: &[u8]) -> usize {
     match text.first() {
-        Some(b'+' | b'-') => 1 + text[1..].iter().take_while(|b| b.is_ascii_digit()).take(4).count(),
-        _ => text.iter().take_while(|b| b.is_ascii_alphabetic()).take(6).count(),
+        Some(b'+' | b'-') => {
+            1 + text[1..]
+                .iter()
+                .take_while(|b| b.is_ascii_digit())
+                .take(4)
+                .count()
+        }
+        _ => text
+            .iter()
+            .take_while(|b| b.is_ascii_alphabetic())
+            .take(6)
+            .count(),
     }
 }
 
@@ -248,29 +295,66 @@ mod tests {
 
     #[test]
     fn postgres_spellings() {
-        let read = |text: &'static str| move |reader: &mut TimestampReader| reader.postgres(text.as_bytes()).map(|t| t.0);
-        check(read("2026-11-23 00:27:18.272 UTC ["), None, "2026-11-23T00:27:18.272Z");
+        let read = |text: &'static str| {
+            move |reader: &mut TimestampReader| reader.postgres(text.as_bytes()).map(|t| t.0)
+        };
+        check(
+            read("2026-11-23 00:27:18.272 UTC ["),
+            None,
+            "2026-11-23T00:27:18.272Z",
+        );
         check(read("2026-11-23 00:27:18 CEST:"), None, "2026-11-22T22:27:18Z");
-        check(read("2026-11-23 00:27:18.5 +0330 "), None, "2026-11-22T20:57:18.5Z");
-        check(read("2026-07-01 00:27:18 CST "), Some("Asia/Shanghai"), "2026-06-30T16:27:18Z");
+        check(
+            read("2026-11-23 00:27:18.5 +0330 "),
+            None,
+            "2026-11-22T20:57:18.5Z",
+        );
+        check(
+            read("2026-07-01 00:27:18 CST "),
+            Some("Asia/Shanghai"),
+            "2026-06-30T16:27:18Z",
+        );
         check(read("2026-11-23 00:27:18 XYZ "), None, "2026-11-23T00:27:18Z");
     }
 
     #[test]
     fn mysql_spellings() {
-        let short = |text: &'static str| move |reader: &mut TimestampReader| reader.mysql_short(text.as_bytes());
+        let short =
+            |text: &'static str| move |reader: &mut TimestampReader| reader.mysql_short(text.as_bytes());
         check(short("261123  0:24:30"), None, "2026-11-23T00:24:30Z");
-        check(short("130601  8:01:06.058915"), None, "2013-06-01T08:01:06.058915Z");
-        check(short("180925 15:05:04"), Some("Europe/Berlin"), "2018-09-25T13:05:04Z");
+        check(
+            short("130601  8:01:06.058915"),
+            None,
+            "2013-06-01T08:01:06.058915Z",
+        );
+        check(
+            short("180925 15:05:04"),
+            Some("Europe/Berlin"),
+            "2018-09-25T13:05:04Z",
+        );
         let iso = |text: &'static str| move |reader: &mut TimestampReader| reader.iso(text.as_bytes());
-        check(iso("2024-12-22T09:35:35.523732+08:00"), None, "2024-12-22T01:35:35.523732Z");
-        check(iso("2023-05-12T08:00:06.278162Z"), None, "2023-05-12T08:00:06.278162Z");
+        check(
+            iso("2024-12-22T09:35:35.523732+08:00"),
+            None,
+            "2024-12-22T01:35:35.523732Z",
+        );
+        check(
+            iso("2023-05-12T08:00:06.278162Z"),
+            None,
+            "2023-05-12T08:00:06.278162Z",
+        );
     }
 
     #[test]
     fn what_is_no_time_is_none() {
         let mut reader = TimestampReader::new(None);
-        for text in ["", "2026-13-01 00:00:00 UTC", "2026-11-23 25:00:00 UTC", "2026-11-23 00:00:00", "hello world, this is long"] {
+        for text in [
+            "",
+            "2026-13-01 00:00:00 UTC",
+            "2026-11-23 25:00:00 UTC",
+            "2026-11-23 00:00:00",
+            "hello world, this is long",
+        ] {
             assert_eq!(reader.postgres(text.as_bytes()), None, "{text}");
         }
         for text in ["", "991", "261399 10:00:00", "261123 10:00", "261123 24:00:00"] {

@@ -28,9 +28,15 @@ pub(crate) struct LakeSchema {
 impl LakeSchema {
     /// Puts an empty schema into a context; [`LakeSchema::fill`] gives it its tables.
     pub(crate) fn register(context: &SessionContext) -> Result<Arc<LakeSchema>> {
-        let schema = Arc::new(LakeSchema { tables: RwLock::default() });
+        let schema = Arc::new(LakeSchema {
+            tables: RwLock::default(),
+        });
         let catalog = Arc::new(MemoryCatalogProvider::new());
-        datafusion::catalog::CatalogProvider::register_schema(catalog.as_ref(), SCHEMA, Arc::clone(&schema) as _)?;
+        datafusion::catalog::CatalogProvider::register_schema(
+            catalog.as_ref(),
+            SCHEMA,
+            Arc::clone(&schema) as _,
+        )?;
         context.register_catalog(CATALOG, catalog);
         Ok(schema)
     }
@@ -40,7 +46,10 @@ impl LakeSchema {
         self.put(EVENTS, events);
         for view in VIEWS {
             let plan = context.state().create_logical_plan(view.sql).await?;
-            self.put(view.name, Arc::new(ViewTable::new(plan, Some(view.sql.to_owned()))));
+            self.put(
+                view.name,
+                Arc::new(ViewTable::new(plan, Some(view.sql.to_owned()))),
+            );
         }
         Ok(())
     }
@@ -52,7 +61,11 @@ impl LakeSchema {
     }
 
     fn get(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
-        self.tables.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.tables
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 }
 

@@ -14,7 +14,11 @@ use crate::views::VIEWS;
 #[non_exhaustive]
 pub enum SqlError {
     /// The query names a column that is not there.
-    #[error("column \"{name}\" does not exist{}{}", in_tables(tables), nearest_is(nearest))]
+    #[error(
+        "column \"{name}\" does not exist{}{}",
+        in_tables(tables),
+        nearest_is(nearest)
+    )]
     UnknownColumn {
         /// As written.
         name: String,
@@ -75,15 +79,22 @@ impl SqlError {
     pub fn hint(&self) -> Option<String> {
         match self {
             SqlError::UnknownColumn { tables, .. } => {
-                let view = tables.iter().find(|table| VIEWS.iter().any(|view| view.name == table.as_str()));
-                Some(format!("DESCRIBE {} lists the columns", view.map_or("executions", String::as_str)))
+                let view = tables
+                    .iter()
+                    .find(|table| VIEWS.iter().any(|view| view.name == table.as_str()));
+                Some(format!(
+                    "DESCRIBE {} lists the columns",
+                    view.map_or("executions", String::as_str)
+                ))
             }
             SqlError::UnknownTable { .. } => {
                 let names: Vec<&str> = VIEWS.iter().map(|view| view.name).collect();
                 Some(format!("there are {}", names.join(", ")))
             }
             SqlError::Lake(error) => error.hint(),
-            SqlError::Memory { .. } => Some("read less (a condition on ts or fewer groups) or raise the memory limit".to_owned()),
+            SqlError::Memory { .. } => {
+                Some("read less (a condition on ts or fewer groups) or raise the memory limit".to_owned())
+            }
             _ => None,
         }
     }
@@ -148,7 +159,10 @@ const LIKENESS_MIN: f64 = 0.55;
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_ascii_lowercase();
     let known: Vec<&str> = known.into_iter().collect();
-    let synonym = SYNONYMS.iter().find(|(other, _)| *other == name).map(|(_, column)| *column);
+    let synonym = SYNONYMS
+        .iter()
+        .find(|(other, _)| *other == name)
+        .map(|(_, column)| *column);
     if let Some(found) = known.iter().find(|candidate| Some(**candidate) == synonym) {
         return Some(found);
     }
@@ -168,15 +182,22 @@ fn translate(error: &DataFusionError, limit_bytes: usize) -> SqlError {
     match error {
         DataFusionError::SchemaError(schema, _) => schema_error(schema),
         DataFusionError::Plan(message) | DataFusionError::NotImplemented(message) => planning_error(message),
-        DataFusionError::SQL(parser, _) => SqlError::Statement(format!("syntax error: {}", parser_message(&parser.to_string()))),
+        DataFusionError::SQL(parser, _) => {
+            SqlError::Statement(format!("syntax error: {}", parser_message(&parser.to_string())))
+        }
         DataFusionError::Configuration(message) => SqlError::Statement(plain(message)),
         DataFusionError::Execution(message) => SqlError::Value(plain(message)),
         DataFusionError::ArrowError(arrow, _) => SqlError::Value(plain(&arrow.to_string())),
-        DataFusionError::ResourcesExhausted(message) => SqlError::Memory { limit_bytes, message: plain(message) },
+        DataFusionError::ResourcesExhausted(message) => SqlError::Memory {
+            limit_bytes,
+            message: plain(message),
+        },
         DataFusionError::ParquetError(parquet) => SqlError::Storage(plain(&parquet.to_string())),
         DataFusionError::ObjectStore(store) => SqlError::Storage(plain(&store.to_string())),
         DataFusionError::IoError(io) => SqlError::Storage(io.to_string()),
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => translate(inner, limit_bytes),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            translate(inner, limit_bytes)
+        }
         DataFusionError::Shared(inner) => translate(inner, limit_bytes),
         DataFusionError::Collection(errors) => match errors.first() {
             Some(first) => translate(first, limit_bytes),
@@ -193,17 +214,22 @@ fn translate(error: &DataFusionError, limit_bytes: usize) -> SqlError {
 fn schema_error(error: &SchemaError) -> SqlError {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => unknown_column(field, valid_fields),
-        SchemaError::AmbiguousReference { field } => {
-            SqlError::Statement(format!("column \"{}\" is in more than one table; write table.{0}", field.name))
-        }
-        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+        SchemaError::AmbiguousReference { field } => SqlError::Statement(format!(
+            "column \"{}\" is in more than one table; write table.{0}",
+            field.name
+        )),
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => {
             SqlError::Statement(format!("two columns are called \"{name}\"; rename one with AS"))
         }
     }
 }
 
 fn unknown_column(field: &Column, valid: &[Column]) -> SqlError {
-    let wanted = field.relation.as_ref().map(|relation| relation.table().to_owned());
+    let wanted = field
+        .relation
+        .as_ref()
+        .map(|relation| relation.table().to_owned());
     let mut tables: Vec<String> = Vec::new();
     for relation in valid.iter().filter_map(|column| column.relation.as_ref()) {
         if !tables.iter().any(|table| table == relation.table()) {
@@ -213,33 +239,51 @@ fn unknown_column(field: &Column, valid: &[Column]) -> SqlError {
     if let Some(wanted) = wanted {
         if !tables.is_empty() && !tables.contains(&wanted) {
             let nearest = nearest(&wanted, tables.iter().map(String::as_str)).map(str::to_owned);
-            return SqlError::UnknownTable { name: wanted, nearest };
+            return SqlError::UnknownTable {
+                name: wanted,
+                nearest,
+            };
         }
         tables = vec![wanted];
     }
-    let names = valid.iter().map(|column| column.name.as_str()).filter(|name| !name.contains('('));
+    let names = valid
+        .iter()
+        .map(|column| column.name.as_str())
+        .filter(|name| !name.contains('('));
     let nearest = nearest(&field.name, names).map(str::to_owned);
-    SqlError::UnknownColumn { name: field.name.clone(), tables, nearest }
+    SqlError::UnknownColumn {
+        name: field.name.clone(),
+        tables,
+        nearest,
+    }
 }
 
 /// Planning reports unknown tables and functions as prose only.
 fn planning_error(message: &str) -> SqlError {
     if let Some(name) = between(message, "table '", "' not found") {
-        let name = name.rsplit('.').next().unwrap_or(name).to_owned();
+        let name = name.strip_prefix("slowlake.public.").unwrap_or(name).to_owned();
         let nearest = nearest(&name, VIEWS.iter().map(|view| view.name)).map(str::to_owned);
         return SqlError::UnknownTable { name, nearest };
     }
     if let Some(name) = between(message, "Invalid function '", "'") {
         let own = nearest(name, FUNCTIONS.iter().map(|function| function.name));
-        let nearest = own.or_else(|| between(message, "Did you mean '", "'")).map(str::to_owned);
-        return SqlError::UnknownFunction { name: name.to_owned(), nearest };
+        let nearest = own
+            .or_else(|| between(message, "Did you mean '", "'"))
+            .map(str::to_owned);
+        return SqlError::UnknownFunction {
+            name: name.to_owned(),
+            nearest,
+        };
     }
     SqlError::Statement(plain(message))
 }
 
 /// `sql parser error: Expected: …, found: … at Line: 1, Column: 8` in our words.
 fn parser_message(message: &str) -> String {
-    let message = message.trim_start_matches("sql parser error: ").trim_start_matches("ParserError(").trim_end_matches("\")");
+    let message = message
+        .trim_start_matches("sql parser error: ")
+        .trim_start_matches("ParserError(")
+        .trim_end_matches("\")");
     plain(message)
         .replace("expected: ", "expected ")
         .replace(", found: ", ", found ")

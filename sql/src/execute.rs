@@ -87,7 +87,11 @@ impl QueryResult {
     }
 }
 
-pub(crate) async fn query(context: &SessionContext, limit_bytes: usize, sql: &str) -> Result<QueryResult, SqlError> {
+pub(crate) async fn query(
+    context: &SessionContext,
+    limit_bytes: usize,
+    sql: &str,
+) -> Result<QueryResult, SqlError> {
     let translate = |error: DataFusionError| SqlError::from_datafusion(error, limit_bytes);
     let state = context.state();
     let dialect = state.config_options().sql_parser.dialect;
@@ -100,7 +104,13 @@ pub(crate) async fn query(context: &SessionContext, limit_bytes: usize, sql: &st
     let stream = execute_stream(Arc::clone(&plan), context.task_ctx()).map_err(translate)?;
     let schema = stream.schema();
     let columns = schema.fields().iter().map(|field| Column::of(field)).collect();
-    Ok(QueryResult { columns, schema, stream, plan, limit_bytes })
+    Ok(QueryResult {
+        columns,
+        schema,
+        stream,
+        plan,
+        limit_bytes,
+    })
 }
 
 /// SQL reads a bare `user` as the function that names the current user, which means nothing here: it is the column.
@@ -128,10 +138,10 @@ fn refuse_changes(plan: &LogicalPlan, limit_bytes: usize) -> Result<(), SqlError
     let mut found = None;
     plan.apply_with_subqueries(|node| {
         found = match node {
-            LogicalPlan::Ddl(ddl) => Some(words(ddl.name())),
+            LogicalPlan::Ddl(ddl) => Some(words(&ddl.name().replace("Memory", ""))),
             LogicalPlan::Dml(dml) => Some(dml.op.to_string().to_uppercase()),
             LogicalPlan::Copy(_) => Some("COPY".to_owned()),
-            LogicalPlan::Statement(statement) => Some(words(statement.name())),
+            LogicalPlan::Statement(statement) => Some(words(&statement.name().replace("Variable", ""))),
             _ => return Ok(TreeNodeRecursion::Continue),
         };
         Ok(TreeNodeRecursion::Stop)
@@ -141,11 +151,14 @@ fn refuse_changes(plan: &LogicalPlan, limit_bytes: usize) -> Result<(), SqlError
         return Err(SqlError::ReadOnly { statement });
     }
     // The same again by DataFusion's own rule, which learns of new kinds of statement before we do.
-    let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let reading = SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false);
     reading.verify_plan(plan).map_err(translate)
 }
 
-/// `CreateMemoryTable` → `CREATE MEMORY TABLE`.
+/// `CreateView` → `CREATE VIEW`.
 fn words(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 4);
     for letter in name.chars() {
@@ -164,7 +177,9 @@ fn add_progress(plan: &dyn ExecutionPlan, progress: &mut Progress) {
         && let Some(metrics) = plan.metrics()
     {
         progress.rows += metrics.output_rows().unwrap_or(0);
-        progress.bytes += metrics.sum_by_name("bytes_scanned").map_or(0, |value| value.as_usize());
+        progress.bytes += metrics
+            .sum_by_name("bytes_scanned")
+            .map_or(0, |value| value.as_usize());
     }
     for child in children {
         add_progress(child.as_ref(), progress);

@@ -17,7 +17,10 @@ pub fn statements(script: &str) -> Vec<ScriptStatement<'_>> {
     while at < bytes.len() {
         if bytes[at] == b';' {
             if has_content {
-                found.push(ScriptStatement { text: script[start..at].trim(), terminated: true });
+                found.push(ScriptStatement {
+                    text: script[start..at].trim(),
+                    terminated: true,
+                });
             }
             at += 1;
             (start, has_content) = (at, false);
@@ -28,7 +31,10 @@ pub fn statements(script: &str) -> Vec<ScriptStatement<'_>> {
         at = next;
     }
     if has_content {
-        found.push(ScriptStatement { text: script[start..].trim(), terminated: false });
+        found.push(ScriptStatement {
+            text: script[start..].trim(),
+            terminated: false,
+        });
     }
     found
 }
@@ -39,7 +45,10 @@ fn skip(bytes: &[u8], at: usize) -> (usize, bool) {
     let rest = &bytes[at..];
     match rest {
         [b'\'' | b'"' | b'`', ..] => (quoted(bytes, at), false),
-        [b'-', b'-', ..] => (at + rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len()), true),
+        [b'-', b'-', ..] => (
+            at + rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len()),
+            true,
+        ),
         // An open comment is not blank: the rest of it may come with the next line.
         [b'/', b'*', ..] => block_comment(bytes, at).map_or((bytes.len(), false), |end| (end, true)),
         [b'$', ..] => (dollar_quoted(bytes, at).unwrap_or(at + 1), false),
@@ -103,7 +112,11 @@ mod tests {
         let found = statements(script);
         let texts: Vec<&str> = found.iter().map(|statement| statement.text).collect();
         assert_eq!(texts, expected, "{script}");
-        assert_eq!(found.last().is_none_or(|last| last.terminated), last_is_terminated, "{script}");
+        assert_eq!(
+            found.last().is_none_or(|last| last.terminated),
+            last_is_terminated,
+            "{script}"
+        );
     }
 
     #[test]
@@ -113,10 +126,22 @@ mod tests {
         check("select 1", &["select 1"], false);
         check("select 1;", &["select 1"], true);
         check("select 1; select 2 ;\n", &["select 1", "select 2"], true);
-        check("select ';' ; select 'it''s;' || \"a;b\";", &["select ';'", "select 'it''s;' || \"a;b\""], true);
+        check(
+            "select ';' ; select 'it''s;' || \"a;b\";",
+            &["select ';'", "select 'it''s;' || \"a;b\""],
+            true,
+        );
         check("select 1 -- one; two\n;", &["select 1 -- one; two"], true);
-        check("select /* a /* ; */ ; */ 1; x", &["select /* a /* ; */ ; */ 1", "x"], false);
-        check("select $$a;b$$, $t$;$$;$t$; y", &["select $$a;b$$, $t$;$$;$t$", "y"], false);
+        check(
+            "select /* a /* ; */ ; */ 1; x",
+            &["select /* a /* ; */ ; */ 1", "x"],
+            false,
+        );
+        check(
+            "select $$a;b$$, $t$;$$;$t$; y",
+            &["select $$a;b$$, $t$;$$;$t$", "y"],
+            false,
+        );
         check("select $1; y", &["select $1", "y"], false);
         check("select 'open; ", &["select 'open;"], false);
         check("/* open; ", &["/* open;"], false);

@@ -45,8 +45,12 @@ impl Session {
     ///
     /// # Errors
     /// [`SqlError::UnknownColumn`] if the table lacks a column that a view needs.
-    pub async fn from_provider(events: Arc<dyn TableProvider>, settings: SessionSettings) -> Result<Session, SqlError> {
-        let translate = |error: DataFusionError| SqlError::from_datafusion(error, settings.memory_limit_bytes);
+    pub async fn from_provider(
+        events: Arc<dyn TableProvider>,
+        settings: SessionSettings,
+    ) -> Result<Session, SqlError> {
+        let translate =
+            |error: DataFusionError| SqlError::from_datafusion(error, settings.memory_limit_bytes);
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_limit_bytes)))
             .build_arc()
@@ -55,7 +59,11 @@ impl Session {
         functions::register(&context);
         let schema = LakeSchema::register(&context).map_err(translate)?;
         schema.fill(&context, events).await.map_err(translate)?;
-        Ok(Session { context, schema, settings })
+        Ok(Session {
+            context,
+            schema,
+            settings,
+        })
     }
 
     /// Turns to the lake's present snapshot; queries that run keep theirs.

@@ -4,9 +4,9 @@ use std::fmt;
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    DataType, Date32Type, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use datafusion::arrow::temporal_conversions::{date32_to_datetime, timestamp_us_to_datetime};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -28,8 +28,13 @@ pub struct Column {
 impl Column {
     pub(crate) fn of(field: &Field) -> Column {
         let data_type = field.data_type();
-        let is_number = data_type.is_numeric() || matches!(data_type, DataType::Dictionary(_, value) if value.is_numeric());
-        Column { name: field.name().clone(), sql_type: sql_type(data_type), is_number }
+        let is_number = data_type.is_numeric()
+            || matches!(data_type, DataType::Dictionary(_, value) if value.is_numeric());
+        Column {
+            name: field.name().clone(),
+            sql_type: sql_type(data_type),
+            is_number,
+        }
     }
 }
 
@@ -216,27 +221,45 @@ fn value_at(array: &dyn Array, row: usize) -> Value<'_> {
         DataType::List(_) => {
             let lists = array.as_list::<i32>();
             let offsets = lists.value_offsets();
-            list_at(lists.values().as_ref(), offsets[row] as usize, offsets[row + 1] as usize)
+            list_at(
+                lists.values().as_ref(),
+                offsets[row] as usize,
+                offsets[row + 1] as usize,
+            )
         }
         DataType::LargeList(_) => {
             let lists = array.as_list::<i64>();
             let offsets = lists.value_offsets();
-            list_at(lists.values().as_ref(), offsets[row] as usize, offsets[row + 1] as usize)
+            list_at(
+                lists.values().as_ref(),
+                offsets[row] as usize,
+                offsets[row + 1] as usize,
+            )
         }
         DataType::Struct(fields) => {
             let columns = array.as_struct().columns().iter();
             let named = fields.iter().zip(columns);
-            Value::Struct(named.map(|(field, column)| (field.name().as_str(), value_at(column.as_ref(), row))).collect())
+            Value::Struct(
+                named
+                    .map(|(field, column)| (field.name().as_str(), value_at(column.as_ref(), row)))
+                    .collect(),
+            )
         }
         DataType::Map(_, _) => {
             let maps = array.as_map();
             let range = maps.value_offsets()[row] as usize..maps.value_offsets()[row + 1] as usize;
-            let pair = |i| (value_at(maps.keys().as_ref(), i), value_at(maps.values().as_ref(), i));
+            let pair = |i| {
+                (
+                    value_at(maps.keys().as_ref(), i),
+                    value_at(maps.values().as_ref(), i),
+                )
+            };
             Value::Map(range.map(pair).collect())
         }
-        DataType::Decimal32(_, _) | DataType::Decimal64(_, _) | DataType::Decimal128(_, _) | DataType::Decimal256(_, _) => {
-            Value::Decimal(formatted(array, row))
-        }
+        DataType::Decimal32(_, _)
+        | DataType::Decimal64(_, _)
+        | DataType::Decimal128(_, _)
+        | DataType::Decimal256(_, _) => Value::Decimal(formatted(array, row)),
         _ => Value::Other(formatted(array, row)),
     }
 }
@@ -247,10 +270,19 @@ fn list_at(values: &dyn Array, start: usize, end: usize) -> Value<'_> {
 
 fn timestamp_at(array: &dyn Array, unit: TimeUnit, row: usize) -> Value<'_> {
     Value::Timestamp(match unit {
-        TimeUnit::Second => array.as_primitive::<TimestampSecondType>().value(row).saturating_mul(1_000_000),
-        TimeUnit::Millisecond => array.as_primitive::<TimestampMillisecondType>().value(row).saturating_mul(1_000),
+        TimeUnit::Second => array
+            .as_primitive::<TimestampSecondType>()
+            .value(row)
+            .saturating_mul(1_000_000),
+        TimeUnit::Millisecond => array
+            .as_primitive::<TimestampMillisecondType>()
+            .value(row)
+            .saturating_mul(1_000),
         TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().value(row),
-        TimeUnit::Nanosecond => array.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(1_000),
+        TimeUnit::Nanosecond => array
+            .as_primitive::<TimestampNanosecondType>()
+            .value(row)
+            .div_euclid(1_000),
     })
 }
 
@@ -273,15 +305,19 @@ fn sql_type(data_type: &DataType) -> String {
         DataType::Float16 | DataType::Float32 => "REAL".to_owned(),
         DataType::Float64 => "DOUBLE".to_owned(),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "TEXT".to_owned(),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => "BINARY".to_owned(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "BINARY".to_owned()
+        }
         DataType::Date32 | DataType::Date64 => "DATE".to_owned(),
         DataType::Timestamp(_, _) => "TIMESTAMP".to_owned(),
         DataType::Interval(_) | DataType::Duration(_) => "INTERVAL".to_owned(),
         DataType::Dictionary(_, value) => sql_type(value),
         DataType::List(item) | DataType::LargeList(item) => format!("LIST<{}>", sql_type(item.data_type())),
         DataType::Struct(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|field| format!("{} {}", field.name(), sql_type(field.data_type()))).collect();
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|field| format!("{} {}", field.name(), sql_type(field.data_type())))
+                .collect();
             format!("STRUCT<{}>", fields.join(", "))
         }
         DataType::Map(entries, _) => match entries.data_type() {
@@ -291,7 +327,10 @@ fn sql_type(data_type: &DataType) -> String {
             }
             other => format!("MAP<{}>", sql_type(other)),
         },
-        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) | DataType::Decimal256(p, s) => {
+        DataType::Decimal32(p, s)
+        | DataType::Decimal64(p, s)
+        | DataType::Decimal128(p, s)
+        | DataType::Decimal256(p, s) => {
             format!("DECIMAL({p}, {s})")
         }
         other => other.to_string().to_uppercase(),

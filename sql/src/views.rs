@@ -12,10 +12,22 @@ pub struct View {
 
 /// Every view, by name.
 pub const VIEWS: &[View] = &[
-    View { name: "executions", sql: include_str!("views/executions.sql") },
-    View { name: "ledger", sql: include_str!("views/ledger.sql") },
-    View { name: "queries", sql: include_str!("views/queries.sql") },
-    View { name: "rejects", sql: include_str!("views/rejects.sql") },
+    View {
+        name: "executions",
+        sql: include_str!("views/executions.sql"),
+    },
+    View {
+        name: "ledger",
+        sql: include_str!("views/ledger.sql"),
+    },
+    View {
+        name: "queries",
+        sql: include_str!("views/queries.sql"),
+    },
+    View {
+        name: "rejects",
+        sql: include_str!("views/rejects.sql"),
+    },
 ];
 
 impl View {
@@ -41,11 +53,16 @@ impl View {
 
     /// `(column, what it holds)` in the order of the view.
     pub fn columns(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.header().skip_while(|line| !line.is_empty()).filter_map(|line| line.split_once(": "))
+        self.header()
+            .skip_while(|line| !line.is_empty())
+            .filter_map(|line| line.split_once(": "))
     }
 
     /// The lines of the header comment, without the comment marks.
     fn header(&self) -> impl Iterator<Item = &'static str> {
-        self.sql.lines().map_while(|line| line.strip_prefix("--")).map(str::trim)
+        self.sql
+            .lines()
+            .map_while(|line| line.strip_prefix("--"))
+            .map(str::trim)
     }
 }

@@ -93,12 +93,23 @@ impl ReadArguments {
             FormatName::MysqlSlow => Some(Format::MysqlSlow),
         };
         if self.format == FormatName::PostgresStderr && self.log_line_prefix.is_none() {
-            anyhow::bail!("--format postgres-stderr needs --log-line-prefix\nhint: ask the server with SHOW log_line_prefix");
+            anyhow::bail!(
+                "--format postgres-stderr needs --log-line-prefix\nhint: ask the server with SHOW log_line_prefix"
+            );
         }
-        if self.log_line_prefix.is_some() && !matches!(self.format, FormatName::Auto | FormatName::PostgresStderr) {
-            anyhow::bail!("--log-line-prefix is a setting of PostgreSQL's stderr format, not of the --format given");
+        if self.log_line_prefix.is_some()
+            && !matches!(self.format, FormatName::Auto | FormatName::PostgresStderr)
+        {
+            anyhow::bail!(
+                "--log-line-prefix is a setting of PostgreSQL's stderr format, not of the --format given"
+            );
         }
-        Ok(ReadOptions { format, prefix: self.log_line_prefix.clone(), zone, chunk_bytes: self.chunk_bytes.max(1) })
+        Ok(ReadOptions {
+            format,
+            prefix: self.log_line_prefix.clone(),
+            zone,
+            chunk_bytes: self.chunk_bytes.max(1),
+        })
     }
 }
 
@@ -113,7 +124,12 @@ pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::R
     progress.finish();
 
     let mut failures: Vec<String> = found.failures.iter().map(say_failure).collect();
-    failures.extend(outcomes.iter().filter_map(|outcome| outcome.failure.as_ref()).map(say_source_failure));
+    failures.extend(
+        outcomes
+            .iter()
+            .filter_map(|outcome| outcome.failure.as_ref())
+            .map(say_source_failure),
+    );
     let ledger = total_ledger(&outcomes);
     let limit = match (&arguments.query, arguments.limit, arguments.output) {
         (Some(_), ..) | (None, None, OutputFormat::Json | OutputFormat::Csv) => usize::MAX,
@@ -122,7 +138,10 @@ pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::R
     };
     let mut summary = aggregate.summarize(limit, |source| outcomes[source as usize].name.clone());
     summary.title = "slowlake digest".to_owned();
-    summary.inputs = describe_inputs(&outcomes, (arguments.output == OutputFormat::Text).then_some(elapsed));
+    summary.inputs = describe_inputs(
+        &outcomes,
+        (arguments.output == OutputFormat::Text).then_some(elapsed),
+    );
     summary.servers = arguments.server.iter().cloned().collect();
     summary.coverage = Coverage::from(&ledger);
     if let Some(wanted) = &arguments.query {
@@ -144,7 +163,10 @@ pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::R
         coverage: arguments.coverage || is_empty,
         in_full: arguments.query.is_some(),
     };
-    output::write(&render(&summary, arguments.output, &style)?, arguments.file.as_ref())?;
+    output::write(
+        &render(&summary, arguments.output, &style)?,
+        arguments.file.as_ref(),
+    )?;
     Ok(if nothing_read {
         ExitCode::Failed
     } else if is_empty || !failures.is_empty() || ledger.rejected_total().records > 0 {
@@ -186,7 +208,10 @@ pub(crate) fn say_source_failure(failure: &SourceFailure) -> String {
 fn describe_inputs(outcomes: &[SourceOutcome], elapsed: Option<Duration>) -> Vec<String> {
     let mut formats: Vec<(String, Vec<&SourceOutcome>)> = Vec::new();
     for outcome in outcomes {
-        let format = outcome.format.as_ref().map_or_else(|| "empty or unknown".to_owned(), ToString::to_string);
+        let format = outcome
+            .format
+            .as_ref()
+            .map_or_else(|| "empty or unknown".to_owned(), ToString::to_string);
         match formats.iter_mut().find(|(name, _)| *name == format) {
             Some((_, list)) => list.push(outcome),
             None => formats.push((format, vec![outcome])),
@@ -196,12 +221,21 @@ fn describe_inputs(outcomes: &[SourceOutcome], elapsed: Option<Duration>) -> Vec
     let mut lines: Vec<String> = formats
         .iter()
         .map(|(format, list)| {
-            let mut names: Vec<&str> = list.iter().take(NAMES_SHOWN).map(|outcome| outcome.name.as_str()).collect();
+            let mut names: Vec<&str> = list
+                .iter()
+                .take(NAMES_SHOWN)
+                .map(|outcome| outcome.name.as_str())
+                .collect();
             if list.len() > NAMES_SHOWN {
                 names.push("…");
             }
             let read: u64 = list.iter().map(|outcome| outcome.ledger.bytes()).sum();
-            format!("{format} · {}, {}: {}", plural(list.len() as i64, "file"), bytes(read), names.join(", "))
+            format!(
+                "{format} · {}, {}: {}",
+                plural(list.len() as i64, "file"),
+                bytes(read),
+                names.join(", ")
+            )
         })
         .collect();
     if let (Some(elapsed), Some(last)) = (elapsed, lines.last_mut()) {
@@ -213,31 +247,61 @@ fn describe_inputs(outcomes: &[SourceOutcome], elapsed: Option<Duration>) -> Vec
 
 fn keep_query(summary: &mut Summary, wanted: &str) -> anyhow::Result<()> {
     let wanted = wanted.trim().to_ascii_lowercase();
-    summary.queries.retain(|query| query.fingerprint.starts_with(&wanted));
+    summary
+        .queries
+        .retain(|query| query.fingerprint.starts_with(&wanted));
     if summary.queries.is_empty() {
-        anyhow::bail!("no query has the fingerprint {wanted}\nhint: fingerprints are the 16 hexadecimal digits under each query of the report");
+        anyhow::bail!(
+            "no query has the fingerprint {wanted}\nhint: fingerprints are the 16 hexadecimal digits under each query of the report"
+        );
     }
     Ok(())
 }
 
 fn next_steps(paths: &[String], summary: &Summary) -> Vec<(String, String)> {
     let inputs = paths.join(" ");
-    let Some(first) = summary.queries.first() else { return Vec::new() };
+    let Some(first) = summary.queries.first() else {
+        return Vec::new();
+    };
     vec![
-        (format!("slowlake ingest {inputs} --lake ./lake"), "keep it, compare weeks, ask SQL".to_owned()),
-        (format!("slowlake digest {inputs} --query {}", first.fingerprint), "one query in full".to_owned()),
-        (format!("slowlake digest {inputs} --output html -o report.html"), "for someone else".to_owned()),
+        (
+            format!("slowlake ingest {inputs} --lake ./lake"),
+            "keep it, compare weeks, ask SQL".to_owned(),
+        ),
+        (
+            format!("slowlake digest {inputs} --query {}", first.fingerprint),
+            "one query in full".to_owned(),
+        ),
+        (
+            format!("slowlake digest {inputs} --output html -o report.html"),
+            "for someone else".to_owned(),
+        ),
     ]
 }
 
 /// An empty report is never silent.
 fn say_nothing_found(outcomes: &[SourceOutcome], total: u64) {
     let read = outcomes.iter().filter(|outcome| outcome.format.is_some());
-    let formats: Vec<String> = read.clone().filter_map(|outcome| outcome.format.as_ref().map(ToString::to_string)).collect();
-    output::say("error", &format!("no statement found in {} ({})", plural(read.count() as i64, "file"), bytes(total)));
-    let mysql = outcomes.iter().any(|outcome| outcome.format == Some(Format::MysqlSlow));
+    let formats: Vec<String> = read
+        .clone()
+        .filter_map(|outcome| outcome.format.as_ref().map(ToString::to_string))
+        .collect();
+    output::say(
+        "error",
+        &format!(
+            "no statement found in {} ({})",
+            plural(read.count() as i64, "file"),
+            bytes(total)
+        ),
+    );
+    let mysql = outcomes
+        .iter()
+        .any(|outcome| outcome.format == Some(Format::MysqlSlow));
     if let Some(format) = formats.first() {
-        output::say("     ", &format!("the lines look like {format}, but none is a statement with its duration"));
+        output::say(
+            "     ",
+            &format!("the lines look like {format}, but none is a statement with its duration"),
+        );
     }
     output::say(
         " hint",
@@ -274,7 +338,9 @@ impl Progress {
                 Some(total) => indicatif::ProgressBar::new(total),
                 None => indicatif::ProgressBar::new_spinner(),
             };
-            if let Ok(style) = indicatif::ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left") {
+            if let Ok(style) = indicatif::ProgressStyle::with_template(
+                "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+            ) {
                 bar.set_style(style);
             }
             while stopped.recv_timeout(Duration::from_millis(200)).is_err() {
@@ -282,7 +348,10 @@ impl Progress {
             }
             bar.finish_and_clear();
         });
-        Progress { bytes, stop: Some((stop, watcher)) }
+        Progress {
+            bytes,
+            stop: Some((stop, watcher)),
+        }
     }
 
     /// Takes the bar away.

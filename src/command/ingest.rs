@@ -71,14 +71,19 @@ pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::R
     let location = location(arguments.lake.as_ref(), settings)?;
     let found = discover(&arguments.paths).map_err(with_hint)?;
     let runtime = runtime(settings)?;
-    let lake = runtime.block_on(Lake::open_or_create(&location)).map_err(store_error)?;
+    let lake = runtime
+        .block_on(Lake::open_or_create(&location))
+        .map_err(store_error)?;
     let server = arguments.server.clone().unwrap_or_else(|| settings.host.clone());
     let maker = RowMaker::new(server, arguments.cluster.clone(), arguments.statement_text);
     let progress = Progress::start(settings, &found.sources);
     let began = Instant::now();
     let bytes_read = progress.bytes.clone();
     let mut ingestion = Ingestion::new(&runtime, lake, options, maker, &bytes_read);
-    let mut tally = Tally { failures: found.failures.len(), ..Tally::default() };
+    let mut tally = Tally {
+        failures: found.failures.len(),
+        ..Tally::default()
+    };
     for failure in &found.failures {
         say_failure(failure);
     }
@@ -152,7 +157,10 @@ fn describe(tally: &Tally, lake: &Lake, elapsed_s: f64) -> String {
     let n = |n: u64| count(i64::try_from(n).unwrap_or(i64::MAX));
     let mut text = format!(
         "{} from {}, {} in {elapsed_s:.1} s ({}/s)\n",
-        plural(i64::try_from(coverage.executions).unwrap_or(i64::MAX), "execution"),
+        plural(
+            i64::try_from(coverage.executions).unwrap_or(i64::MAX),
+            "execution"
+        ),
         plural(tally.sources as i64, "file"),
         bytes(coverage.bytes),
         bytes((coverage.bytes as f64 / elapsed_s.max(1e-6)) as u64),
@@ -172,7 +180,11 @@ fn describe(tally: &Tally, lake: &Lake, elapsed_s: f64) -> String {
         text += &format!("{} bytes were in the lake already\n", n(tally.bytes_known));
     }
     let version = lake.version();
-    text += &format!("lake {} is at version {version}, {} more\n", lake.location(), plural(tally.commits as i64, "commit"));
+    text += &format!(
+        "lake {} is at version {version}, {} more\n",
+        lake.location(),
+        plural(tally.commits as i64, "commit")
+    );
     text + &format!("next  slowlake report top --lake {}\n", lake.location())
 }
 

@@ -67,13 +67,22 @@ pub(crate) fn run(arguments: &SqlArguments, settings: &Settings) -> anyhow::Resu
         .build()
         .context("cannot start threads")?;
     let lake = runtime.block_on(Lake::open(&location)).map_err(store_error)?;
-    let limits = SessionSettings { memory_limit_bytes: settings.memory_limit_bytes, threads: settings.threads };
-    let session = runtime.block_on(Session::open(&lake, limits)).map_err(runner::sql_error)?;
+    let limits = SessionSettings {
+        memory_limit_bytes: settings.memory_limit_bytes,
+        threads: settings.threads,
+    };
+    let session = runtime
+        .block_on(Session::open(&lake, limits))
+        .map_err(runner::sql_error)?;
     let style = Style::new(arguments.output);
     let output = Output::open(arguments.file.as_deref(), settings.columns)?;
     let is_given = !arguments.commands.is_empty() || !arguments.files.is_empty();
     let is_interactive = !is_given && std::io::stdin().is_terminal();
-    let mode = Mode { is_interactive, shows_progress: settings.progress, columns: settings.columns };
+    let mode = Mode {
+        is_interactive,
+        shows_progress: settings.progress,
+        columns: settings.columns,
+    };
     let mut runner = Runner::new(runtime, (lake, session), style, output, mode);
 
     let done = if is_given {
@@ -82,7 +91,9 @@ pub(crate) fn run(arguments: &SqlArguments, settings: &Settings) -> anyhow::Resu
         shell::run(&mut runner, settings)
     } else {
         let mut script = String::new();
-        let read = std::io::stdin().read_to_string(&mut script).context("cannot read standard input");
+        let read = std::io::stdin()
+            .read_to_string(&mut script)
+            .context("cannot read standard input");
         read.and_then(|_| runner.script(&script))
     };
     match done.and_then(|()| runner.finish()) {

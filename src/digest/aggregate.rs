@@ -65,13 +65,18 @@ const ORIGIN_NAMES: [&str; 3] = ["database", "user", "application"];
 impl Aggregate {
     /// Adds a batch of the source with this number.
     pub(crate) fn batch(&mut self, source: u32, batch: &Batch) {
-        batch.for_each(|_, execution| self.execution(source, execution));
+        batch.for_each(|execution| self.execution(source, execution));
     }
 
     /// Adds the executions of another aggregate.
     pub(crate) fn merge(&mut self, other: Aggregate) {
         self.timeline.merge(other.timeline);
-        let renumbered: Vec<u32> = other.origins.names.iter().map(|names| self.origins.number(names.each_ref().map(|n| n.as_bytes()))).collect();
+        let renumbered: Vec<u32> = other
+            .origins
+            .names
+            .iter()
+            .map(|names| self.origins.number(names.each_ref().map(|n| n.as_bytes())))
+            .collect();
         for (key, mut class) in other.classes {
             for origin in &mut class.origins {
                 origin.0 = renumbered[origin.0 as usize];
@@ -87,16 +92,30 @@ impl Aggregate {
         for class in self.classes.values() {
             latency.merge(&class.latency);
         }
-        let max_us = self.classes.values().map(|class| class.example.query_time_us).max().unwrap_or(0);
+        let max_us = self
+            .classes
+            .values()
+            .map(|class| class.example.query_time_us)
+            .max()
+            .unwrap_or(0);
         let mut order: Vec<_> = self.classes.iter().collect();
-        order.sort_by_key(|((dialect, fingerprint), class)| (std::cmp::Reverse(class.total_us), dialect_name(*dialect), *fingerprint));
+        order.sort_by_key(|((dialect, fingerprint), class)| {
+            (
+                std::cmp::Reverse(class.total_us),
+                dialect_name(*dialect),
+                *fingerprint,
+            )
+        });
         let left_out = &order[order.len().min(limit)..];
         let mut all_origins: HashMap<u32, (i64, i64)> = HashMap::new();
         for (origin, calls, us) in self.classes.values().flat_map(|class| &class.origins) {
             let sum = all_origins.entry(*origin).or_default();
             *sum = (sum.0 + calls, sum.1.saturating_add(*us));
         }
-        let all_origins: Vec<(u32, i64, i64)> = all_origins.into_iter().map(|(origin, (calls, us))| (origin, calls, us)).collect();
+        let all_origins: Vec<(u32, i64, i64)> = all_origins
+            .into_iter()
+            .map(|(origin, (calls, us))| (origin, calls, us))
+            .collect();
         Summary {
             window: self.window(),
             calls: self.classes.values().map(|class| class.calls).sum(),
@@ -105,16 +124,20 @@ impl Aggregate {
             latency: percentiles(&latency, max_us),
             timeline: self.timeline.slots(),
             order: "total time".to_owned(),
-            left_out: (left_out.len(), left_out.iter().map(|(_, class)| class.total_us).sum()),
+            left_out: (
+                left_out.len(),
+                left_out.iter().map(|(_, class)| class.total_us).sum(),
+            ),
             by: self.origins.breakdowns(&all_origins),
             queries: (1..)
                 .zip(order.into_iter().take(limit))
                 .map(|(rank, ((dialect, fingerprint), class))| {
                     let mut query = class.query(rank, total_us);
                     query.fingerprint = fingerprint.to_string();
-                    query.dialect = dialect_name(*dialect);
+                    query.dialect = dialect_name(*dialect).to_owned();
                     query.by = self.origins.breakdowns(&class.origins);
-                    query.example_at = format!("{} byte {}", source_name(class.example.at.0), class.example.at.1);
+                    query.example_at =
+                        format!("{} byte {}", source_name(class.example.at.0), class.example.at.1);
                     query
                 })
                 .collect(),
@@ -130,11 +153,17 @@ impl Aggregate {
 
     fn execution(&mut self, source: u32, execution: &Execution<'_>) {
         let analyzer = match execution.dialect {
-            Dialect::Postgres => self.postgres.get_or_insert_with(|| Analyzer::new(Options::new(Dialect::Postgres))),
-            Dialect::Mysql => self.mysql.get_or_insert_with(|| Analyzer::new(Options::new(Dialect::Mysql))),
+            Dialect::Postgres => self
+                .postgres
+                .get_or_insert_with(|| Analyzer::new(Options::new(Dialect::Postgres))),
+            Dialect::Mysql => self
+                .mysql
+                .get_or_insert_with(|| Analyzer::new(Options::new(Dialect::Mysql))),
         };
         let fingerprint = analyzer.fingerprint(execution.statement);
-        let origin = self.origins.number([execution.database, execution.user, execution.application]);
+        let origin = self
+            .origins
+            .number([execution.database, execution.user, execution.application]);
         if let Some(at) = execution.end_us.or(execution.start_us) {
             self.timeline.record(at, execution.query_time_us);
         }
@@ -179,7 +208,10 @@ impl Class {
         for origin in other.origins {
             self.add_origin(origin);
         }
-        if self.example.is_beaten_by(other.example.query_time_us, other.example.at) {
+        if self
+            .example
+            .is_beaten_by(other.example.query_time_us, other.example.at)
+        {
             self.example = other.example;
         }
     }
@@ -203,7 +235,11 @@ impl Class {
             tables: self.example.tables.clone(),
             calls: self.calls,
             total_us: self.total_us,
-            share: if report_total_us == 0 { 0.0 } else { self.total_us as f64 / report_total_us as f64 },
+            share: if report_total_us == 0 {
+                0.0
+            } else {
+                self.total_us as f64 / report_total_us as f64
+            },
             min_us: self.min_us,
             latency: percentiles(&self.latency, self.example.query_time_us),
             rows_sent: self.rows_sent,
@@ -227,7 +263,8 @@ impl Example {
         let statement = execution.statement;
         (self.query_time_us, self.at) = (execution.query_time_us, at);
         self.statement.clear();
-        self.statement.extend_from_slice(&statement[..statement.len().min(EXAMPLE_BYTES)]);
+        self.statement
+            .extend_from_slice(&statement[..statement.len().min(EXAMPLE_BYTES)]);
         let analysis = analyzer.analyze(statement);
         analysis.normalized.clone_into(&mut self.normalized);
         analysis.verb.clone_into(&mut self.verb);
@@ -246,7 +283,8 @@ impl Origins {
             return *number;
         }
         let number = self.names.len() as u32;
-        self.names.push(names.map(|name| String::from_utf8_lossy(name).into_owned()));
+        self.names
+            .push(names.map(|name| String::from_utf8_lossy(name).into_owned()));
         self.numbers.insert(self.key.as_slice().into(), number);
         number
     }
@@ -259,17 +297,29 @@ impl Origins {
                 let part = parts.entry(&self.names[*origin as usize][which]).or_default();
                 *part = (part.0 + calls, part.1.saturating_add(*total_us));
             }
-            let parts = parts.into_iter().map(|(name, (calls, total_us))| Part { name: name.to_owned(), calls, total_us });
+            let parts = parts.into_iter().map(|(name, (calls, total_us))| Part {
+                name: name.to_owned(),
+                calls,
+                total_us,
+            });
             Breakdown::sorted(ORIGIN_NAMES[which], parts.collect())
         };
-        (0..3).map(breakdown).filter(|breakdown| breakdown.parts.iter().any(|part| !part.name.is_empty())).collect()
+        (0..3)
+            .map(breakdown)
+            .filter(|breakdown| breakdown.parts.iter().any(|part| !part.name.is_empty()))
+            .collect()
     }
 }
 
 /// Quantiles of a histogram; the largest value is known exactly and bounds them.
 pub(crate) fn percentiles(latency: &LatencyHistogram, max_us: i64) -> Percentiles {
     let quantile = |q| latency.quantile(q).unwrap_or(0).min(max_us);
-    Percentiles { p50_us: quantile(0.50), p95_us: quantile(0.95), p99_us: quantile(0.99), max_us }
+    Percentiles {
+        p50_us: quantile(0.50),
+        p95_us: quantile(0.95),
+        p99_us: quantile(0.99),
+        max_us,
+    }
 }
 
 fn sum(a: Option<i64>, b: Option<i64>) -> Option<i64> {

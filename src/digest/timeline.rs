@@ -32,24 +32,51 @@ impl Timeline {
             self.coarsen();
         }
         for (start, (calls, total_us)) in other.slots {
-            let start = if self.by_hour { start.div_euclid(HOUR_US) * HOUR_US } else { start };
+            let start = if self.by_hour {
+                start.div_euclid(HOUR_US) * HOUR_US
+            } else {
+                start
+            };
             self.add(start, calls, total_us);
         }
     }
 
     /// Slots of one length without gaps, few enough to draw: minutes, or as many hours or days as it takes.
     pub(crate) fn slots(&self) -> Vec<Slot> {
-        let (Some(first), Some(last)) = (self.slots.keys().min(), self.slots.keys().max()) else { return Vec::new() };
-        let candidates = [MINUTE_US, 5 * MINUTE_US, 15 * MINUTE_US, HOUR_US, 6 * HOUR_US, DAY_US, 7 * DAY_US, 28 * DAY_US, 364 * DAY_US];
-        let fits = |length: &i64| (last - first) / length < SLOTS_MAX && (!self.by_hour || *length >= HOUR_US);
+        let (Some(first), Some(last)) = (self.slots.keys().min(), self.slots.keys().max()) else {
+            return Vec::new();
+        };
+        let candidates = [
+            MINUTE_US,
+            5 * MINUTE_US,
+            15 * MINUTE_US,
+            HOUR_US,
+            6 * HOUR_US,
+            DAY_US,
+            7 * DAY_US,
+            28 * DAY_US,
+            364 * DAY_US,
+        ];
+        let fits =
+            |length: &i64| (last - first) / length < SLOTS_MAX && (!self.by_hour || *length >= HOUR_US);
         let length_us = candidates.into_iter().find(fits).unwrap_or(364 * DAY_US);
         let start = first.div_euclid(length_us) * length_us;
-        let count = usize::try_from((last - start) / length_us + 1).unwrap_or(0).min(SLOTS_MAX as usize + 1);
+        let count = usize::try_from((last - start) / length_us + 1)
+            .unwrap_or(0)
+            .min(SLOTS_MAX as usize + 1);
         let mut slots: Vec<Slot> = (0..count as i64)
-            .map(|at| Slot { start_us: start + at * length_us, length_us, calls: 0, total_us: 0 })
+            .map(|at| Slot {
+                start_us: start + at * length_us,
+                length_us,
+                calls: 0,
+                total_us: 0,
+            })
             .collect();
         for (at, (calls, total_us)) in &self.slots {
-            if let Some(slot) = usize::try_from((at - start) / length_us).ok().and_then(|at| slots.get_mut(at)) {
+            if let Some(slot) = usize::try_from((at - start) / length_us)
+                .ok()
+                .and_then(|at| slots.get_mut(at))
+            {
                 slot.calls += calls;
                 slot.total_us = slot.total_us.saturating_add(*total_us);
             }
@@ -92,7 +119,14 @@ mod tests {
         let slots = one.slots();
         assert!(slots.len() as i64 <= SLOTS_MAX + 1);
         assert_eq!(slots.iter().map(|slot| slot.calls).sum::<i64>(), 1_000);
-        assert_eq!(slots.iter().map(|slot| slot.total_us).sum::<i64>(), (0..1_000).sum::<i64>());
-        assert!(slots.windows(2).all(|pair| pair[0].start_us + pair[0].length_us == pair[1].start_us));
+        assert_eq!(
+            slots.iter().map(|slot| slot.total_us).sum::<i64>(),
+            (0..1_000).sum::<i64>()
+        );
+        assert!(
+            slots
+                .windows(2)
+                .all(|pair| pair[0].start_us + pair[0].length_us == pair[1].start_us)
+        );
     }
 }

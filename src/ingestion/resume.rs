@@ -45,7 +45,11 @@ impl Resume {
 }
 
 /// Looks a source up in the lake by its first bytes.
-pub(crate) fn find(ingestion: &Ingestion<'_>, source: &Source, head: &[u8]) -> Result<Resume, IngestionError> {
+pub(crate) fn find(
+    ingestion: &Ingestion<'_>,
+    source: &Source,
+    head: &[u8],
+) -> Result<Resume, IngestionError> {
     let identity = Identity::of(source).ok();
     let is_stream = identity.is_none();
     let identity = identity.unwrap_or_else(|| Identity::of_stream(head));
@@ -54,12 +58,25 @@ pub(crate) fn find(ingestion: &Ingestion<'_>, source: &Source, head: &[u8]) -> R
     let same = known
         .into_iter()
         .filter(|known| known.app_id.starts_with(&agent) && is_same(known, &identity, head))
-        .max_by_key(|known| known.source_identity.parse::<Identity>().map_or(0, |identity| identity.prefix_bytes));
-    let Some(known) = same else { return Ok(new(ingestion, source, &identity, is_stream)) };
-    let watermark = ingestion.runtime.block_on(ingestion.lake.watermark(&known.app_id))?;
+        .max_by_key(|known| {
+            known
+                .source_identity
+                .parse::<Identity>()
+                .map_or(0, |identity| identity.prefix_bytes)
+        });
+    let Some(known) = same else {
+        return Ok(new(ingestion, source, &identity, is_stream));
+    };
+    let watermark = ingestion
+        .runtime
+        .block_on(ingestion.lake.watermark(&known.app_id))?;
     let offset = watermark.unwrap_or(0);
     Ok(Resume {
-        context: if offset == known.next_offset { context(known.detail.as_deref()) } else { Vec::new() },
+        context: if offset == known.next_offset {
+            context(known.detail.as_deref())
+        } else {
+            Vec::new()
+        },
         app_id: known.app_id,
         source: known.source,
         identity: known.source_identity,
@@ -71,21 +88,32 @@ pub(crate) fn find(ingestion: &Ingestion<'_>, source: &Source, head: &[u8]) -> R
 
 /// Whether a known source begins like this one. A short beginning (a banner, say) is shared by many files: then it has to be the same file.
 fn is_same(known: &KnownSource, identity: &Identity, head: &[u8]) -> bool {
-    let Ok(before) = known.source_identity.parse::<Identity>() else { return false };
+    let Ok(before) = known.source_identity.parse::<Identity>() else {
+        return false;
+    };
     let is_same_file = (before.device, before.inode) == (identity.device, identity.inode);
-    before.prefix_bytes > 0 && before.begins(head) && (before.prefix_bytes == PREFIX_BYTES_MAX || is_same_file)
+    before.prefix_bytes > 0
+        && before.begins(head)
+        && (before.prefix_bytes == PREFIX_BYTES_MAX || is_same_file)
 }
 
 fn new(ingestion: &Ingestion<'_>, source: &Source, identity: &Identity, is_stream: bool) -> Resume {
     let path = match &source.location {
         Location::Stdin => source.name.clone(),
-        Location::File(path) => std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned(),
+        Location::File(path) => std::fs::canonicalize(path)
+            .unwrap_or_else(|_| path.clone())
+            .to_string_lossy()
+            .into_owned(),
     };
     let text = identity.to_string();
     let hash = text.rsplit(':').next().unwrap_or(&text);
     let generation = format!("{}-{hash}", identity.prefix_bytes);
     Resume {
-        app_id: format!("f/{}/{:016x}/{generation}", ingestion.server, fnv1a(path.as_bytes())),
+        app_id: format!(
+            "f/{}/{:016x}/{generation}",
+            ingestion.server,
+            fnv1a(path.as_bytes())
+        ),
         source: format!("{}:{path}#{}", ingestion.server, &hash[..hash.len().min(12)]),
         identity: text,
         prev: None,
@@ -97,12 +125,24 @@ fn new(ingestion: &Ingestion<'_>, source: &Source, identity: &Identity, is_strea
 
 /// The context in the detail of a ledger row: pairs of offsets.
 fn context(detail: Option<&str>) -> Vec<Span> {
-    let detail: serde_json::Value = detail.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let pair = |pair: &serde_json::Value| Some(Span { start: pair.get(0)?.as_u64()?, end: pair.get(1)?.as_u64()? });
-    detail["context"].as_array().map(|pairs| pairs.iter().filter_map(pair).collect()).unwrap_or_default()
+    let detail: serde_json::Value = detail
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let pair = |pair: &serde_json::Value| {
+        Some(Span {
+            start: pair.get(0)?.as_u64()?,
+            end: pair.get(1)?.as_u64()?,
+        })
+    };
+    detail["context"]
+        .as_array()
+        .map(|pairs| pairs.iter().filter_map(pair).collect())
+        .unwrap_or_default()
 }
 
 /// FNV-1a, 64 bits: a short name for a path, the same on every machine and for ever.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }

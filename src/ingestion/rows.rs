@@ -52,10 +52,15 @@ impl RowMaker {
     }
 
     /// Rows of the batches, and then of what `and_then` adds.
-    pub(crate) fn rows(&mut self, batches: &[Batch], source: &str, and_then: impl FnOnce(&mut SourceRows<'_>)) -> Rows {
+    pub(crate) fn rows(
+        &mut self,
+        batches: &[Batch],
+        source: &str,
+        and_then: impl FnOnce(&mut SourceRows<'_>),
+    ) -> Rows {
         let mut rows = SourceRows { maker: self, source };
         for batch in batches {
-            batch.for_each(|_, execution| rows.execution(execution));
+            batch.for_each(|execution| rows.execution(execution));
             for reject in batch.rejects() {
                 rows.reject(&reject);
             }
@@ -80,24 +85,48 @@ impl SourceRows<'_> {
         };
         let fingerprint = analyzer.fingerprint(execution.statement).get();
         let day = execution.start_us.unwrap_or(0).div_euclid(DAY_US);
-        let analysis = maker.texts.insert((fingerprint, day)).then(|| analyzer.analyze(execution.statement));
-        let tables: Option<Vec<&str>> = analysis.map(|analysis| analysis.tables.iter().map(String::as_str).collect());
-        let keeps = maker.sampler.keeps(fingerprint, execution.start_us, execution.query_time_us, execution.span.start);
-        let [user, database, application, client] =
-            [execution.user, execution.database, execution.application, execution.client].map(String::from_utf8_lossy);
+        let analysis = maker
+            .texts
+            .insert((fingerprint, day))
+            .then(|| analyzer.analyze(execution.statement));
+        let tables: Option<Vec<&str>> =
+            analysis.map(|analysis| analysis.tables.iter().map(String::as_str).collect());
+        let keeps = maker.sampler.keeps(
+            fingerprint,
+            execution.start_us,
+            execution.query_time_us,
+            execution.span.start,
+        );
+        let [user, database, application, client] = [
+            execution.user,
+            execution.database,
+            execution.application,
+            execution.client,
+        ]
+        .map(String::from_utf8_lossy);
         let statement = keeps.then(|| lossy(execution.statement));
-        let parameters = keeps.then(|| lossy(execution.parameters)).filter(|text| !text.is_empty());
+        let parameters = keeps
+            .then(|| lossy(execution.parameters))
+            .filter(|text| !text.is_empty());
         let attributes: Vec<(Cow<'_, str>, Cow<'_, str>)> = execution
             .attributes
             .iter()
             .map(|(name, value)| (String::from_utf8_lossy(name), String::from_utf8_lossy(value)))
             .collect();
-        let attributes: Vec<(&str, &str)> = attributes.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
+        let attributes: Vec<(&str, &str)> = attributes
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value.as_ref()))
+            .collect();
         maker.builder.push_query(&QueryRow {
             place: Place {
                 ts_us: execution.start_us,
                 dialect: Some(dialect_name(execution.dialect)),
-                ..place(self.source, execution.span.start, &maker.server, maker.cluster.as_deref())
+                ..place(
+                    self.source,
+                    execution.span.start,
+                    &maker.server,
+                    maker.cluster.as_deref(),
+                )
             },
             fingerprint: Some(fingerprint),
             database: known(&database),
@@ -115,9 +144,18 @@ impl SourceRows<'_> {
     }
 
     fn reject(&mut self, reject: &Reject<'_>) {
-        let RowMaker { server, cluster, builder, .. } = &mut *self.maker;
+        let RowMaker {
+            server,
+            cluster,
+            builder,
+            ..
+        } = &mut *self.maker;
         let place = place(self.source, reject.span.start, server, cluster.as_deref());
-        builder.push_reject(&RejectRow { place, reason: reject.reason.name(), raw: reject.raw });
+        builder.push_reject(&RejectRow {
+            place,
+            reason: reject.reason.name(),
+            raw: reject.raw,
+        });
     }
 
     /// The books of one range.
@@ -138,10 +176,18 @@ impl SourceRows<'_> {
         })
         .to_string();
         let rejected = ledger.rejected_total();
-        let RowMaker { server, cluster, builder, .. } = &mut *self.maker;
+        let RowMaker {
+            server,
+            cluster,
+            builder,
+            ..
+        } = &mut *self.maker;
         let read_at_us = jiff::Timestamp::now().as_microsecond();
         builder.push_ledger(&LedgerRow {
-            place: Place { ts_us: Some(read_at_us), ..place(self.source, range.start, server, cluster.as_deref()) },
+            place: Place {
+                ts_us: Some(read_at_us),
+                ..place(self.source, range.start, server, cluster.as_deref())
+            },
             app_id,
             source_identity: identity,
             range_end: offset_i64(range.end),
@@ -157,7 +203,13 @@ impl SourceRows<'_> {
 }
 
 fn place<'p>(source: &'p str, offset: u64, server: &'p str, cluster: Option<&'p str>) -> Place<'p> {
-    Place { source, source_offset: offset_i64(offset), server: Some(server), cluster, ..Place::default() }
+    Place {
+        source,
+        source_offset: offset_i64(offset),
+        server: Some(server),
+        cluster,
+        ..Place::default()
+    }
 }
 
 /// The fields that are numbers, flags and names of their own.

@@ -34,11 +34,20 @@ pub(crate) struct Sampler {
 
 impl Sampler {
     pub(crate) fn new(policy: TextPolicy) -> Sampler {
-        Sampler { policy, seen: HashMap::new() }
+        Sampler {
+            policy,
+            seen: HashMap::new(),
+        }
     }
 
     /// Whether the execution at `offset` keeps its text.
-    pub(crate) fn keeps(&mut self, fingerprint: i64, start_us: Option<i64>, query_time_us: i64, offset: u64) -> bool {
+    pub(crate) fn keeps(
+        &mut self,
+        fingerprint: i64,
+        start_us: Option<i64>,
+        query_time_us: i64,
+        offset: u64,
+    ) -> bool {
         match self.policy {
             TextPolicy::All => return true,
             TextPolicy::None => return false,
@@ -75,12 +84,18 @@ mod tests {
     #[test]
     fn first_slowest_slow_and_a_few_more() {
         let mut sampler = Sampler::new(TextPolicy::Sampled);
-        let mut kept = |us| (0..4).map(|at| sampler.keeps(1, Some(0), us, at * 1_000 + 1)).collect::<Vec<_>>();
+        let mut kept = |us| {
+            (0..4)
+                .map(|at| sampler.keeps(1, Some(0), us, at * 1_000 + 1))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(kept(10), [true, true, true, false]);
         assert_eq!(kept(11), [true, false, false, false]);
         assert_eq!(kept(SLOW_US), [true; 4]);
         let mut sampler = Sampler::new(TextPolicy::Sampled);
-        let share = (0..100_000u64).filter(|at| sampler.keeps(1, Some(0), 1, at * 173)).count();
+        let share = (0..100_000u64)
+            .filter(|at| sampler.keeps(1, Some(0), 1, at * 173))
+            .count();
         assert!((400..600).contains(&share), "{share} of 100 000");
     }
 

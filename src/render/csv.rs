@@ -6,15 +6,31 @@ use crate::summary::Summary;
 pub(crate) fn render(summary: &Summary) -> anyhow::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
-        "rank", "fingerprint", "dialect", "verb", "tables", "calls", "total_us", "share", "min_us", "max_us", "p50_us", "p95_us",
-        "p99_us", "lock_time_us", "rows_sent", "rows_examined", "normalized", "example",
+        "rank",
+        "fingerprint",
+        "dialect",
+        "verb",
+        "tables",
+        "calls",
+        "total_us",
+        "share",
+        "min_us",
+        "max_us",
+        "p50_us",
+        "p95_us",
+        "p99_us",
+        "lock_time_us",
+        "rows_sent",
+        "rows_examined",
+        "normalized",
+        "example",
     ])?;
     let optional = |value: Option<i64>| value.map(|n| n.to_string()).unwrap_or_default();
     for query in &summary.queries {
         writer.write_record([
             query.rank.to_string(),
             query.fingerprint.clone(),
-            query.dialect.to_owned(),
+            query.dialect.clone(),
             query.verb.clone(),
             query.tables.join(" "),
             query.calls.to_string(),

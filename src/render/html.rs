@@ -8,8 +8,17 @@ use crate::summary::{Breakdown, Coverage, DECADES, Query, Slot, Summary};
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/sort.js");
 /// Labels under the histogram of a query, one a decade.
-const DECADE_LABELS: [&str; DECADES] =
-    ["< 10 µs", "< 100 µs", "< 1 ms", "< 10 ms", "< 100 ms", "< 1 s", "< 10 s", "< 100 s", "≥ 100 s"];
+const DECADE_LABELS: [&str; DECADES] = [
+    "< 10 µs",
+    "< 100 µs",
+    "< 1 ms",
+    "< 10 ms",
+    "< 100 ms",
+    "< 1 s",
+    "< 10 s",
+    "< 100 s",
+    "≥ 100 s",
+];
 
 /// The whole page.
 pub(crate) fn render(summary: &Summary) -> String {

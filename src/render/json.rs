@@ -35,7 +35,9 @@ pub(crate) fn render(summary: &Summary) -> anyhow::Result<String> {
 /// The books, as `digest` and `ingest` print them.
 pub(crate) fn ledger(coverage: &Coverage) -> Value {
     let tallies = |list: &[(String, u64, u64)]| {
-        let each = |(name, records, bytes): &(String, u64, u64)| (name.clone(), json!({ "records": records, "bytes": bytes }));
+        let each = |(name, records, bytes): &(String, u64, u64)| {
+            (name.clone(), json!({ "records": records, "bytes": bytes }))
+        };
         Value::Object(list.iter().map(each).collect::<Map<_, _>>())
     };
     json!({
@@ -82,5 +84,9 @@ fn breakdowns(by: &[Breakdown]) -> Value {
         let part = |part: &crate::summary::Part| json!({ "name": part.name, "calls": part.calls, "total_us": part.total_us });
         breakdown.parts.iter().map(part).collect::<Vec<_>>()
     };
-    Value::Object(by.iter().map(|breakdown| (breakdown.name.to_owned(), Value::Array(parts(breakdown)))).collect())
+    Value::Object(
+        by.iter()
+            .map(|breakdown| (breakdown.name.to_owned(), Value::Array(parts(breakdown))))
+            .collect(),
+    )
 }

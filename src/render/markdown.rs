@@ -19,7 +19,13 @@ fn write_summary(summary: &Summary, out: &mut String) -> std::fmt::Result {
         writeln!(out, "- {}", escape(input))?;
     }
     if let Some((first, last)) = summary.window {
-        writeln!(out, "- {} → {} UTC ({})", time(first), time(last), duration(last - first))?;
+        writeln!(
+            out,
+            "- {} → {} UTC ({})",
+            time(first),
+            time(last),
+            duration(last - first)
+        )?;
     }
     writeln!(
         out,
@@ -32,7 +38,10 @@ fn write_summary(summary: &Summary, out: &mut String) -> std::fmt::Result {
         duration(summary.latency.p99_us),
         duration(summary.latency.max_us),
     )?;
-    writeln!(out, "| # | share | time | calls | p50 | p95 | p99 | max | query | fingerprint |")?;
+    writeln!(
+        out,
+        "| # | share | time | calls | p50 | p95 | p99 | max | query | fingerprint |"
+    )?;
     writeln!(out, "|--:|--:|--:|--:|--:|--:|--:|--:|---|---|")?;
     for query in &summary.queries {
         writeln!(
@@ -51,11 +60,21 @@ fn write_summary(summary: &Summary, out: &mut String) -> std::fmt::Result {
         )?;
     }
     if summary.left_out.0 > 0 {
-        writeln!(out, "\n{} more, {} database time.", plural(summary.left_out.0 as i64, "query shape"), duration(summary.left_out.1))?;
+        writeln!(
+            out,
+            "\n{} more, {} database time.",
+            plural(summary.left_out.0 as i64, "query shape"),
+            duration(summary.left_out.1)
+        )?;
     }
     for query in &summary.queries {
         writeln!(out, "\n## {}. `{}`\n", query.rank, query.fingerprint)?;
-        writeln!(out, "Slowest, {}, at {}:\n", duration(query.latency.max_us), escape(&query.example_at))?;
+        writeln!(
+            out,
+            "Slowest, {}, at {}:\n",
+            duration(query.latency.max_us),
+            escape(&query.example_at)
+        )?;
         // Four backticks: an example may hold three.
         writeln!(out, "````sql\n{}\n````", query.example)?;
     }
@@ -84,9 +103,20 @@ pub(crate) fn shorten(text: &str, length: usize) -> String {
 fn code(text: &str) -> String {
     let fence = if text.contains('`') { "``" } else { "`" };
     let space = if text.contains('`') { " " } else { "" };
-    format!("{fence}{space}{}{space}{fence}", text.replace('|', "\\|").replace('\n', " "))
+    format!(
+        "{fence}{space}{}{space}{fence}",
+        text.replace('|', "\\|").replace('\n', " ")
+    )
 }
 
 fn escape(text: &str) -> String {
-    text.chars().flat_map(|c| ["\\"].into_iter().filter(move |_| matches!(c, '*' | '_' | '`' | '|' | '<' | '[' | '#')).flat_map(str::chars).chain([c])).collect()
+    text.chars()
+        .flat_map(|c| {
+            ["\\"]
+                .into_iter()
+                .filter(move |_| matches!(c, '*' | '_' | '`' | '|' | '<' | '[' | '#'))
+                .flat_map(str::chars)
+                .chain([c])
+        })
+        .collect()
 }

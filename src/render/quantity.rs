@@ -103,9 +103,21 @@ mod tests {
 
     #[test]
     fn counts_bytes_and_shares() {
-        assert_eq!((count(2_410_118), count(-1_000), count(7)), ("2 410 118".to_owned(), "-1 000".to_owned(), "7".to_owned()));
-        assert_eq!((bytes(999), bytes(1_310_000_000)), ("999 B".to_owned(), "1.31 GB".to_owned()));
-        assert_eq!((percent(0.0), percent(0.0001), percent(0.314)), ("0.0 %".to_owned(), "< 0.1 %".to_owned(), "31.4 %".to_owned()));
-        assert_eq!((percent(0.99999), percent(1.0)), ("99.9 %".to_owned(), "100.0 %".to_owned()));
+        assert_eq!(
+            (count(2_410_118), count(-1_000), count(7)),
+            ("2 410 118".to_owned(), "-1 000".to_owned(), "7".to_owned())
+        );
+        assert_eq!(
+            (bytes(999), bytes(1_310_000_000)),
+            ("999 B".to_owned(), "1.31 GB".to_owned())
+        );
+        assert_eq!(
+            (percent(0.0), percent(0.0001), percent(0.314)),
+            ("0.0 %".to_owned(), "< 0.1 %".to_owned(), "31.4 %".to_owned())
+        );
+        assert_eq!(
+            (percent(0.99999), percent(1.0)),
+            ("99.9 %".to_owned(), "100.0 %".to_owned())
+        );
     }
 }

@@ -29,7 +29,10 @@ const EXAMPLE_LINES: usize = 6;
 
 /// The whole report.
 pub(crate) fn render(summary: &Summary, style: &Style) -> String {
-    let mut page = Page { out: String::new(), style };
+    let mut page = Page {
+        out: String::new(),
+        style,
+    };
     // Writing to a String cannot fail.
     let _ = page.summary(summary);
     page.out
@@ -48,8 +51,18 @@ impl Page<'_> {
             writeln!(self.out, "{input}")?;
         }
         if let Some((first, last)) = summary.window {
-            let servers = if summary.servers.is_empty() { String::new() } else { format!("   server {}", summary.servers.join(", ")) };
-            writeln!(self.out, "{} → {} UTC   {}{servers}", time(first), time(last), duration(last - first))?;
+            let servers = if summary.servers.is_empty() {
+                String::new()
+            } else {
+                format!("   server {}", summary.servers.join(", "))
+            };
+            writeln!(
+                self.out,
+                "{} → {} UTC   {}{servers}",
+                time(first),
+                time(last),
+                duration(last - first)
+            )?;
         }
         writeln!(self.out)?;
         if summary.calls > 0 {
@@ -77,7 +90,12 @@ impl Page<'_> {
             writeln!(self.out, "  time  {line}")?;
         }
         for breakdown in &summary.by {
-            writeln!(self.out, "  {:<12}{}", breakdown.name, parts(breakdown, summary.total_us, 5))?;
+            writeln!(
+                self.out,
+                "  {:<12}{}",
+                breakdown.name,
+                parts(breakdown, summary.total_us, 5)
+            )?;
         }
         writeln!(self.out)
     }
@@ -121,7 +139,10 @@ impl Page<'_> {
             right(&duration(latency.p99_us), 8),
             right(&duration(latency.max_us), 10),
         )?;
-        let mut facts = vec![query.fingerprint.clone(), format!("{} 10 µs … 100 s", bars(&query.decades))];
+        let mut facts = vec![
+            query.fingerprint.clone(),
+            format!("{} 10 µs … 100 s", bars(&query.decades)),
+        ];
         if let Some(rows) = rows(query) {
             facts.push(rows);
         }
@@ -140,14 +161,36 @@ impl Page<'_> {
         let width = self.style.columns.saturating_sub(4);
         if self.style.in_full {
             writeln!(self.out, "    {}", query.normalized)?;
-            writeln!(self.out, "    slowest, {}, at {}:", duration(query.latency.max_us), query.example_at)?;
+            writeln!(
+                self.out,
+                "    slowest, {}, at {}:",
+                duration(query.latency.max_us),
+                query.example_at
+            )?;
         }
-        let lines: Vec<&str> = query.example.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
-        let shown = if self.style.in_full { lines.len() } else { lines.len().min(EXAMPLE_LINES) };
+        let lines: Vec<&str> = query
+            .example
+            .lines()
+            .map(str::trim_end)
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        let shown = if self.style.in_full {
+            lines.len()
+        } else {
+            lines.len().min(EXAMPLE_LINES)
+        };
         for (at, line) in lines[..shown].iter().enumerate() {
             let line = printable(line);
-            let more = if at + 1 == shown && shown < lines.len() { " …" } else { "" };
-            let line = if self.style.in_full { line } else { shorten(&line, width - more.len()) };
+            let more = if at + 1 == shown && shown < lines.len() {
+                " …"
+            } else {
+                ""
+            };
+            let line = if self.style.in_full {
+                line
+            } else {
+                shorten(&line, width - more.len())
+            };
             writeln!(self.out, "    {line}{more}")?;
         }
         Ok(())
@@ -162,7 +205,11 @@ impl Page<'_> {
         let rejected = if coverage.rejects == 0 {
             "0 rejected".to_owned()
         } else {
-            let text = format!("{} rejected in {}", share(coverage.bytes_rejected), plural(coverage.rejects as i64, "piece"));
+            let text = format!(
+                "{} rejected in {}",
+                share(coverage.bytes_rejected),
+                plural(coverage.rejects as i64, "piece")
+            );
             self.warning(&text)
         };
         writeln!(
@@ -175,19 +222,34 @@ impl Page<'_> {
         )?;
         if self.style.coverage || coverage.rejects > 0 {
             for (name, records, n) in &coverage.rejected {
-                writeln!(self.out, "  rejected  {name:<24} {:>12} pieces  {:>10}", count(*records as i64), bytes(*n))?;
+                writeln!(
+                    self.out,
+                    "  rejected  {name:<24} {:>12} pieces  {:>10}",
+                    count(*records as i64),
+                    bytes(*n)
+                )?;
             }
         }
         if self.style.coverage {
             for (name, records, n) in &coverage.skipped {
-                writeln!(self.out, "  skipped   {name:<24} {:>12} records {:>10}", count(*records as i64), bytes(*n))?;
+                writeln!(
+                    self.out,
+                    "  skipped   {name:<24} {:>12} records {:>10}",
+                    count(*records as i64),
+                    bytes(*n)
+                )?;
             }
         }
         Ok(())
     }
 
     fn next(&mut self, next: &[(String, String)]) -> std::fmt::Result {
-        let width = next.iter().map(|(command, _)| command.width()).max().unwrap_or(0).min(64);
+        let width = next
+            .iter()
+            .map(|(command, _)| command.width())
+            .max()
+            .unwrap_or(0)
+            .min(64);
         for (at, (command, purpose)) in next.iter().enumerate() {
             let label = if at == 0 { "next" } else { "" };
             writeln!(self.out, "{label:<6}{command:<width$}  {}", self.faint(purpose))?;
@@ -208,7 +270,11 @@ impl Page<'_> {
     }
 
     fn colored(&self, text: &str, code: &str) -> String {
-        if self.style.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.style.color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -222,14 +288,26 @@ fn headline(query: &Query) -> String {
         "INSERT" | "REPLACE" | "MERGE" => "INTO ",
         _ => "",
     };
-    let details = query.normalized.split_once(" WHERE ").map(|(_, rest)| format!(" WHERE {rest}")).unwrap_or_default();
-    printable(&format!("{} {preposition}{}{details}", query.verb, query.tables.join(", ")))
+    let details = query
+        .normalized
+        .split_once(" WHERE ")
+        .map(|(_, rest)| format!(" WHERE {rest}"))
+        .unwrap_or_default();
+    printable(&format!(
+        "{} {preposition}{}{details}",
+        query.verb,
+        query.tables.join(", ")
+    ))
 }
 
 fn rows(query: &Query) -> Option<String> {
     let (sent, examined) = (query.rows_sent?, query.rows_examined?);
     let per_call = |rows: i64| count((rows as f64 / query.calls.max(1) as f64).round() as i64);
-    let mut text = format!("rows {} sent, {} examined a call", per_call(sent), per_call(examined));
+    let mut text = format!(
+        "rows {} sent, {} examined a call",
+        per_call(sent),
+        per_call(examined)
+    );
     if sent > 0 && examined / sent >= 10 {
         let _ = write!(text, " ({} : 1)", count(examined / sent));
     }
@@ -237,10 +315,24 @@ fn rows(query: &Query) -> Option<String> {
 }
 
 fn parts(breakdown: &Breakdown, total_us: i64, most: usize) -> String {
-    let share = |us: i64| if total_us == 0 { 0.0 } else { us as f64 / total_us as f64 };
+    let share = |us: i64| {
+        if total_us == 0 {
+            0.0
+        } else {
+            us as f64 / total_us as f64
+        }
+    };
     let each = |part: &crate::summary::Part| {
-        let name = if part.name.is_empty() { "(none)" } else { part.name.as_str() };
-        if breakdown.parts.len() == 1 { name.to_owned() } else { format!("{name} {}", percent(share(part.total_us))) }
+        let name = if part.name.is_empty() {
+            "(none)"
+        } else {
+            part.name.as_str()
+        };
+        if breakdown.parts.len() == 1 {
+            name.to_owned()
+        } else {
+            format!("{name} {}", percent(share(part.total_us)))
+        }
     };
     let mut list: Vec<String> = breakdown.parts.iter().take(most).map(each).collect();
     if breakdown.parts.len() > most {
@@ -254,14 +346,23 @@ fn timeline(slots: &[Slot], room: usize) -> Option<String> {
         return None;
     }
     let merge = slots.len().div_ceil(room.clamp(10, 120));
-    let sums: Vec<i64> = slots.chunks(merge).map(|chunk| chunk.iter().map(|slot| slot.total_us).sum()).collect();
+    let sums: Vec<i64> = slots
+        .chunks(merge)
+        .map(|chunk| chunk.iter().map(|slot| slot.total_us).sum())
+        .collect();
     let length_us = slots[0].length_us * merge as i64;
-    let (at, most) = sums.iter().enumerate().max_by_key(|(at, sum)| (**sum, std::cmp::Reverse(*at)))?;
+    let (at, most) = sums
+        .iter()
+        .enumerate()
+        .max_by_key(|(at, sum)| (**sum, std::cmp::Reverse(*at)))?;
     let peak = slots[at * merge].start_us;
     Some(format!(
         "{}  each {}, peak {} UTC: {:.1} average active sessions",
         bars(&sums),
-        duration(length_us).trim_end_matches(" 00 s").trim_end_matches(" 00 m").trim_end_matches(" 00 h"),
+        duration(length_us)
+            .trim_end_matches(" 00 s")
+            .trim_end_matches(" 00 m")
+            .trim_end_matches(" 00 h"),
         &time(peak)[..16],
         *most as f64 / length_us as f64,
     ))
@@ -269,7 +370,13 @@ fn timeline(slots: &[Slot], room: usize) -> Option<String> {
 
 fn bars(values: &[i64]) -> String {
     let most = values.iter().copied().max().unwrap_or(0).max(1) as f64;
-    let bar = |value: &i64| if *value == 0 { ' ' } else { BARS[((*value as f64 / most * 7.999) as usize).min(7)] };
+    let bar = |value: &i64| {
+        if *value == 0 {
+            ' '
+        } else {
+            BARS[((*value as f64 / most * 7.999) as usize).min(7)]
+        }
+    };
     values.iter().map(bar).collect()
 }
 
@@ -279,5 +386,15 @@ fn right(text: &str, width: usize) -> String {
 
 /// Control characters of a log must not reach a terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c == '\t' { ' ' } else if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c == '\t' {
+                ' '
+            } else if c.is_control() {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }

@@ -182,7 +182,7 @@ fn postgres_day(rows: &mut RowBuilder) {
         rows.push_query(&QueryRow { statement: None, ..write });
     }
     let reject = place("pg.log", 960, MONDAY_US, "postgres");
-    rows.push_reject(&RejectRow { place: reject, reason: "no prefix", raw: b"garbage \xff\n" });
+    rows.push_reject(&RejectRow { place: reject, reason: "no prefix", raw: b"garbage \xff" });
     rows.push_ledger(&LedgerRow {
         place: place("pg.log", 0, MONDAY_US + 24 * HOUR_US - 1, "postgres"),
         app_id: APP_ID,

@@ -116,7 +116,11 @@ const KEPT_MIN: usize = 256;
 
 impl Ranking {
     pub(super) fn new(order: TopOrder, limit: usize) -> Ranking {
-        Ranking { order, limit, kept: Vec::new() }
+        Ranking {
+            order,
+            limit,
+            kept: Vec::new(),
+        }
     }
 
     pub(super) fn push(&mut self, query: Ranked) {

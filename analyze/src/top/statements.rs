@@ -71,12 +71,20 @@ pub(super) fn ledger(request: &TopRequest) -> String {
 
 /// `reason, rejects`.
 pub(super) fn rejects(request: &TopRequest) -> String {
-    format!("SELECT reason, count(*) FROM rejects WHERE {} GROUP BY reason", any_of("server", &request.filters.server))
+    format!(
+        "SELECT reason, count(*) FROM rejects WHERE {} GROUP BY reason",
+        any_of("server", &request.filters.server)
+    )
 }
 
 /// The condition on executions that count.
 fn counted(request: &TopRequest) -> String {
-    let Filters { server, database, user, application } = &request.filters;
+    let Filters {
+        server,
+        database,
+        user,
+        application,
+    } = &request.filters;
     let mut conditions = vec![
         any_of("server", server),
         any_of("database", database),
@@ -85,7 +93,11 @@ fn counted(request: &TopRequest) -> String {
     ];
     conditions.extend(request.window.map(within));
     conditions.retain(|condition| condition != EVERYTHING);
-    if conditions.is_empty() { EVERYTHING.to_owned() } else { conditions.join(" AND ") }
+    if conditions.is_empty() {
+        EVERYTHING.to_owned()
+    } else {
+        conditions.join(" AND ")
+    }
 }
 
 const EVERYTHING: &str = "true";
@@ -94,14 +106,22 @@ fn any_of(column: &str, names: &[String]) -> String {
     if names.is_empty() {
         return EVERYTHING.to_owned();
     }
-    let quoted: Vec<String> = names.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
+    let quoted: Vec<String> = names
+        .iter()
+        .map(|name| format!("'{}'", name.replace('\'', "''")))
+        .collect();
     format!("{column} IN ({})", quoted.join(", "))
 }
 
 /// The days go with the times so that whole partitions are left out.
 fn within(window: TimeWindow) -> String {
     let moment = |us: i64| format!("arrow_cast({us}, 'Timestamp(Microsecond, Some(\"UTC\"))')");
-    let day = |us: i64| format!("arrow_cast(arrow_cast({}, 'Int32'), 'Date32')", us.div_euclid(DAY_US));
+    let day = |us: i64| {
+        format!(
+            "arrow_cast(arrow_cast({}, 'Int32'), 'Date32')",
+            us.div_euclid(DAY_US)
+        )
+    };
     let (from, to) = (window.from_us(), window.to_us());
     format!(
         "event_date >= {} AND event_date <= {} AND ts >= {} AND ts < {}",

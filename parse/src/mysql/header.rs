@@ -45,7 +45,12 @@ pub(crate) struct Header<'a> {
 
 impl<'a> Header<'a> {
     /// Reads one line of the block, without its line end. Fields without a place of their own go to `attributes`.
-    pub(crate) fn line(&mut self, line: &'a [u8], time: &mut TimestampReader, attributes: &mut Vec<(&'a [u8], &'a [u8])>) {
+    pub(crate) fn line(
+        &mut self,
+        line: &'a [u8],
+        time: &mut TimestampReader,
+        attributes: &mut Vec<(&'a [u8], &'a [u8])>,
+    ) {
         if let Some(rest) = line.strip_prefix(b"# Time:") {
             // Old servers and tools put both on one line.
             let (text, more) = match memchr::memmem::find(rest, b"# User@Host:") {
@@ -74,7 +79,11 @@ impl<'a> Header<'a> {
     /// Copies everything but the times into `execution`.
     pub(crate) fn describe(&self, execution: &mut Execution<'a>) {
         execution.user = self.user;
-        execution.client = if self.address.is_empty() { self.host } else { self.address };
+        execution.client = if self.address.is_empty() {
+            self.host
+        } else {
+            self.address
+        };
         execution.session_id = self.thread_id;
         execution.lock_time_us = self.lock_time_us;
         execution.rows_sent = self.rows_sent;
@@ -94,7 +103,8 @@ impl<'a> Header<'a> {
     /// `# User@Host: priv[user] @ host [ip]  Id: 42`: from the right, because names may contain brackets, `@` and spaces.
     fn user_host(&mut self, line: &'a [u8]) {
         let line = line.strip_prefix(b"# User@Host:").unwrap_or(line).trim_ascii();
-        let id_at = memchr::memmem::rfind(line, b"Id:").filter(|at| line[..*at].trim_ascii_end().ends_with(b"]"));
+        let id_at =
+            memchr::memmem::rfind(line, b"Id:").filter(|at| line[..*at].trim_ascii_end().ends_with(b"]"));
         let (account, id) = match id_at {
             Some(at) => (line[..at].trim_ascii_end(), line[at + 3..].trim_ascii()),
             None => (line, &b""[..]),
@@ -164,13 +174,19 @@ impl<'a> Iterator for Fields<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<(&'a [u8], &'a [u8])> {
-        let mut key_and_colon = (take_until::<_, _, nom::error::Error<&[u8]>>(&b":"[..]), tag(&b":"[..]));
+        let mut key_and_colon = (
+            take_until::<_, _, nom::error::Error<&[u8]>>(&b":"[..]),
+            tag(&b":"[..]),
+        );
         let (after, (key, _)) = key_and_colon.parse(self.rest).ok()?;
         if key.is_empty() || !key.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') {
             return None;
         }
         let value = after.strip_prefix(b" ").unwrap_or(after);
-        let length = value.iter().position(|b| b.is_ascii_whitespace()).unwrap_or(value.len());
+        let length = value
+            .iter()
+            .position(|b| b.is_ascii_whitespace())
+            .unwrap_or(value.len());
         let (value, rest) = value.split_at(length);
         self.rest = rest.trim_ascii_start();
         Some((key, value))
@@ -187,7 +203,10 @@ pub(crate) fn set_timestamp_us(line: &[u8]) -> Option<i64> {
     let mut us = None;
     for assignment in assignments.split(|b| *b == b',') {
         let equals = assignment.iter().position(|b| *b == b'=')?;
-        let (name, value) = (assignment[..equals].trim_ascii(), assignment[equals + 1..].trim_ascii());
+        let (name, value) = (
+            assignment[..equals].trim_ascii(),
+            assignment[equals + 1..].trim_ascii(),
+        );
         if name.eq_ignore_ascii_case(b"timestamp") {
             us = decimal_us(value, MICROS_PER_SECOND);
         } else if !(name.eq_ignore_ascii_case(b"last_insert_id") || name.eq_ignore_ascii_case(b"insert_id")) {
@@ -204,12 +223,17 @@ pub(crate) fn use_database(line: &[u8]) -> Option<&[u8]> {
         return None;
     }
     let name = rest.trim_ascii().strip_suffix(b";")?.trim_ascii();
-    Some(name.strip_prefix(b"`").and_then(|name| name.strip_suffix(b"`")).unwrap_or(name))
+    Some(
+        name.strip_prefix(b"`")
+            .and_then(|name| name.strip_suffix(b"`"))
+            .unwrap_or(name),
+    )
 }
 
 /// Whether a line ends the three-line banner that a server writes when it opens its log, or is one of its lines.
 pub(crate) fn is_banner(line: &[u8]) -> bool {
-    let starts = memchr::memmem::find(line, b", Version: ").is_some() && line.trim_ascii_end().ends_with(b"started with:");
+    let starts = memchr::memmem::find(line, b", Version: ").is_some()
+        && line.trim_ascii_end().ends_with(b"started with:");
     let lower = line[..line.len().min(40)].to_ascii_lowercase();
     let mut port = (tag::<_, _, nom::error::Error<&[u8]>>(&b"tcp port: "[..]), digit1);
     let listens = port.parse(lower.as_slice()).is_ok();
@@ -223,7 +247,11 @@ fn bracketed(account: &[u8]) -> Option<&[u8]> {
     // MySQL's user names have no brackets in practice; the privileged name and the login name are the same text.
     let open = memchr::memchr(b'[', inner)?;
     let name = &inner[open + 1..];
-    Some(if name.is_empty() { account[..open].trim_ascii() } else { name })
+    Some(if name.is_empty() {
+        account[..open].trim_ascii()
+    } else {
+        name
+    })
 }
 
 fn yes_no(value: &[u8]) -> Option<bool> {
@@ -250,19 +278,70 @@ mod tests {
     fn check_user(line: &str, user: &str, host: &str, address: &str, thread_id: Option<i64>) {
         let (header, _) = header(line);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let found = (text(header.user), text(header.host), text(header.address), header.thread_id);
-        assert_eq!(found, (user.to_owned(), host.to_owned(), address.to_owned(), thread_id), "{line}");
+        let found = (
+            text(header.user),
+            text(header.host),
+            text(header.address),
+            header.thread_id,
+        );
+        assert_eq!(
+            found,
+            (user.to_owned(), host.to_owned(), address.to_owned(), thread_id),
+            "{line}"
+        );
     }
 
     #[test]
     fn accounts_in_every_spelling() {
-        check_user("# User@Host: app[app] @ web1.local [10.0.0.5]  Id:    42", "app", "web1.local", "10.0.0.5", Some(42));
-        check_user("# User@Host: app[app] @  [10.0.0.5]  Id:    42", "app", "", "10.0.0.5", Some(42));
-        check_user("# User@Host: root[root] @ localhost []", "root", "localhost", "", None);
-        check_user("# User@Host: [] @  []  Id: 33549154", "", "", "", Some(33_549_154));
-        check_user("# User@Host: [nobody] @ localhost [127.0.0.1]", "nobody", "localhost", "127.0.0.1", None);
-        check_user("# User@Host: x y@z[x y@z] @ localhost [127.0.0.1]", "x y@z", "localhost", "127.0.0.1", None);
-        check_user("# User@Host: old [old] @ db1 [10.0.0.9]", "old", "db1", "10.0.0.9", None);
+        check_user(
+            "# User@Host: app[app] @ web1.local [10.0.0.5]  Id:    42",
+            "app",
+            "web1.local",
+            "10.0.0.5",
+            Some(42),
+        );
+        check_user(
+            "# User@Host: app[app] @  [10.0.0.5]  Id:    42",
+            "app",
+            "",
+            "10.0.0.5",
+            Some(42),
+        );
+        check_user(
+            "# User@Host: root[root] @ localhost []",
+            "root",
+            "localhost",
+            "",
+            None,
+        );
+        check_user(
+            "# User@Host: [] @  []  Id: 33549154",
+            "",
+            "",
+            "",
+            Some(33_549_154),
+        );
+        check_user(
+            "# User@Host: [nobody] @ localhost [127.0.0.1]",
+            "nobody",
+            "localhost",
+            "127.0.0.1",
+            None,
+        );
+        check_user(
+            "# User@Host: x y@z[x y@z] @ localhost [127.0.0.1]",
+            "x y@z",
+            "localhost",
+            "127.0.0.1",
+            None,
+        );
+        check_user(
+            "# User@Host: old [old] @ db1 [10.0.0.9]",
+            "old",
+            "db1",
+            "10.0.0.9",
+            None,
+        );
     }
 
     #[test]
@@ -271,21 +350,44 @@ mod tests {
             "# Thread_id: 4  Schema:   QC_hit: No\n# Query_time: 0.188852  Lock_time: 0.000090 Rows_sent: 2  Rows_examined: 40002\n\
              #   InnoDB_IO_r_ops: 6415  InnoDB_IO_r_wait: 0.001279\n# No InnoDB statistics available for this query\n#",
         );
-        assert_eq!((header.schema, header.thread_id, header.plan.query_cache_hit), (Some(&b""[..]), Some(4), Some(false)));
-        assert_eq!((header.query_time_us, header.lock_time_us, header.rows_examined), (Some(188_852), Some(90), Some(40_002)));
-        assert_eq!(attributes, [(&b"InnoDB_IO_r_ops"[..], &b"6415"[..]), (b"InnoDB_IO_r_wait", b"0.001279")]);
+        assert_eq!(
+            (header.schema, header.thread_id, header.plan.query_cache_hit),
+            (Some(&b""[..]), Some(4), Some(false))
+        );
+        assert_eq!(
+            (header.query_time_us, header.lock_time_us, header.rows_examined),
+            (Some(188_852), Some(90), Some(40_002))
+        );
+        assert_eq!(
+            attributes,
+            [
+                (&b"InnoDB_IO_r_ops"[..], &b"6415"[..]),
+                (b"InnoDB_IO_r_wait", b"0.001279")
+            ]
+        );
     }
 
     #[test]
     fn statements_of_the_server() {
-        assert_eq!(set_timestamp_us(b"SET timestamp=1537887904;"), Some(1_537_887_904_000_000));
-        assert_eq!(set_timestamp_us(b"SET last_insert_id=5,timestamp=1537887904;"), Some(1_537_887_904_000_000));
+        assert_eq!(
+            set_timestamp_us(b"SET timestamp=1537887904;"),
+            Some(1_537_887_904_000_000)
+        );
+        assert_eq!(
+            set_timestamp_us(b"SET last_insert_id=5,timestamp=1537887904;"),
+            Some(1_537_887_904_000_000)
+        );
         assert_eq!(set_timestamp_us(b"SET names=1;"), None);
         assert_eq!(use_database(b"use `shop`;"), Some(&b"shop"[..]));
         assert_eq!(use_database(b"uSe test;"), Some(&b"test"[..]));
         assert_eq!(use_database(b"user;"), None);
-        assert!(is_banner(b"/usr/sbin/mysqld, Version: 8.0.36 (MySQL). started with:"));
-        assert!(is_banner(b"Tcp port: 3306  Unix socket: /x") && is_banner(b"Time                 Id Command    Argument"));
+        assert!(is_banner(
+            b"/usr/sbin/mysqld, Version: 8.0.36 (MySQL). started with:"
+        ));
+        assert!(
+            is_banner(b"Tcp port: 3306  Unix socket: /x")
+                && is_banner(b"Time                 Id Command    Argument")
+        );
         assert!(!is_banner(b"select 1;"));
     }
 }

@@ -31,12 +31,23 @@ pub(crate) struct SlowLog {
 #[derive(Debug)]
 enum Open {
     Nothing,
-    Header { start: usize, has_query_time: bool },
-    Statement { start: usize, inside: Inside, has_suspects: bool },
+    Header {
+        start: usize,
+        has_query_time: bool,
+    },
+    Statement {
+        start: usize,
+        inside: Inside,
+        has_suspects: bool,
+    },
     /// The rest of a statement beyond the limit.
     Tail,
     /// Lines that nothing explains.
-    Unknown { start: usize, end: usize, reason: RejectReason },
+    Unknown {
+        start: usize,
+        end: usize,
+        reason: RejectReason,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,17 +72,31 @@ impl SlowLog {
         let line = &buffer[start..end];
         match self.open {
             Open::Nothing | Open::Unknown { .. } => self.outside(buffer, (start, end), base, output),
-            Open::Header { start: record, has_query_time } => {
+            Open::Header {
+                start: record,
+                has_query_time,
+            } => {
                 if begins_header(line) && has_query_time {
-                    self.reader.record(&buffer[record..start], base + record as u64, false, output);
-                    self.open = Open::Header { start, has_query_time: has_query_time_key(line) };
+                    self.reader
+                        .record(&buffer[record..start], base + record as u64, false, output);
+                    self.open = Open::Header {
+                        start,
+                        has_query_time: has_query_time_key(line),
+                    };
                 } else if is_header_line(line) {
-                    self.open = Open::Header { start: record, has_query_time: has_query_time || has_query_time_key(line) };
+                    self.open = Open::Header {
+                        start: record,
+                        has_query_time: has_query_time || has_query_time_key(line),
+                    };
                 } else if is_banner(without_newline(line)) {
                     self.close(buffer, start, base, output);
                     self.banner(line, output);
                 } else if !line.trim_ascii().is_empty() {
-                    self.open = Open::Statement { start: record, inside: Inside::Code, has_suspects: false };
+                    self.open = Open::Statement {
+                        start: record,
+                        inside: Inside::Code,
+                        has_suspects: false,
+                    };
                     self.statement_line(line);
                 }
             }
@@ -79,11 +104,24 @@ impl SlowLog {
         }
     }
 
-    fn outside(&mut self, buffer: &[u8], (start, end): (usize, usize), base: u64, output: &mut Output<'_, '_>) {
+    fn outside(
+        &mut self,
+        buffer: &[u8],
+        (start, end): (usize, usize),
+        base: u64,
+        output: &mut Output<'_, '_>,
+    ) {
         let line = &buffer[start..end];
-        if begins_header(line) || has_query_time_key(line) || line.starts_with(b"# Thread_id:") || line.starts_with(b"# Schema:") {
+        if begins_header(line)
+            || has_query_time_key(line)
+            || line.starts_with(b"# Thread_id:")
+            || line.starts_with(b"# Schema:")
+        {
             self.close(buffer, start, base, output);
-            self.open = Open::Header { start, has_query_time: has_query_time_key(line) };
+            self.open = Open::Header {
+                start,
+                has_query_time: has_query_time_key(line),
+            };
         } else if is_banner(without_newline(line)) {
             self.close(buffer, start, base, output);
             self.banner(line, output);
@@ -93,8 +131,11 @@ impl SlowLog {
             match &mut self.open {
                 Open::Unknown { end: run_end, .. } => *run_end = end,
                 open => {
-                    let reason =
-                        if base + start as u64 == 0 { RejectReason::OrphanContinuation } else { RejectReason::UnrecognizedLine };
+                    let reason = if base + start as u64 == 0 {
+                        RejectReason::OrphanContinuation
+                    } else {
+                        RejectReason::UnrecognizedLine
+                    };
                     *open = Open::Unknown { start, end, reason };
                 }
             }
@@ -106,7 +147,13 @@ impl SlowLog {
         }
     }
 
-    fn in_statement(&mut self, buffer: &[u8], (start, end): (usize, usize), base: u64, output: &mut Output<'_, '_>) {
+    fn in_statement(
+        &mut self,
+        buffer: &[u8],
+        (start, end): (usize, usize),
+        base: u64,
+        output: &mut Output<'_, '_>,
+    ) {
         let line = &buffer[start..end];
         if let Some(candidate) = self.candidate {
             if has_query_time_key(line) {
@@ -126,7 +173,9 @@ impl SlowLog {
         }
         if is_banner(without_newline(line)) && memchr::memmem::find(line, b", Version: ").is_some() {
             match &mut self.open {
-                Open::Statement { inside, has_suspects, .. } if *inside != Inside::Code && base + (start as u64) >= self.ignore_quotes_until => {
+                Open::Statement {
+                    inside, has_suspects, ..
+                } if *inside != Inside::Code && base + (start as u64) >= self.ignore_quotes_until => {
                     *has_suspects = true;
                 }
                 _ => {
@@ -142,24 +191,38 @@ impl SlowLog {
     }
 
     /// A complete header block stands in the text of a statement: it begins a record, unless a literal or a comment is open there.
-    fn confirm(&mut self, buffer: &[u8], candidate: usize, end: usize, base: u64, output: &mut Output<'_, '_>) {
+    fn confirm(
+        &mut self,
+        buffer: &[u8],
+        candidate: usize,
+        end: usize,
+        base: u64,
+        output: &mut Output<'_, '_>,
+    ) {
         let trusted = base + (candidate as u64) >= self.ignore_quotes_until;
         match &mut self.open {
-            Open::Statement { inside, has_suspects, .. } if trusted && *inside != Inside::Code => {
+            Open::Statement {
+                inside, has_suspects, ..
+            } if trusted && *inside != Inside::Code => {
                 *has_suspects = true;
                 self.deny(buffer, end, output);
             }
             _ => {
                 self.candidate = None;
                 self.close(buffer, candidate, base, output);
-                self.open = Open::Header { start: candidate, has_query_time: true };
+                self.open = Open::Header {
+                    start: candidate,
+                    has_query_time: true,
+                };
             }
         }
     }
 
     /// The candidate was text: lines up to `end` belong to the statement.
     fn deny(&mut self, buffer: &[u8], end: usize, output: &mut Output<'_, '_>) {
-        let Some(candidate) = self.candidate.take() else { return };
+        let Some(candidate) = self.candidate.take() else {
+            return;
+        };
         let text = &buffer[candidate..end];
         for line in text.split_inclusive(|b| *b == b'\n') {
             self.statement_line(line);
@@ -188,10 +251,14 @@ impl SlowLog {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing | Open::Tail => {}
             Open::Header { start, .. } | Open::Statement { start, .. } => {
-                self.reader.record(&buffer[start..end], base + start as u64, false, output);
+                self.reader
+                    .record(&buffer[start..end], base + start as u64, false, output);
             }
             Open::Unknown { start, end, reason } => {
-                let span = Span { start: base + start as u64, end: base + end as u64 };
+                let span = Span {
+                    start: base + start as u64,
+                    end: base + end as u64,
+                };
                 output.reject(span, reason, &buffer[start..end]);
             }
         }
@@ -201,7 +268,11 @@ impl SlowLog {
     /// Goes back to its beginning; `true` when there is something to read again.
     fn go_back(&mut self, base: u64, end: usize) -> bool {
         match self.open {
-            Open::Statement { start, inside, has_suspects: true } if inside != Inside::Code => {
+            Open::Statement {
+                start,
+                inside,
+                has_suspects: true,
+            } if inside != Inside::Code => {
                 self.ignore_quotes_until = base + end as u64;
                 self.open = Open::Nothing;
                 self.candidate = None;
@@ -227,7 +298,10 @@ impl SlowLog {
             return;
         }
         let head = &buffer[start..limit];
-        let span = Span { start: base + start as u64, end: base + limit as u64 };
+        let span = Span {
+            start: base + start as u64,
+            end: base + limit as u64,
+        };
         match self.open {
             Open::Header { .. } | Open::Statement { .. } => {
                 self.reader.record(head, span.start, true, output);
@@ -250,7 +324,9 @@ impl SlowLog {
 
     /// Books the rest of a line that is over the limit; `false` when there may be more of it.
     fn finish_line(&mut self, buffer: &[u8], output: &mut Output<'_, '_>) -> bool {
-        let Some(booked) = self.rest_of_line else { return true };
+        let Some(booked) = self.rest_of_line else {
+            return true;
+        };
         let start = self.lines.start();
         let newline = memchr::memchr(b'\n', &buffer[start..]);
         let end = newline.map_or(buffer.len(), |at| start + at + 1);
@@ -283,12 +359,16 @@ impl Records for SlowLog {
     fn take(&mut self, buffer: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
         while self.finish_line(buffer, output) {
             match self.lines.next(buffer, at_end) {
-                Some(line) if line.1 - self.open_start() <= RECORD_BYTES_MAX => self.line(buffer, line, base, output),
+                Some(line) if line.1 - self.open_start() <= RECORD_BYTES_MAX => {
+                    self.line(buffer, line, base, output)
+                }
                 Some(line) => {
                     self.lines.seek(line.0);
                     self.overflow(buffer, base, output);
                 }
-                None if buffer.len() - self.open_start() > RECORD_BYTES_MAX => self.overflow(buffer, base, output),
+                None if buffer.len() - self.open_start() > RECORD_BYTES_MAX => {
+                    self.overflow(buffer, base, output)
+                }
                 None if at_end => {
                     self.deny(buffer, buffer.len(), output);
                     if !self.go_back(base, buffer.len()) {
@@ -346,14 +426,20 @@ impl RecordReader {
     }
 
     fn context(&self) -> Vec<Span> {
-        let mut spans: Vec<Span> = [self.database_from, self.time_from].into_iter().flatten().collect();
+        let mut spans: Vec<Span> = [self.database_from, self.time_from]
+            .into_iter()
+            .flatten()
+            .collect();
         spans.sort_unstable();
         spans.dedup();
         spans
     }
 
     fn record(&mut self, record: &[u8], start: u64, truncated: bool, output: &mut Output<'_, '_>) {
-        let span = Span { start, end: start + record.len() as u64 };
+        let span = Span {
+            start,
+            end: start + record.len() as u64,
+        };
         let mut attributes: Vec<(&[u8], &[u8])> = std::mem::take(&mut self.attributes);
         let mut header = Header::default();
         let header_bytes = self.header(record, &mut header, &mut attributes);
@@ -364,7 +450,10 @@ impl RecordReader {
         };
         self.is_mariadb |= header.is_mariadb;
         let body = Body::of(&record[header_bytes..]);
-        let context = Span { start, end: start + (header_bytes + body.statement_at) as u64 };
+        let context = Span {
+            start,
+            end: start + (header_bytes + body.statement_at) as u64,
+        };
         if let Some(database) = body.database {
             self.database.clear();
             self.database.extend_from_slice(database);
@@ -387,14 +476,23 @@ impl RecordReader {
             execution.statement = &body.statement[2..];
             execution.command = Command::Administrator;
             // The server prints the counters of the statement before.
-            (execution.rows_sent, execution.rows_examined, execution.rows_affected) = (None, None, None);
+            (
+                execution.rows_sent,
+                execution.rows_examined,
+                execution.rows_affected,
+            ) = (None, None, None);
         }
         output.execution(&execution);
         self.attributes = recycle(attributes);
     }
 
     /// Reads the header block and returns its length.
-    fn header<'a>(&mut self, record: &'a [u8], header: &mut Header<'a>, attributes: &mut Vec<(&'a [u8], &'a [u8])>) -> usize {
+    fn header<'a>(
+        &mut self,
+        record: &'a [u8],
+        header: &mut Header<'a>,
+        attributes: &mut Vec<(&'a [u8], &'a [u8])>,
+    ) -> usize {
         let mut at = 0;
         while at < record.len() {
             let end = memchr::memchr(b'\n', &record[at..]).map_or(record.len(), |newline| at + newline + 1);
@@ -438,7 +536,12 @@ struct Body<'a> {
 
 impl<'a> Body<'a> {
     fn of(body: &'a [u8]) -> Body<'a> {
-        let mut read = Body { database: None, timestamp_us: None, statement: b"", statement_at: 0 };
+        let mut read = Body {
+            database: None,
+            timestamp_us: None,
+            statement: b"",
+            statement_at: 0,
+        };
         let mut at = 0;
         for attempt in 0..2 {
             let end = memchr::memchr(b'\n', &body[at..]).map_or(body.len(), |newline| at + newline + 1);
@@ -448,7 +551,9 @@ impl<'a> Body<'a> {
             if is_last {
                 break;
             }
-            if attempt == 0 && let Some(database) = use_database(line) {
+            if attempt == 0
+                && let Some(database) = use_database(line)
+            {
                 read.database = Some(database);
             } else if let Some(us) = set_timestamp_us(line) {
                 read.timestamp_us = Some(us);
@@ -485,5 +590,6 @@ fn is_administrator_command(line: &[u8]) -> bool {
 }
 
 fn has_query_time_key(line: &[u8]) -> bool {
-    line.starts_with(b"# Query_time:") || (line.starts_with(b"#") && memchr::memmem::find(line, b" Query_time: ").is_some())
+    line.starts_with(b"# Query_time:")
+        || (line.starts_with(b"#") && memchr::memmem::find(line, b" Query_time: ").is_some())
 }

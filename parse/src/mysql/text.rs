@@ -99,7 +99,9 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expect: Inside) {
-        let state = text.split_inclusive('\n').fold(Inside::Code, |state, line| state.after_line(line.as_bytes()));
+        let state = text
+            .split_inclusive('\n')
+            .fold(Inside::Code, |state, line| state.after_line(line.as_bytes()));
         assert_eq!(state, expect, "{text}");
     }
 

@@ -56,7 +56,10 @@ impl CsvLog {
     }
 
     fn record(&mut self, record: &[u8], start: u64, output: &mut Output<'_, '_>) {
-        let span = Span { start, end: start + record.len() as u64 };
+        let span = Span {
+            start,
+            end: start + record.len() as u64,
+        };
         if record.trim_ascii().is_empty() {
             return output.skip(SkipKind::Blank, span.bytes());
         }
@@ -76,7 +79,10 @@ impl CsvLog {
             return output.reject(span, RejectReason::MalformedCsv, record);
         };
         let connection = field(4);
-        let host = connection.iter().rposition(|b| *b == b':').map_or(connection, |at| &connection[..at]);
+        let host = connection
+            .iter()
+            .rposition(|b| *b == b':')
+            .map_or(connection, |at| &connection[..at]);
         let event = Event {
             span,
             bytes_cut: 0,
@@ -87,7 +93,9 @@ impl CsvLog {
             database: field(2),
             application: field(22),
             client: host,
-            query_id: std::str::from_utf8(field(25)).ok().and_then(|text| text.parse().ok()),
+            query_id: std::str::from_utf8(field(25))
+                .ok()
+                .and_then(|text| text.parse().ok()),
             message: field(13),
             detail: field(14),
         };
@@ -112,7 +120,10 @@ impl CsvLog {
     /// No end within the limit, or within the file: rejects up to the next line that begins like a record. Returns the bytes rejected.
     fn give_up(&mut self, buffer: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
         let (resume, lost) = resume(buffer, at_end);
-        let span = Span { start: base, end: base + resume as u64 };
+        let span = Span {
+            start: base,
+            end: base + resume as u64,
+        };
         if self.lost == Lost::No {
             output.reject(span, RejectReason::MalformedCsv, &buffer[..resume]);
         } else {
@@ -137,7 +148,11 @@ impl CsvLog {
             self.lost = Lost::No;
             return 0;
         }
-        if rest.len() < RECORD_HEAD && !at_end { 0 } else { self.give_up(rest, base, at_end, output) }
+        if rest.len() < RECORD_HEAD && !at_end {
+            0
+        } else {
+            self.give_up(rest, base, at_end, output)
+        }
     }
 }
 
@@ -159,7 +174,9 @@ impl Records for CsvLog {
                     self.record(&rest[..end], base + start as u64, output);
                     (start, self.searched) = (start + end, 0);
                 }
-                Some(_) => start += self.give_up(&rest[..RECORD_BYTES_MAX], base + start as u64, false, output),
+                Some(_) => {
+                    start += self.give_up(&rest[..RECORD_BYTES_MAX], base + start as u64, false, output)
+                }
                 None if rest.len() > RECORD_BYTES_MAX => {
                     start += self.give_up(&rest[..RECORD_BYTES_MAX], base + start as u64, false, output);
                 }
@@ -212,7 +229,13 @@ const RECORD_HEAD: usize = 20;
 fn begins_record(line: &[u8]) -> bool {
     let line = line.strip_prefix(b"\"").unwrap_or(line);
     line.len() >= RECORD_HEAD - 1
-        && line[..10].iter().enumerate().all(|(at, b)| if at == 4 || at == 7 { *b == b'-' } else { b.is_ascii_digit() })
+        && line[..10].iter().enumerate().all(|(at, b)| {
+            if at == 4 || at == 7 {
+                *b == b'-'
+            } else {
+                b.is_ascii_digit()
+            }
+        })
         && line[10] == b' '
         && line[13] == b':'
 }

@@ -58,7 +58,11 @@ impl Sessions {
     pub(crate) fn event(&mut self, event: &Event<'_>, raw: &[u8], output: &mut Output<'_, '_>) {
         let bytes_after = event.bytes_cut;
         match message::read(event.severity, event.message) {
-            Message::Execution { duration_us, command, statement } => {
+            Message::Execution {
+                duration_us,
+                command,
+                statement,
+            } => {
                 self.forget(event.pid);
                 let mut execution = execution(event, duration_us);
                 execution.command = command;
@@ -112,7 +116,11 @@ impl Sessions {
         self.pending_bytes += pending.bytes();
         self.pending.insert(pid, pending);
         while self.pending_bytes > PENDING_BYTES_MAX && self.pending.len() > 1 {
-            let oldest = self.pending.iter().min_by_key(|(_, pending)| pending.span).map(|(pid, _)| *pid);
+            let oldest = self
+                .pending
+                .iter()
+                .min_by_key(|(_, pending)| pending.span)
+                .map(|(pid, _)| *pid);
             self.forget(oldest);
         }
     }
@@ -155,6 +163,9 @@ fn parameters(detail: &[u8]) -> &[u8] {
 
 /// A client may send `;` and line ends after its statement; they are no part of it.
 fn trim_terminator(statement: &[u8]) -> &[u8] {
-    let end = statement.iter().rposition(|b| !b.is_ascii_whitespace() && *b != b';').map_or(0, |at| at + 1);
+    let end = statement
+        .iter()
+        .rposition(|b| !b.is_ascii_whitespace() && *b != b';')
+        .map_or(0, |at| at + 1);
     &statement[..end]
 }

@@ -48,7 +48,12 @@ struct Line<'a> {
 
 impl JsonLog {
     pub(crate) fn new(time: TimestampReader) -> JsonLog {
-        JsonLog { time, sessions: Sessions::default(), lines: Lines::default(), in_tail: false }
+        JsonLog {
+            time,
+            sessions: Sessions::default(),
+            lines: Lines::default(),
+            in_tail: false,
+        }
     }
 
     fn line(&mut self, line: &[u8], start: u64, output: &mut Output<'_, '_>) {
@@ -62,7 +67,14 @@ impl JsonLog {
             return output.skip(SkipKind::Blank, end - start);
         }
         if line.len() > RECORD_BYTES_MAX {
-            output.reject(Span { start, end: start + RECORD_BYTES_MAX as u64 }, RejectReason::TooLong, line);
+            output.reject(
+                Span {
+                    start,
+                    end: start + RECORD_BYTES_MAX as u64,
+                },
+                RejectReason::TooLong,
+                line,
+            );
             self.in_tail = !line.ends_with(b"\n");
             return output.reject_more(RejectReason::TooLong, (line.len() - RECORD_BYTES_MAX) as u64);
         }
@@ -70,7 +82,9 @@ impl JsonLog {
         // The server does not check the encoding of what it logs; JSON has to be UTF-8.
         let text = String::from_utf8_lossy(json);
         let parsed = sonic_rs::from_str::<Line<'_>>(&text).ok();
-        let time = parsed.as_ref().and_then(|parsed| self.time.postgres(parsed.timestamp.as_bytes()));
+        let time = parsed
+            .as_ref()
+            .and_then(|parsed| self.time.postgres(parsed.timestamp.as_bytes()));
         let (Some(parsed), Some((time_us, _))) = (parsed, time) else {
             return output.reject(span, RejectReason::MalformedJson, line);
         };

@@ -14,7 +14,11 @@ use crate::timestamp::decimal_us;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Message<'a> {
     /// `duration: … ms  statement: …` or `… execute name: …`: one whole execution.
-    Execution { duration_us: i64, command: Command, statement: &'a [u8] },
+    Execution {
+        duration_us: i64,
+        command: Command,
+        statement: &'a [u8],
+    },
     /// `duration: … ms` of a statement that an earlier message of the session showed.
     BareDuration { duration_us: i64 },
     /// `statement: …` or `execute name: …` of log_statement; its duration may follow.
@@ -73,17 +77,28 @@ fn duration(input: &[u8]) -> IResult<&[u8], i64> {
     let (rest, (digits, _)) = (number, tag(&b" ms"[..])).parse(input)?;
     match decimal_us(digits, 1_000) {
         Some(us) => Ok((rest, us)),
-        None => Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Digit))),
+        None => Err(nom::Err::Error(nom::error::Error::new(
+            input,
+            nom::error::ErrorKind::Digit,
+        ))),
     }
 }
 
 fn after_duration(duration_us: i64, rest: &[u8]) -> Message<'_> {
     let Ok((step, _)) = space1::<_, nom::error::Error<_>>(rest) else {
         // Nothing after `ms` but the end of the line: log_duration without the text.
-        return if rest.trim_ascii().is_empty() { Message::BareDuration { duration_us } } else { Message::MalformedDuration };
+        return if rest.trim_ascii().is_empty() {
+            Message::BareDuration { duration_us }
+        } else {
+            Message::MalformedDuration
+        };
     };
     if let Some((command, statement)) = statement(step) {
-        return Message::Execution { duration_us, command, statement };
+        return Message::Execution {
+            duration_us,
+            command,
+            statement,
+        };
     }
     if step.starts_with(b"plan:") {
         return Message::Other(SkipKind::Plan);
@@ -92,9 +107,17 @@ fn after_duration(duration_us: i64, rest: &[u8]) -> Message<'_> {
         return Message::Other(SkipKind::ParseBind);
     }
     if step.starts_with(b"fastpath function call: ") {
-        return Message::Execution { duration_us, command: Command::Fastpath, statement: step };
+        return Message::Execution {
+            duration_us,
+            command: Command::Fastpath,
+            statement: step,
+        };
     }
-    if step.trim_ascii().is_empty() { Message::BareDuration { duration_us } } else { Message::Other(SkipKind::Message) }
+    if step.trim_ascii().is_empty() {
+        Message::BareDuration { duration_us }
+    } else {
+        Message::Other(SkipKind::Message)
+    }
 }
 
 /// `statement: TEXT`, `execute NAME[/PORTAL]: TEXT` or `execute fetch from NAME/PORTAL: TEXT`.
@@ -131,8 +154,13 @@ fn kind(text: &[u8]) -> SkipKind {
     if let Some((_, kind)) = KINDS.iter().find(|(start, _)| text.starts_with(start)) {
         return *kind;
     }
-    let is_lock = text.starts_with(b"process ") && (memmem::find(text, b"Lock on ").is_some() || memmem::find(text, b"deadlock").is_some());
-    if is_lock { SkipKind::Lock } else { SkipKind::Message }
+    let is_lock = text.starts_with(b"process ")
+        && (memmem::find(text, b"Lock on ").is_some() || memmem::find(text, b"deadlock").is_some());
+    if is_lock {
+        SkipKind::Lock
+    } else {
+        SkipKind::Message
+    }
 }
 
 #[cfg(test)]
@@ -145,30 +173,66 @@ mod tests {
 
     #[test]
     fn executions() {
-        let query = |duration_us, statement| Message::Execution { duration_us, command: Command::Query, statement };
-        check("duration: 3.888 ms  statement: SELECT 1", query(3_888, b"SELECT 1"));
+        let query = |duration_us, statement| Message::Execution {
+            duration_us,
+            command: Command::Query,
+            statement,
+        };
+        check(
+            "duration: 3.888 ms  statement: SELECT 1",
+            query(3_888, b"SELECT 1"),
+        );
         check("duration: 0.054 ms statement: SELECT 1", query(54, b"SELECT 1"));
         check(
             "duration: 1.511 ms  execute P_0: select $1",
-            Message::Execution { duration_us: 1_511, command: Command::Execute, statement: b"select $1" },
+            Message::Execution {
+                duration_us: 1_511,
+                command: Command::Execute,
+                statement: b"select $1",
+            },
         );
         check(
             "duration: 0.200 ms  execute fetch from <unnamed>/C_2: select a",
-            Message::Execution { duration_us: 200, command: Command::Fetch, statement: b"select a" },
+            Message::Execution {
+                duration_us: 200,
+                command: Command::Fetch,
+                statement: b"select a",
+            },
         );
     }
 
     #[test]
     fn steps_and_plans_are_no_executions() {
-        check("duration: 0.563 ms  parse P_0: select 1", Message::Other(SkipKind::ParseBind));
-        check("duration: 0.340 ms  bind P_0: select 1", Message::Other(SkipKind::ParseBind));
-        check("duration: 2.625 ms  plan:\nQuery Text: select 1", Message::Other(SkipKind::Plan));
+        check(
+            "duration: 0.563 ms  parse P_0: select 1",
+            Message::Other(SkipKind::ParseBind),
+        );
+        check(
+            "duration: 0.340 ms  bind P_0: select 1",
+            Message::Other(SkipKind::ParseBind),
+        );
+        check(
+            "duration: 2.625 ms  plan:\nQuery Text: select 1",
+            Message::Other(SkipKind::Plan),
+        );
     }
 
     #[test]
     fn text_and_duration_apart() {
-        check("statement: select 2", Message::Statement { command: Command::Query, statement: b"select 2" });
-        check("execute <unnamed>: select 2", Message::Statement { command: Command::Execute, statement: b"select 2" });
+        check(
+            "statement: select 2",
+            Message::Statement {
+                command: Command::Query,
+                statement: b"select 2",
+            },
+        );
+        check(
+            "execute <unnamed>: select 2",
+            Message::Statement {
+                command: Command::Execute,
+                statement: b"select 2",
+            },
+        );
         check("duration: 0.458 ms", Message::BareDuration { duration_us: 458 });
     }
 
@@ -176,9 +240,15 @@ mod tests {
     fn others() {
         check("duration: x ms", Message::MalformedDuration);
         check("duration: 1.5.5 ms", Message::MalformedDuration);
-        check("process 1 still waiting for ShareLock on transaction 751 after 200.080 ms", Message::Other(SkipKind::Lock));
+        check(
+            "process 1 still waiting for ShareLock on transaction 751 after 200.080 ms",
+            Message::Other(SkipKind::Lock),
+        );
         check("checkpoint starting: time", Message::Other(SkipKind::Checkpoint));
         check("ready", Message::Other(SkipKind::Message));
-        assert_eq!(read(Severity::Error, b"duration: 1 ms  statement: x"), Message::Other(SkipKind::Error));
+        assert_eq!(
+            read(Severity::Error, b"duration: 1 ms  statement: x"),
+            Message::Other(SkipKind::Error)
+        );
     }
 }

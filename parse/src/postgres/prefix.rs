@@ -78,19 +78,36 @@ pub(crate) struct Head {
 impl Head {
     fn new(label: Label) -> Head {
         let none = (0, 0);
-        Head { label, message: 0, time_us: None, pid: None, query_id: None, user: none, database: none, application: none, client: none }
+        Head {
+            label,
+            message: 0,
+            time_us: None,
+            pid: None,
+            query_id: None,
+            user: none,
+            database: none,
+            application: none,
+            client: none,
+        }
     }
 }
 
 impl Prefix {
     /// The prefix of a setting as in `postgresql.conf`. Unknown escapes print nothing, as in the server.
     pub fn new(setting: &str) -> Prefix {
-        Prefix { insisted: true, ..Prefix::guessed(setting) }
+        Prefix {
+            insisted: true,
+            ..Prefix::guessed(setting)
+        }
     }
 
     /// Like [`Prefix::new`], but lines that do not match are read as well as they can be.
     pub(crate) fn guessed(setting: &str) -> Prefix {
-        Prefix { setting: setting.to_owned(), tokens: tokens(setting.as_bytes()), insisted: false }
+        Prefix {
+            setting: setting.to_owned(),
+            tokens: tokens(setting.as_bytes()),
+            insisted: false,
+        }
     }
 
     /// The setting, as in `postgresql.conf`.
@@ -189,7 +206,9 @@ impl Matcher<'_> {
             Field::QueryId => {
                 let sign = usize::from(rest.first() == Some(&b'-'));
                 let end = sign + digits(&rest[sign..]);
-                self.head.query_id = std::str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse().ok());
+                self.head.query_id = std::str::from_utf8(&rest[..end])
+                    .ok()
+                    .and_then(|text| text.parse().ok());
                 Fixed::Read(at + end)
             }
             Field::User | Field::Database | Field::Application | Field::Client | Field::Text => Fixed::Text,
@@ -259,14 +278,18 @@ enum Fixed {
 pub(crate) fn label(text: &[u8]) -> Option<(Label, usize)> {
     let colon = memchr(b':', &text[..text.len().min(40)])?;
     let word = &text[..colon];
-    let spaces = text[colon + 1..].iter().take(2).take_while(|b| **b == b' ').count();
+    let spaces = text[colon + 1..]
+        .iter()
+        .take(2)
+        .take_while(|b| **b == b' ')
+        .count();
     let ends_line = matches!(text.get(colon + 1), None | Some(b'\n' | b'\r'));
     if spaces == 0 && !ends_line {
         return None;
     }
     let label = match word {
-        b"LOG" | b"ERROR" | b"FATAL" | b"PANIC" | b"WARNING" | b"NOTICE" | b"INFO" | b"DEBUG" | b"DEBUG1" | b"DEBUG2"
-        | b"DEBUG3" | b"DEBUG4" | b"DEBUG5" => Label::Main(Severity::of(word)),
+        b"LOG" | b"ERROR" | b"FATAL" | b"PANIC" | b"WARNING" | b"NOTICE" | b"INFO" | b"DEBUG" | b"DEBUG1"
+        | b"DEBUG2" | b"DEBUG3" | b"DEBUG4" | b"DEBUG5" => Label::Main(Severity::of(word)),
         b"DETAIL" => Label::Detail,
         b"HINT" | b"QUERY" | b"CONTEXT" | b"LOCATION" | b"BACKTRACE" | b"STATEMENT" => Label::FollowUp,
         _ if spaces == 2 && is_foreign_word(word) => Label::Main(Severity::Log),
@@ -348,7 +371,11 @@ mod tests {
                 text(head.client),
             ]
         });
-        assert_eq!(found, expect.map(|fields| fields.map(str::to_owned)), "{setting} on {line}");
+        assert_eq!(
+            found,
+            expect.map(|fields| fields.map(str::to_owned)),
+            "{setting} on {line}"
+        );
     }
 
     #[test]
@@ -356,21 +383,45 @@ mod tests {
         let setting = "%m [%p] %q%u@%d/%a %h ";
         let line = "2026-11-23 00:27:18.272 UTC [42] app@shop/web app [local] LOG:  duration: 1 ms";
         check(setting, line, Some(["42", "app", "shop", "web app", "[local]"]));
-        check(setting, "2026-11-23 00:27:18.272 UTC [42] LOG:  checkpoint starting: time", Some(["42", "", "", "", ""]));
+        check(
+            setting,
+            "2026-11-23 00:27:18.272 UTC [42] LOG:  checkpoint starting: time",
+            Some(["42", "", "", "", ""]),
+        );
         check(setting, "2026-11-23 00:27:18.272 UTC LOG:  no pid", None);
     }
 
     #[test]
     fn names_that_contain_the_separator() {
-        check("%m [%p] %u@%d ", "2026-11-23 00:27:18 UTC [1] a@b@shop LOG:  x", Some(["1", "a", "b@shop", "", ""]));
-        check("%t user=%u,app=%a ", "2026-11-23 00:27:18 UTC user=x,app=a b LOG: LOG:  x", Some(["", "x", "", "a b", ""]));
+        check(
+            "%m [%p] %u@%d ",
+            "2026-11-23 00:27:18 UTC [1] a@b@shop LOG:  x",
+            Some(["1", "a", "b@shop", "", ""]),
+        );
+        check(
+            "%t user=%u,app=%a ",
+            "2026-11-23 00:27:18 UTC user=x,app=a b LOG: LOG:  x",
+            Some(["", "x", "", "a b", ""]),
+        );
     }
 
     #[test]
     fn other_settings() {
-        check("%t:%r:%u@%d:[%p]:", "2026-11-23 00:27:16 UTC:10.0.0.5(48418):u@d:[26938]:LOG:  x", Some(["26938", "u", "d", "", "10.0.0.5"]));
-        check("%t-%c-", "2026-07-02 03:00:06 UTC-6a45d422.1513f3-LOG:  x", Some(["", "", "", "", ""]));
-        check("%n <%-6p> %Q|", "1795393638.272 <42    > -77|ERROR:  x", Some(["", "", "", "", ""]));
+        check(
+            "%t:%r:%u@%d:[%p]:",
+            "2026-11-23 00:27:16 UTC:10.0.0.5(48418):u@d:[26938]:LOG:  x",
+            Some(["26938", "u", "d", "", "10.0.0.5"]),
+        );
+        check(
+            "%t-%c-",
+            "2026-07-02 03:00:06 UTC-6a45d422.1513f3-LOG:  x",
+            Some(["", "", "", "", ""]),
+        );
+        check(
+            "%n <%-6p> %Q|",
+            "1795393638.272 <42    > -77|ERROR:  x",
+            Some(["", "", "", "", ""]),
+        );
         check("", "LOG:  x", Some(["", "", "", "", ""]));
     }
 
@@ -378,7 +429,10 @@ mod tests {
     fn labels() {
         assert_eq!(label(b"LOG:  x"), Some((Label::Main(Severity::Log), 6)));
         assert_eq!(label(b"DETAIL:  x"), Some((Label::Detail, 9)));
-        assert_eq!(label("СООБЩЕНИЕ:  x".as_bytes()).map(|l| l.0), Some(Label::Main(Severity::Log)));
+        assert_eq!(
+            label("СООБЩЕНИЕ:  x".as_bytes()).map(|l| l.0),
+            Some(Label::Main(Severity::Log))
+        );
         assert_eq!(label(b"postgres LOG:  x"), None);
         assert_eq!(label(b"note: x"), None);
     }

@@ -95,7 +95,9 @@ impl StderrLog {
             return self.continuation(buffer, (start, end), base, output);
         }
         match self.head(line) {
-            Some(head) if head.label != Label::Main(Severity::Log) && self.follows(&head) => self.follow_up(&head, start, end),
+            Some(head) if head.label != Label::Main(Severity::Log) && self.follows(&head) => {
+                self.follow_up(&head, start, end)
+            }
             Some(head) => {
                 self.close(buffer, base, output);
                 self.open = Open::Event(OpenEvent {
@@ -120,7 +122,11 @@ impl StderrLog {
 
     fn head(&mut self, line: &[u8]) -> Option<Head> {
         let head = self.prefix.head(line, &mut self.time);
-        if head.is_some() || self.prefix.is_insisted() { head } else { free_head(line, &mut self.time) }
+        if head.is_some() || self.prefix.is_insisted() {
+            head
+        } else {
+            free_head(line, &mut self.time)
+        }
     }
 
     /// Whether a follow-up line belongs to the open event.
@@ -141,25 +147,50 @@ impl StderrLog {
         }
     }
 
-    fn continuation(&mut self, buffer: &[u8], (start, end): (usize, usize), base: u64, output: &mut Output<'_, '_>) {
+    fn continuation(
+        &mut self,
+        buffer: &[u8],
+        (start, end): (usize, usize),
+        base: u64,
+        output: &mut Output<'_, '_>,
+    ) {
         match &mut self.open {
             Open::Event(event) => {
                 let in_message = event.end == event.message_end;
                 event.end = end;
                 if in_message {
                     event.message_end = end;
-                } else if event.in_detail && let Some(detail) = &mut event.detail {
+                } else if event.in_detail
+                    && let Some(detail) = &mut event.detail
+                {
                     detail.1 = end;
                 }
             }
-            Open::Unknown { .. } => self.unknown(buffer, (start, end), RejectReason::UnrecognizedLine, base, output),
-            Open::Nothing if buffer[start..end].trim_ascii().is_empty() => output.skip(SkipKind::Blank, (end - start) as u64),
-            Open::Nothing => self.unknown(buffer, (start, end), RejectReason::OrphanContinuation, base, output),
+            Open::Unknown { .. } => {
+                self.unknown(buffer, (start, end), RejectReason::UnrecognizedLine, base, output)
+            }
+            Open::Nothing if buffer[start..end].trim_ascii().is_empty() => {
+                output.skip(SkipKind::Blank, (end - start) as u64)
+            }
+            Open::Nothing => self.unknown(
+                buffer,
+                (start, end),
+                RejectReason::OrphanContinuation,
+                base,
+                output,
+            ),
         }
     }
 
     /// Lines that nothing explains are one reject as long as they follow each other and fit what is kept of a reject.
-    fn unknown(&mut self, buffer: &[u8], (start, end): (usize, usize), reason: RejectReason, base: u64, output: &mut Output<'_, '_>) {
+    fn unknown(
+        &mut self,
+        buffer: &[u8],
+        (start, end): (usize, usize),
+        reason: RejectReason,
+        base: u64,
+        output: &mut Output<'_, '_>,
+    ) {
         match &mut self.open {
             Open::Unknown { end: run_end, .. } => *run_end = end,
             _ => {
@@ -179,7 +210,9 @@ impl StderrLog {
         let Some(mut tail) = self.tail else { return false };
         let belongs = tail.in_line
             || continues
-            || self.head(line).is_some_and(|head| !matches!(head.label, Label::Main(_)) && head.pid == tail.pid);
+            || self
+                .head(line)
+                .is_some_and(|head| !matches!(head.label, Label::Main(_)) && head.pid == tail.pid);
         if !belongs || (matches!(tail.booked, Booked::Rejected(_)) && !tail.in_line) {
             self.tail = None;
             return false;
@@ -213,9 +246,10 @@ impl StderrLog {
         let message = &buffer[open.start + open.head.message..open.message_end.min(cut)];
         let message = without_sqlstate(without_tabs(without_newline(message), &mut self.scratch.message));
         let detail = match open.detail {
-            Some((start, end)) if start < cut => {
-                without_tabs(without_newline(&buffer[start..end.min(cut)]), &mut self.scratch.detail)
-            }
+            Some((start, end)) if start < cut => without_tabs(
+                without_newline(&buffer[start..end.min(cut)]),
+                &mut self.scratch.detail,
+            ),
             _ => b"",
         };
         let field = |(from, to): (u16, u16)| &line[usize::from(from)..usize::from(to)];
@@ -270,7 +304,9 @@ impl Records for StderrLog {
             Open::Event(OpenEvent { start, .. }) | Open::Unknown { start, .. } => *start,
         };
         let in_tail_line = self.tail.is_some_and(|tail| tail.in_line);
-        let taken = if !at_end && (buffer.len() - open_start > RECORD_BYTES_MAX || (in_tail_line && open_start < buffer.len())) {
+        let taken = if !at_end
+            && (buffer.len() - open_start > RECORD_BYTES_MAX || (in_tail_line && open_start < buffer.len()))
+        {
             self.overflow(buffer, base, output);
             buffer.len()
         } else {
@@ -315,20 +351,32 @@ fn book(booked: Booked, bytes: u64, output: &mut Output<'_, '_>) {
 }
 
 fn span(base: u64, start: usize, end: usize) -> Span {
-    Span { start: base + start as u64, end: base + end as u64 }
+    Span {
+        start: base + start as u64,
+        end: base + end as u64,
+    }
 }
 
 /// `log_error_verbosity = verbose` puts the SQLSTATE before the message.
 fn without_sqlstate(message: &[u8]) -> &[u8] {
     match message.split_at_checked(7) {
-        Some((code, rest)) if code.ends_with(b": ") && code[..5].iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) => rest,
+        Some((code, rest))
+            if code.ends_with(b": ")
+                && code[..5]
+                    .iter()
+                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) =>
+        {
+            rest
+        }
         _ => message,
     }
 }
 
 /// Removes the one tab that the server puts after every line end inside a message.
 fn without_tabs<'t>(text: &'t [u8], scratch: &'t mut Vec<u8>) -> &'t [u8] {
-    let Some(first) = memchr::memchr(b'\n', text) else { return text };
+    let Some(first) = memchr::memchr(b'\n', text) else {
+        return text;
+    };
     scratch.clear();
     let mut rest = text;
     let mut line_end = first;

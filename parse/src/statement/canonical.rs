@@ -110,7 +110,6 @@ impl Canonical {
     /// Ends the text.
     pub(super) fn finish(&mut self) {
         self.settle(Kind::Nothing, Keyword::None);
-        self.close_cut_lists();
         self.end_statement();
         if self.form.last().kind == Kind::Semicolon {
             self.form.pop(1);

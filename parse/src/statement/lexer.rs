@@ -208,7 +208,8 @@ impl<'t> Lexer<'t> {
             let place = self.take(3);
             return self.out.more(place);
         }
-        if next.is_ascii_digit() && (self.postgres || !self.out.after_name(self.position)) {
+        let qualifies = !self.postgres && (self.out.after_dot() || self.out.after_name(self.position));
+        if next.is_ascii_digit() && !qualifies {
             return self.number();
         }
         let place = self.take(1);

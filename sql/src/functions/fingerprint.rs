@@ -7,17 +7,24 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewA
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use slowlake_parse::statement::{Analyzer, Dialect, Fingerprint, Options};
 
 /// The functions of this module.
 pub(super) fn scalars() -> Vec<ScalarUDF> {
-    [Function::Hex, Function::FromHex, Function::Of, Function::Normalize]
-        .map(|function| {
-            let signature = Signature::user_defined(Volatility::Immutable);
-            ScalarUDF::from(FingerprintFunction { function, signature })
-        })
-        .into()
+    [
+        Function::Hex,
+        Function::FromHex,
+        Function::Of,
+        Function::Normalize,
+    ]
+    .map(|function| {
+        let signature = Signature::user_defined(Volatility::Immutable);
+        ScalarUDF::from(FingerprintFunction { function, signature })
+    })
+    .into()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,7 +60,9 @@ impl ScalarUDFImpl for FingerprintFunction {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        let is_text = |t: &DataType| t.is_string() || t.is_null() || matches!(t, DataType::Dictionary(_, v) if v.is_string());
+        let is_text = |t: &DataType| {
+            t.is_string() || t.is_null() || matches!(t, DataType::Dictionary(_, v) if v.is_string())
+        };
         match (self.function, given) {
             (Function::Hex, [t]) if t.is_integer() || t.is_null() => Ok(vec![DataType::Int64]),
             (Function::FromHex, [t]) if is_text(t) => Ok(vec![DataType::Utf8View]),
@@ -62,7 +71,10 @@ impl ScalarUDFImpl for FingerprintFunction {
             }
             (Function::Hex, _) => plan_err!("fingerprint_hex takes a fingerprint (BIGINT)"),
             (Function::FromHex, _) => plan_err!("fingerprint_from_hex takes 16 hexadecimal digits as text"),
-            _ => plan_err!("{} takes a statement's text and, if not PostgreSQL, its dialect: 'mysql'", self.name()),
+            _ => plan_err!(
+                "{} takes a statement's text and, if not PostgreSQL, its dialect: 'mysql'",
+                self.name()
+            ),
         }
     }
 
@@ -78,16 +90,24 @@ impl ScalarUDFImpl for FingerprintFunction {
         let result = match self.function {
             Function::Hex => hex(&columns[0]),
             Function::FromHex => from_hex(text_column(&columns[0])?.as_string_view())?,
-            Function::Of => analyze(&columns, |analyzer, text| analyzer.fingerprint(text.as_bytes()).get())?
-                .into_iter()
-                .collect::<Int64Array>()
-                .into_array(),
-            Function::Normalize => analyze(&columns, |analyzer, text| analyzer.analyze(text.as_bytes()).normalized.to_owned())?
-                .into_iter()
-                .collect::<StringViewArray>()
-                .into_array(),
+            Function::Of => analyze(&columns, |analyzer, text| {
+                analyzer.fingerprint(text.as_bytes()).get()
+            })?
+            .into_iter()
+            .collect::<Int64Array>()
+            .into_array(),
+            Function::Normalize => analyze(&columns, |analyzer, text| {
+                analyzer.analyze(text.as_bytes()).normalized.to_owned()
+            })?
+            .into_iter()
+            .collect::<StringViewArray>()
+            .into_array(),
         };
-        if args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) {
+        if args
+            .args
+            .iter()
+            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
+        {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?));
         }
         Ok(ColumnarValue::Array(result))
@@ -107,7 +127,9 @@ impl<A: Array + 'static> IntoArray for A {
 
 fn hex(column: &ArrayRef) -> ArrayRef {
     let values = column.as_primitive::<Int64Type>();
-    let hex = values.iter().map(|value| value.map(|bits| Fingerprint::from(bits).to_string()));
+    let hex = values
+        .iter()
+        .map(|value| value.map(|bits| Fingerprint::from(bits).to_string()));
     hex.collect::<StringViewArray>().into_array()
 }
 

@@ -9,13 +9,15 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, ListArray, RecordBatch, StructArray,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, Int32Type, Int64Type, Schema};
+use datafusion::arrow::datatypes::{
+    DataType, Field, FieldRef, Fields, Float64Type, Int32Type, Int64Type, Schema,
+};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::physical_expr::PhysicalExpr;
 use slowlake_store::LatencyHistogram;
@@ -29,7 +31,9 @@ pub(super) fn aggregates() -> Vec<AggregateUDF> {
 
 /// The scalar functions of this module.
 pub(super) fn scalars() -> Vec<ScalarUDF> {
-    vec![ScalarUDF::from(LatencyQuantile { signature: Signature::user_defined(Volatility::Immutable) })]
+    vec![ScalarUDF::from(LatencyQuantile {
+        signature: Signature::user_defined(Volatility::Immutable),
+    })]
 }
 
 /// The SQL form of a histogram: `LIST<STRUCT<bin INT, calls BIGINT>>`, bins rising, calls above zero.
@@ -65,12 +69,18 @@ struct LatencyAggregate {
 
 impl LatencyAggregate {
     fn new(shape: Shape) -> LatencyAggregate {
-        LatencyAggregate { shape, signature: Signature::user_defined(Volatility::Immutable) }
+        LatencyAggregate {
+            shape,
+            signature: Signature::user_defined(Volatility::Immutable),
+        }
     }
 
     fn output(&self, args: &AccumulatorArgs) -> Result<Output> {
         if args.is_distinct {
-            return plan_err!("{} counts every execution; DISTINCT is not meaningful here", self.name());
+            return plan_err!(
+                "{} counts every execution; DISTINCT is not meaningful here",
+                self.name()
+            );
         }
         match self.shape {
             Shape::Histogram | Shape::Merge => Ok(Output::Histogram),
@@ -104,7 +114,9 @@ impl AggregateUDFImpl for LatencyAggregate {
             (Shape::Histogram, [us]) => Ok(vec![whole_number(self.name(), us)?]),
             (Shape::Merge, [list]) => Ok(vec![histogram_type(self.name(), list)?]),
             (Shape::Percentile, [us, q]) => Ok(vec![whole_number(self.name(), us)?, share(self.name(), q)?]),
-            (Shape::Percentile, _) => plan_err!("latency_percentile takes a duration in µs and a quantile from 0 to 1"),
+            (Shape::Percentile, _) => {
+                plan_err!("latency_percentile takes a duration in µs and a quantile from 0 to 1")
+            }
             _ => plan_err!("{} takes one argument, not {}", self.name(), arg_types.len()),
         }
     }
@@ -122,7 +134,10 @@ impl AggregateUDFImpl for LatencyAggregate {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(OneGroup(Histograms::new(self.input(), self.output(&args)?))))
+        Ok(Box::new(OneGroup(Histograms::new(
+            self.input(),
+            self.output(&args)?,
+        ))))
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
@@ -167,7 +182,12 @@ const FEW_CALLS_MAX: i64 = 16;
 
 impl Histograms {
     fn new(input: Input, output: Output) -> Histograms {
-        Histograms { input, output, groups: Vec::new(), heap_bytes: 0 }
+        Histograms {
+            input,
+            output,
+            groups: Vec::new(),
+            heap_bytes: 0,
+        }
     }
 
     fn resize(&mut self, groups: usize) {
@@ -184,7 +204,12 @@ impl Histograms {
         self.heap_bytes += heap_estimate(histogram) - before;
     }
 
-    fn add_durations(&mut self, us: &Int64Array, keep: impl Fn(usize) -> bool, group_of: impl Fn(usize) -> usize) {
+    fn add_durations(
+        &mut self,
+        us: &Int64Array,
+        keep: impl Fn(usize) -> bool,
+        group_of: impl Fn(usize) -> usize,
+    ) {
         for (row, value) in us.values().iter().enumerate() {
             if us.is_valid(row) && keep(row) {
                 self.change(group_of(row), |histogram| histogram.record(*value));
@@ -201,7 +226,10 @@ impl Histograms {
         for row in 0..lists.len() {
             if lists.is_valid(row) && keep(row) {
                 let Some(pairs) = pairs(lists, row) else {
-                    return exec_err!("a latency histogram is a list of (bin, calls), not {}", lists.data_type());
+                    return exec_err!(
+                        "a latency histogram is a list of (bin, calls), not {}",
+                        lists.data_type()
+                    );
                 };
                 let other = LatencyHistogram::from_bins(pairs);
                 self.change(group_of(row), |histogram| histogram.merge(&other));
@@ -210,7 +238,12 @@ impl Histograms {
         Ok(())
     }
 
-    fn update(&mut self, values: &[ArrayRef], keep: impl Fn(usize) -> bool, group_of: impl Fn(usize) -> usize) -> Result<()> {
+    fn update(
+        &mut self,
+        values: &[ArrayRef],
+        keep: impl Fn(usize) -> bool,
+        group_of: impl Fn(usize) -> usize,
+    ) -> Result<()> {
         match self.input {
             Input::Durations => {
                 self.add_durations(values[0].as_primitive::<Int64Type>(), keep, group_of);
@@ -255,12 +288,21 @@ impl GroupsAccumulator for Histograms {
         Ok(vec![Arc::new(list_of(&self.take(emit_to)))])
     }
 
-    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
+    fn merge_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        total_num_groups: usize,
+    ) -> Result<()> {
         self.resize(total_num_groups);
         self.add_histograms(values[0].as_list::<i32>(), |_| true, |row| group_indices[row])
     }
 
-    fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        opt_filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
         let mut rows = Histograms::new(self.input, self.output);
         rows.resize(values[0].len());
         rows.update(values, |row| passes(opt_filter, row), |row| row)?;
@@ -334,13 +376,19 @@ impl ScalarUDFImpl for LatencyQuantile {
         let mut values = Vec::with_capacity(columns[0].len());
         for row in 0..columns[0].len() {
             let value = match latency_at(&columns[0], row) {
-                Some(histogram) if quantiles.is_valid(row) => histogram.quantile(checked_quantile(quantiles.value(row))?),
+                Some(histogram) if quantiles.is_valid(row) => {
+                    histogram.quantile(checked_quantile(quantiles.value(row))?)
+                }
                 _ => None,
             };
             values.push(value);
         }
         let values = Int64Array::from(values);
-        if args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) {
+        if args
+            .args
+            .iter()
+            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
+        {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?));
         }
         Ok(ColumnarValue::Array(Arc::new(values)))
@@ -352,7 +400,10 @@ fn item_field() -> FieldRef {
 }
 
 fn pair_fields() -> Fields {
-    Fields::from(vec![Field::new("bin", DataType::Int32, true), Field::new("calls", DataType::Int64, true)])
+    Fields::from(vec![
+        Field::new("bin", DataType::Int32, true),
+        Field::new("calls", DataType::Int64, true),
+    ])
 }
 
 fn list_of(histograms: &[LatencyHistogram]) -> ListArray {
@@ -366,10 +417,18 @@ fn list_of(histograms: &[LatencyHistogram]) -> ListArray {
         }
         lengths.push(bins.len() - before);
     }
-    let columns: Vec<ArrayRef> = vec![Arc::new(Int32Array::from(bins)), Arc::new(Int64Array::from(calls))];
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int32Array::from(bins)),
+        Arc::new(Int64Array::from(calls)),
+    ];
     let nulls: NullBuffer = lengths.iter().map(|length| *length > 0).collect();
     let items = Arc::new(StructArray::new(pair_fields(), columns, None));
-    ListArray::new(item_field(), OffsetBuffer::from_lengths(lengths), items, Some(nulls))
+    ListArray::new(
+        item_field(),
+        OffsetBuffer::from_lengths(lengths),
+        items,
+        Some(nulls),
+    )
 }
 
 /// The `(bin, calls)` of one row, NULLs left out; `None` if the column is no list of such pairs.
@@ -379,7 +438,11 @@ fn pairs(lists: &ListArray, row: usize) -> Option<impl Iterator<Item = (i32, i64
     let calls = items.column_by_name("calls")?.as_primitive_opt::<Int64Type>()?;
     let offsets = lists.value_offsets();
     let range = offsets[row] as usize..offsets[row + 1] as usize;
-    Some(range.filter(|i| items.is_valid(*i) && bins.is_valid(*i) && calls.is_valid(*i)).map(|i| (bins.value(i), calls.value(i))))
+    Some(
+        range
+            .filter(|i| items.is_valid(*i) && bins.is_valid(*i) && calls.is_valid(*i))
+            .map(|i| (bins.value(i), calls.value(i))),
+    )
 }
 
 fn passes(filter: Option<&BooleanArray>, row: usize) -> bool {
@@ -415,8 +478,12 @@ fn histogram_type(function: &str, given: &DataType) -> Result<DataType> {
         _ => given,
     };
     if let DataType::Struct(fields) = item
-        && fields.find("bin").is_some_and(|(_, field)| field.data_type().is_integer())
-        && fields.find("calls").is_some_and(|(_, field)| field.data_type().is_integer())
+        && fields
+            .find("bin")
+            .is_some_and(|(_, field)| field.data_type().is_integer())
+        && fields
+            .find("calls")
+            .is_some_and(|(_, field)| field.data_type().is_integer())
     {
         return Ok(latency_data_type());
     }

@@ -35,7 +35,10 @@ pub(super) const COMMANDS: &[(&str, &str)] = &[
     ("\\dv", "the views"),
     ("\\human", "[on|off] durations with units instead of microseconds"),
     ("\\i", "FILE runs the statements of a file"),
-    ("\\o", "[FILE] writes answers to a file, without one to the terminal again"),
+    (
+        "\\o",
+        "[FILE] writes answers to a file, without one to the terminal again",
+    ),
     ("\\q", "leaves, like Ctrl-D"),
     ("\\r", "forgets the statement that is being typed"),
     ("\\timing", "[on|off] tells how long each statement took"),
@@ -57,7 +60,9 @@ pub(super) fn parse(line: &str) -> Result<Backslash, String> {
     match name {
         "\\?" | "\\h" => Ok(Backslash::Help),
         "\\q" => Ok(Backslash::Quit),
-        "\\d" | "\\d+" | "\\dt" | "\\dv" => Ok(argument.map_or(Backslash::Views, |name| Backslash::Columns(name.to_owned()))),
+        "\\d" | "\\d+" | "\\dt" | "\\dv" => {
+            Ok(argument.map_or(Backslash::Views, |name| Backslash::Columns(name.to_owned())))
+        }
         "\\df" => Ok(Backslash::Functions),
         "\\timing" => switch().map(Backslash::Timing),
         "\\x" => switch().map(Backslash::Expanded),
@@ -86,7 +91,10 @@ mod tests {
         check("\\q", Ok(Backslash::Quit));
         check(" \\d ;", Ok(Backslash::Views));
         check("\\d executions;", Ok(Backslash::Columns("executions".to_owned())));
-        check("\\d \"executions\"", Ok(Backslash::Columns("executions".to_owned())));
+        check(
+            "\\d \"executions\"",
+            Ok(Backslash::Columns("executions".to_owned())),
+        );
         check("\\timing", Ok(Backslash::Timing(None)));
         check("\\x on", Ok(Backslash::Expanded(Some(true))));
         check("\\human off", Ok(Backslash::Human(Some(false))));
@@ -100,7 +108,10 @@ mod tests {
     #[test]
     fn every_command_of_the_list_is_one() {
         for (name, _) in COMMANDS {
-            assert!(parse(&format!("{name} file")).is_ok() || parse(name).is_ok(), "{name}");
+            assert!(
+                parse(&format!("{name} file")).is_ok() || parse(name).is_ok(),
+                "{name}"
+            );
         }
     }
 }

@@ -36,7 +36,11 @@ fn visible(text: &str) -> String {
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        if c.is_control() {
+            out.extend(c.escape_default())
+        } else {
+            out.push(c)
+        }
     }
     out
 }
@@ -80,7 +84,12 @@ pub(super) fn json(value: &Value<'_>) -> serde_json::Value {
         Value::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
         Value::Timestamp(_) => Json::String(rfc3339(value)),
         Value::List(items) => Json::Array(items.iter().map(json).collect()),
-        Value::Struct(fields) => Json::Object(fields.iter().map(|(name, value)| ((*name).to_owned(), json(value))).collect()),
+        Value::Struct(fields) => Json::Object(
+            fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), json(value)))
+                .collect(),
+        ),
         Value::Map(pairs) => {
             let pairs = pairs.iter().map(|(key, value)| (key.to_string(), json(value)));
             Json::Object(pairs.collect::<Map<String, Json>>())
@@ -101,35 +110,63 @@ mod tests {
     use super::*;
 
     fn column(name: &str) -> Column {
-        Column { name: name.to_owned(), sql_type: "BIGINT".to_owned(), is_number: true }
+        Column {
+            name: name.to_owned(),
+            sql_type: "BIGINT".to_owned(),
+            is_number: true,
+        }
     }
 
     #[test]
     fn durations_are_told_by_their_name() {
-        let check = |name: &str, expected: &str| assert_eq!(text(&Value::Integer(1_500), &column(name), true), expected, "{name}");
+        let check = |name: &str, expected: &str| {
+            assert_eq!(
+                text(&Value::Integer(1_500), &column(name), true),
+                expected,
+                "{name}"
+            )
+        };
         check("query_time_us", "1.50 ms");
         check("sum(executions.query_time_us)", "1.50 ms");
         check("count(executions.query_time_us)", "1500");
         check("calls", "1500");
-        assert_eq!(text(&Value::Integer(1_500), &column("query_time_us"), false), "1500");
+        assert_eq!(
+            text(&Value::Integer(1_500), &column("query_time_us"), false),
+            "1500"
+        );
     }
 
     #[test]
     fn nothing_steers_the_terminal() {
-        assert_eq!(text(&Value::Text("a\n\u{1b}[31mé"), &column("x"), false), "a\\n\\u{1b}[31mé");
+        assert_eq!(
+            text(&Value::Text("a\n\u{1b}[31mé"), &column("x"), false),
+            "a\\n\\u{1b}[31mé"
+        );
         assert_eq!(text(&Value::Bytes(b"\xff\t"), &column("x"), false), "\\xff\\t");
         assert_eq!(markdown(&Value::Text("a|b\n<c>")), "a\\|b<br>&lt;c>");
     }
 
     #[test]
     fn values_in_json_and_csv() {
-        let nested = Value::List(vec![Value::Struct(vec![("bin", Value::Integer(1)), ("calls", Value::Null)])]);
+        let nested = Value::List(vec![Value::Struct(vec![
+            ("bin", Value::Integer(1)),
+            ("calls", Value::Null),
+        ])]);
         assert_eq!(json(&nested).to_string(), r#"[{"bin":1,"calls":null}]"#);
         assert_eq!(csv(&nested), r#"[{"bin":1,"calls":null}]"#);
         assert_eq!(csv(&Value::Timestamp(500_000)), "1970-01-01T00:00:00.500Z");
-        assert_eq!(json(&Value::Integer(i128::from(u64::MAX))).to_string(), "18446744073709551615");
-        assert_eq!(json(&Value::Integer(i128::MAX)).to_string(), format!("\"{}\"", i128::MAX));
+        assert_eq!(
+            json(&Value::Integer(i128::from(u64::MAX))).to_string(),
+            "18446744073709551615"
+        );
+        assert_eq!(
+            json(&Value::Integer(i128::MAX)).to_string(),
+            format!("\"{}\"", i128::MAX)
+        );
         assert_eq!(json(&Value::Float(f64::NAN)), serde_json::Value::Null);
-        assert_eq!((csv(&Value::Null), text(&Value::Null, &column("x"), false)), (String::new(), NULL.to_owned()));
+        assert_eq!(
+            (csv(&Value::Null), text(&Value::Null, &column("x"), false)),
+            (String::new(), NULL.to_owned())
+        );
     }
 }

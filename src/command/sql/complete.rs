@@ -24,20 +24,38 @@ pub(super) struct Completions {
 impl Completions {
     /// With the functions of a session, sorted.
     pub(super) fn new(functions: Vec<String>) -> Completions {
-        let mut columns: Vec<&str> = VIEWS.iter().flat_map(|view| view.columns()).map(|(name, _)| name).collect();
+        let mut columns: Vec<&str> = VIEWS
+            .iter()
+            .flat_map(|view| view.columns())
+            .map(|(name, _)| name)
+            .collect();
         columns.sort_unstable();
         columns.dedup();
-        Completions { functions, columns, files: FilenameCompleter::new() }
+        Completions {
+            functions,
+            columns,
+            files: FilenameCompleter::new(),
+        }
     }
 
     /// Where the word before `line`'s end begins, and what it can become.
     fn candidates(&self, line: &str) -> (usize, Vec<String>) {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let start = line.rfind(|c| !is_word(c)).map_or(0, |at| at + line[at..].chars().next().map_or(1, char::len_utf8));
+        let start = line
+            .rfind(|c| !is_word(c))
+            .map_or(0, |at| at + line[at..].chars().next().map_or(1, char::len_utf8));
         let word = &line[start..];
         let before = line[..start].trim_end();
         if line.starts_with('\\') && !line.contains(char::is_whitespace) {
-            return (0, COMMANDS.iter().map(|(name, _)| *name).filter(|name| name.starts_with(line)).map(str::to_owned).collect());
+            return (
+                0,
+                COMMANDS
+                    .iter()
+                    .map(|(name, _)| *name)
+                    .filter(|name| name.starts_with(line))
+                    .map(str::to_owned)
+                    .collect(),
+            );
         }
         let mut found = Vec::new();
         let lower = word.to_ascii_lowercase();
@@ -46,8 +64,14 @@ impl Completions {
                 found.push(shown);
             }
         };
-        VIEWS.iter().for_each(|view| offer(view.name, view.name.to_owned()));
-        let last_word = before.rsplit(|c: char| !is_word(c) && c != '\\').next().unwrap_or("").to_ascii_uppercase();
+        VIEWS
+            .iter()
+            .for_each(|view| offer(view.name, view.name.to_owned()));
+        let last_word = before
+            .rsplit(|c: char| !is_word(c) && c != '\\')
+            .next()
+            .unwrap_or("")
+            .to_ascii_uppercase();
         if matches!(last_word.as_str(), "FROM" | "JOIN" | "DESCRIBE" | "\\D" | "\\DV") {
             return (start, found);
         }
@@ -56,12 +80,23 @@ impl Completions {
                 found.push(shown);
             }
         };
-        self.columns.iter().for_each(|name| offer(name, (*name).to_owned()));
-        self.functions.iter().for_each(|name| offer(name, format!("{name}(")));
+        self.columns
+            .iter()
+            .for_each(|name| offer(name, (*name).to_owned()));
+        self.functions
+            .iter()
+            .for_each(|name| offer(name, format!("{name}(")));
         // Keywords in the case that the word was begun in.
         let is_lower = word.chars().all(|c| !c.is_uppercase());
         for keyword in KEYWORDS.split_whitespace() {
-            offer(keyword, if is_lower { keyword.to_ascii_lowercase() } else { keyword.to_owned() });
+            offer(
+                keyword,
+                if is_lower {
+                    keyword.to_ascii_lowercase()
+                } else {
+                    keyword.to_owned()
+                },
+            );
         }
         found.dedup();
         (start, found)
@@ -71,13 +106,27 @@ impl Completions {
 impl Completer for Completions {
     type Candidate = Pair;
 
-    fn complete(&self, line: &str, pos: usize, context: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+    fn complete(
+        &self,
+        line: &str,
+        pos: usize,
+        context: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let line = &line[..pos];
         if line.starts_with("\\i ") || line.starts_with("\\o ") {
             return self.files.complete(line, pos, context);
         }
         let (start, found) = self.candidates(line);
-        Ok((start, found.into_iter().map(|text| Pair { display: text.clone(), replacement: text }).collect()))
+        Ok((
+            start,
+            found
+                .into_iter()
+                .map(|text| Pair {
+                    display: text.clone(),
+                    replacement: text,
+                })
+                .collect(),
+        ))
     }
 }
 
@@ -99,7 +148,10 @@ mod tests {
     fn check(line: &str, expected: &[&str]) {
         let completions = Completions::new(vec!["latency_merge".to_owned(), "sum".to_owned()]);
         let (start, found) = completions.candidates(line);
-        let lines: Vec<String> = found.iter().map(|text| format!("{}{text}", &line[..start])).collect();
+        let lines: Vec<String> = found
+            .iter()
+            .map(|text| format!("{}{text}", &line[..start]))
+            .collect();
         assert_eq!(lines, expected, "{line}");
     }
 
@@ -108,7 +160,15 @@ mod tests {
         check("\\d", &["\\d", "\\df", "\\dv"]);
         check("\\ti", &["\\timing"]);
         check("\\d exe", &["\\d executions"]);
-        check("select * from ", &["select * from executions", "select * from ledger", "select * from queries", "select * from rejects"]);
+        check(
+            "select * from ",
+            &[
+                "select * from executions",
+                "select * from ledger",
+                "select * from queries",
+                "select * from rejects",
+            ],
+        );
         check("SELECT query_t", &["SELECT query_time_us"]);
         check("SELECT su", &["SELECT sum("]);
         check("sel", &["select"]);

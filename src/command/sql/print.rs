@@ -27,7 +27,12 @@ pub(super) struct Style {
 
 impl Style {
     pub(super) fn new(format: Format) -> Style {
-        Style { format, expanded: false, human: false, timing: false }
+        Style {
+            format,
+            expanded: false,
+            human: false,
+            timing: false,
+        }
     }
 }
 
@@ -44,12 +49,18 @@ impl Output {
         match file {
             Some(path) => {
                 let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-                Ok(Output { writer: Box::new(BufWriter::new(file)), columns: None })
+                Ok(Output {
+                    writer: Box::new(BufWriter::new(file)),
+                    columns: None,
+                })
             }
             None => {
                 let stdout = std::io::stdout();
                 let columns = stdout.is_terminal().then_some(columns);
-                Ok(Output { writer: Box::new(BufWriter::new(stdout)), columns })
+                Ok(Output {
+                    writer: Box::new(BufWriter::new(stdout)),
+                    columns,
+                })
             }
         }
     }
@@ -61,7 +72,9 @@ impl Output {
 
     /// Whole lines of text.
     pub(super) fn write(&mut self, text: &str) -> anyhow::Result<()> {
-        self.writer.write_all(text.as_bytes()).context("cannot write the answer")
+        self.writer
+            .write_all(text.as_bytes())
+            .context("cannot write the answer")
     }
 }
 
@@ -80,7 +93,11 @@ pub(super) struct Printer<'o> {
 }
 
 impl<'o> Printer<'o> {
-    pub(super) fn begin(columns: &[Column], style: Style, output: &'o mut Output) -> anyhow::Result<Printer<'o>> {
+    pub(super) fn begin(
+        columns: &[Column],
+        style: Style,
+        output: &'o mut Output,
+    ) -> anyhow::Result<Printer<'o>> {
         let columns = columns.to_vec();
         let head = match style.format {
             Format::Text => String::new(),
@@ -89,7 +106,14 @@ impl<'o> Printer<'o> {
             Format::Markdown => markdown_head(&columns),
         };
         output.write(&head)?;
-        Ok(Printer { columns, style, output, rows: 0, waiting: Vec::new(), table: None })
+        Ok(Printer {
+            columns,
+            style,
+            output,
+            rows: 0,
+            waiting: Vec::new(),
+            table: None,
+        })
     }
 
     pub(super) fn rows(&mut self, rows: &Rows) -> anyhow::Result<()> {
@@ -100,7 +124,9 @@ impl<'o> Printer<'o> {
             match self.style.format {
                 Format::Text => {
                     let human = self.style.human;
-                    let cells = values.zip(&self.columns).map(|(value, column)| cells::text(&value, column, human));
+                    let cells = values
+                        .zip(&self.columns)
+                        .map(|(value, column)| cells::text(&value, column, human));
                     let cells = cells.collect();
                     self.text_row(cells, &mut text);
                 }
@@ -115,9 +141,12 @@ impl<'o> Printer<'o> {
                 }
                 Format::Json => {
                     let names = self.columns.iter().map(|column| column.name.clone());
-                    let object: serde_json::Map<_, _> = names.zip(values.map(|value| cells::json(&value))).collect();
+                    let object: serde_json::Map<_, _> =
+                        names.zip(values.map(|value| cells::json(&value))).collect();
                     text.push_str(if self.rows == 1 { "\n" } else { ",\n" });
-                    text.push_str(&serde_json::to_string(&object).context("cannot write the answer as JSON")?);
+                    text.push_str(
+                        &serde_json::to_string(&object).context("cannot write the answer as JSON")?,
+                    );
                 }
             }
         }

@@ -65,15 +65,38 @@ pub(super) fn feed<'s>(together: &'s str, line: &'s str) -> Fed<'s> {
         return Fed::Command(line);
     }
     let found = statements(together);
-    let rest = found.last().filter(|last| !last.terminated).map_or("", |last| last.text);
-    let complete = found.iter().filter(|statement| statement.terminated).map(|statement| statement.text);
-    Fed::Statements { complete: complete.collect(), rest }
+    let rest = found
+        .last()
+        .filter(|last| !last.terminated)
+        .map_or("", |last| last.text);
+    let complete = found
+        .iter()
+        .filter(|statement| statement.terminated)
+        .map(|statement| statement.text);
+    Fed::Statements {
+        complete: complete.collect(),
+        rest,
+    }
 }
 
 impl Runner {
     /// A runner at the beginning; whoever has a lake has a session over it.
-    pub(super) fn new(runtime: Runtime, (lake, session): (Lake, Session), style: Style, output: Output, mode: Mode) -> Runner {
-        Runner { runtime, lake, session, style, output, mode, include_depth: 0 }
+    pub(super) fn new(
+        runtime: Runtime,
+        (lake, session): (Lake, Session),
+        style: Style,
+        output: Output,
+        mode: Mode,
+    ) -> Runner {
+        Runner {
+            runtime,
+            lake,
+            session,
+            style,
+            output,
+            mode,
+            include_depth: 0,
+        }
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -114,9 +137,13 @@ impl Runner {
     /// Runs the script in a file.
     pub(super) fn file(&mut self, path: &Path) -> anyhow::Result<()> {
         if self.include_depth >= INCLUDE_DEPTH_MAX {
-            anyhow::bail!("{}: files include each other {INCLUDE_DEPTH_MAX} deep", path.display());
+            anyhow::bail!(
+                "{}: files include each other {INCLUDE_DEPTH_MAX} deep",
+                path.display()
+            );
         }
-        let script = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let script =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         self.include_depth += 1;
         let done = self.script(&script).with_context(|| path.display().to_string());
         self.include_depth -= 1;
@@ -130,7 +157,14 @@ impl Runner {
 
     /// Runs one statement and writes its answer.
     pub(super) fn statement(&mut self, sql: &str) -> anyhow::Result<()> {
-        let Runner { runtime, session, style, output, mode, .. } = self;
+        let Runner {
+            runtime,
+            session,
+            style,
+            output,
+            mode,
+            ..
+        } = self;
         let began = Instant::now();
         let done = runtime.block_on(async {
             tokio::select! {
@@ -141,7 +175,10 @@ impl Runner {
         self.output.flush()?;
         done?;
         if self.style.timing {
-            output::say("time", &duration(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX)));
+            output::say(
+                "time",
+                &duration(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX)),
+            );
         }
         Ok(())
     }
@@ -149,9 +186,13 @@ impl Runner {
     /// Looks whether the lake has a newer snapshot and reads that from now on.
     pub(super) fn refresh(&mut self) -> anyhow::Result<()> {
         let before = self.lake.version();
-        self.runtime.block_on(self.lake.refresh()).map_err(super::store_error)?;
+        self.runtime
+            .block_on(self.lake.refresh())
+            .map_err(super::store_error)?;
         if self.lake.version() != before {
-            self.runtime.block_on(self.session.refresh(&self.lake)).map_err(sql_error)?;
+            self.runtime
+                .block_on(self.session.refresh(&self.lake))
+                .map_err(sql_error)?;
         }
         Ok(())
     }
@@ -162,20 +203,33 @@ impl Runner {
             Backslash::Quit => return Ok(Next::Quit),
             // What is being typed is the caller's.
             Backslash::Reset => {}
-            Backslash::Help => self.list(&["command", "what it does"], COMMANDS.iter().map(|(name, text)| vec![*name, *text]))?,
+            Backslash::Help => self.list(
+                &["command", "what it does"],
+                COMMANDS.iter().map(|(name, text)| vec![*name, *text]),
+            )?,
             Backslash::Views => {
-                let summaries: Vec<(&str, String)> = VIEWS.iter().map(|view| (view.name, view.summary())).collect();
-                self.list(&["view", "content"], summaries.iter().map(|(name, summary)| vec![*name, summary]))?;
+                let summaries: Vec<(&str, String)> =
+                    VIEWS.iter().map(|view| (view.name, view.summary())).collect();
+                self.list(
+                    &["view", "content"],
+                    summaries.iter().map(|(name, summary)| vec![*name, summary]),
+                )?;
             }
             Backslash::Functions => {
-                let rows = FUNCTIONS.iter().map(|function| vec![function.name, function.signature, function.description]);
+                let rows = FUNCTIONS
+                    .iter()
+                    .map(|function| vec![function.name, function.signature, function.description]);
                 self.list(&["function", "takes and gives", "what it is"], rows)?;
             }
             Backslash::Columns(name) => self.columns(&name)?,
             Backslash::Timing(to) => self.style.timing = switch("timing", self.style.timing, to),
-            Backslash::Expanded(to) => self.style.expanded = switch("expanded output", self.style.expanded, to),
+            Backslash::Expanded(to) => {
+                self.style.expanded = switch("expanded output", self.style.expanded, to)
+            }
             Backslash::Human(to) => self.style.human = switch("durations with units", self.style.human, to),
-            Backslash::Output(path) => self.output = Output::open(path.as_deref().map(Path::new), self.mode.columns)?,
+            Backslash::Output(path) => {
+                self.output = Output::open(path.as_deref().map(Path::new), self.mode.columns)?
+            }
             Backslash::Include(path) => self.file(Path::new(&path))?,
         }
         self.output.flush()?;
@@ -185,21 +239,40 @@ impl Runner {
     /// The columns of a view, with type and meaning.
     fn columns(&mut self, name: &str) -> anyhow::Result<()> {
         let sql = format!("SELECT * FROM \"{}\" LIMIT 0", name.replace('"', "\"\""));
-        let result = self.runtime.block_on(self.session.query(&sql)).map_err(sql_error)?;
+        let result = self
+            .runtime
+            .block_on(self.session.query(&sql))
+            .map_err(sql_error)?;
         let meanings: Vec<(&str, &str)> = match View::find(name) {
             Some(view) => view.columns().collect(),
-            None => slowlake_store::columns().map(|column| (column.name, column.meaning)).collect(),
+            None => slowlake_store::columns()
+                .map(|column| (column.name, column.meaning))
+                .collect(),
         };
-        let meaning = |name: &str| meanings.iter().find(|(column, _)| *column == name).map_or("", |(_, meaning)| *meaning);
-        let rows = result.columns().iter().map(|column| vec![column.name.as_str(), &column.sql_type, meaning(&column.name)]);
+        let meaning = |name: &str| {
+            meanings
+                .iter()
+                .find(|(column, _)| *column == name)
+                .map_or("", |(_, meaning)| *meaning)
+        };
+        let rows = result
+            .columns()
+            .iter()
+            .map(|column| vec![column.name.as_str(), &column.sql_type, meaning(&column.name)]);
         self.list(&["column", "type", "what it holds"], rows)
     }
 
     /// A small table of texts.
     fn list<'r>(&mut self, names: &[&str], rows: impl Iterator<Item = Vec<&'r str>>) -> anyhow::Result<()> {
-        let column = |name: &&str| Column { name: (*name).to_owned(), sql_type: "TEXT".to_owned(), is_number: false };
+        let column = |name: &&str| Column {
+            name: (*name).to_owned(),
+            sql_type: "TEXT".to_owned(),
+            is_number: false,
+        };
         let columns: Vec<Column> = names.iter().map(column).collect();
-        let rows: Vec<Vec<String>> = rows.map(|row| row.into_iter().map(str::to_owned).collect()).collect();
+        let rows: Vec<Vec<String>> = rows
+            .map(|row| row.into_iter().map(str::to_owned).collect())
+            .collect();
         let table = Table::fit(&columns, &rows, None);
         let mut text = String::new();
         table.head(&columns, &mut text);
@@ -234,8 +307,13 @@ async fn answer(
 }
 
 /// Waits for rows; when that takes long, a line on standard error tells how much has been read.
-async fn next_rows(result: &mut QueryResult, progress_since: Option<Instant>) -> Result<Option<Rows>, SqlError> {
-    let Some(began) = progress_since else { return result.next().await };
+async fn next_rows(
+    result: &mut QueryResult,
+    progress_since: Option<Instant>,
+) -> Result<Option<Rows>, SqlError> {
+    let Some(began) = progress_since else {
+        return result.next().await;
+    };
     let mut bar: Option<ProgressBar> = None;
     let rows = loop {
         // The timer ends the wait, not the work: the stream goes on where it was.
@@ -245,8 +323,13 @@ async fn next_rows(result: &mut QueryResult, progress_since: Option<Instant>) ->
         if began.elapsed() >= PROGRESS_AFTER {
             let read = result.progress();
             let rows = count(i64::try_from(read.rows).unwrap_or(i64::MAX));
-            let message = format!("{} s   {rows} rows, {} read", began.elapsed().as_secs(), bytes(read.bytes as u64));
-            bar.get_or_insert_with(|| ProgressBar::new_spinner().with_style(spinner())).set_message(message);
+            let message = format!(
+                "{} s   {rows} rows, {} read",
+                began.elapsed().as_secs(),
+                bytes(read.bytes as u64)
+            );
+            bar.get_or_insert_with(|| ProgressBar::new_spinner().with_style(spinner()))
+                .set_message(message);
         }
     };
     if let Some(bar) = bar {
@@ -282,7 +365,11 @@ mod tests {
     fn lines_make_statements() {
         check("", "select 1;", (&["select 1"], ""));
         check("", "select", (&[], "select"));
-        check("select\n", "1; select 2; select", (&["select\n1", "select 2"], "select"));
+        check(
+            "select\n",
+            "1; select 2; select",
+            (&["select\n1", "select 2"], "select"),
+        );
         check("select '\n", "\\x'", (&["\\x'"], "\\"));
         check("", " \\d executions", (&[" \\d executions"], "\\"));
         check("", "-- nothing", (&[], ""));

@@ -37,7 +37,10 @@ pub(super) fn run(runner: &mut Runner, settings: &Settings) -> anyhow::Result<()
     if let Some(path) = &history
         && let Err(error) = editor.append_history(path)
     {
-        output::say("warning", &format!("the history is not kept: {}: {error}", path.display()));
+        output::say(
+            "warning",
+            &format!("the history is not kept: {}: {error}", path.display()),
+        );
     }
     Ok(())
 }
@@ -84,7 +87,11 @@ fn talk(runner: &mut Runner, editor: &mut Editor<Completions, FileHistory>) -> a
                         break;
                     }
                 }
-                waiting = if rest.is_empty() { String::new() } else { format!("{rest}\n") };
+                waiting = if rest.is_empty() {
+                    String::new()
+                } else {
+                    format!("{rest}\n")
+                };
             }
         }
     }

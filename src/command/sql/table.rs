@@ -20,10 +20,18 @@ impl Table {
         let cell_max = terminal.map_or(usize::MAX, |width| width.max(CELL_WIDTH_MIN));
         let width_of = |(i, column): (usize, &Column)| {
             let cells = rows.iter().map(|row| row[i].width());
-            cells.chain([column.name.width()]).max().unwrap_or(0).min(cell_max)
+            cells
+                .chain([column.name.width()])
+                .max()
+                .unwrap_or(0)
+                .min(cell_max)
         };
         let widths = columns.iter().enumerate().map(width_of).collect();
-        Table { widths, right: columns.iter().map(|column| column.is_number).collect(), cell_max }
+        Table {
+            widths,
+            right: columns.iter().map(|column| column.is_number).collect(),
+            cell_max,
+        }
     }
 
     /// The names and the rule below them.
@@ -59,7 +67,11 @@ impl Table {
 
 /// One row as a line for each value.
 pub(super) fn expanded(number: u64, columns: &[Column], cells: &[String], out: &mut String) {
-    let width = columns.iter().map(|column| column.name.width()).max().unwrap_or(0);
+    let width = columns
+        .iter()
+        .map(|column| column.name.width())
+        .max()
+        .unwrap_or(0);
     let title = format!("-[ row {number} ]");
     out.push_str(&title);
     out.extend(std::iter::repeat_n('-', (width + 3).saturating_sub(title.len())));
@@ -96,8 +108,16 @@ mod tests {
     use super::*;
 
     fn columns() -> Vec<Column> {
-        let column = |name: &str, is_number| Column { name: name.to_owned(), sql_type: String::new(), is_number };
-        vec![column("name", false), column("calls", true), column("last", false)]
+        let column = |name: &str, is_number| Column {
+            name: name.to_owned(),
+            sql_type: String::new(),
+            is_number,
+        };
+        vec![
+            column("name", false),
+            column("calls", true),
+            column("last", false),
+        ]
     }
 
     fn draw(rows: &[[&str; 3]], terminal: Option<usize>) -> String {
@@ -130,7 +150,12 @@ mod tests {
     #[test]
     fn one_line_a_value() {
         let mut out = String::new();
-        expanded(1, &columns(), &["a".to_owned(), "2".to_owned(), "b".to_owned()], &mut out);
+        expanded(
+            1,
+            &columns(),
+            &["a".to_owned(), "2".to_owned(), "b".to_owned()],
+            &mut out,
+        );
         assert_eq!(out, "-[ row 1 ]\nname  | a\ncalls | 2\nlast  | b\n");
     }
 }

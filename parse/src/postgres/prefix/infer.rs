@@ -43,7 +43,11 @@ pub(crate) fn infer(head: &[u8]) -> Option<(Prefix, f64)> {
     if samples.is_empty() {
         return None;
     }
-    let mut best = Best { samples: &samples, prefix: Prefix::guessed(""), score: 0 };
+    let mut best = Best {
+        samples: &samples,
+        prefix: Prefix::guessed(""),
+        score: 0,
+    };
     for setting in KNOWN {
         best.consider(setting);
     }
@@ -67,7 +71,9 @@ impl Best<'_> {
         let prefix = Prefix::guessed(setting);
         let score = score(&prefix, self.samples);
         // Of two settings that match the same lines, the one that tells more is better.
-        if score > self.score || (score == self.score && score > 0 && fields(setting) > fields(self.prefix.setting())) {
+        if score > self.score
+            || (score == self.score && score > 0 && fields(setting) > fields(self.prefix.setting()))
+        {
             (self.prefix, self.score) = (prefix, score);
         }
     }
@@ -81,8 +87,15 @@ fn build_from_longest(samples: &[(&[u8], usize)], best: &mut Best<'_>) {
     for instance in longest.into_iter().take(BUILD_MAX) {
         let pieces = build(instance);
         best.consider(&pieces.concat());
-        for stop in (1..pieces.len()).filter(|_| best.score < samples.len()).collect::<Vec<_>>() {
-            best.consider(&format!("{}%q{}", pieces[..stop].concat(), pieces[stop..].concat()));
+        for stop in (1..pieces.len())
+            .filter(|_| best.score < samples.len())
+            .collect::<Vec<_>>()
+        {
+            best.consider(&format!(
+                "{}%q{}",
+                pieces[..stop].concat(),
+                pieces[stop..].concat()
+            ));
         }
     }
 }
@@ -115,7 +128,11 @@ fn samples(head: &[u8]) -> Vec<(&[u8], usize)> {
 fn find_label(line: &[u8]) -> Option<(usize, Label, usize)> {
     let line = &line[..line.len().min(PREFIX_BYTES_MAX)];
     for colon in memmem::find_iter(line, b": ") {
-        let word = line[..colon].iter().rev().take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit()).count();
+        let word = line[..colon]
+            .iter()
+            .rev()
+            .take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+            .count();
         if word < 3 {
             continue;
         }
@@ -130,7 +147,9 @@ fn find_label(line: &[u8]) -> Option<(usize, Label, usize)> {
 fn score(prefix: &Prefix, samples: &[(&[u8], usize)]) -> usize {
     let mut time = TimestampReader::new(None);
     let mut agrees = |line: &[u8], at: usize| {
-        let Some(head) = prefix.head(line, &mut time) else { return false };
+        let Some(head) = prefix.head(line, &mut time) else {
+            return false;
+        };
         // A name with an equals sign has swallowed the next key: the prefix is a shorter one that happens to fit.
         let swallows = [head.user, head.database, head.application, head.client]
             .iter()
@@ -142,12 +161,20 @@ fn score(prefix: &Prefix, samples: &[(&[u8], usize)]) -> usize {
 
 /// How many fields that are kept a setting has.
 fn fields(setting: &str) -> usize {
-    ["%m", "%t", "%n", "%p", "%u", "%d", "%a", "%h", "%r", "%Q"].iter().filter(|escape| setting.contains(*escape)).count()
+    ["%m", "%t", "%n", "%p", "%u", "%d", "%a", "%h", "%r", "%Q"]
+        .iter()
+        .filter(|escape| setting.contains(*escape))
+        .count()
 }
 
 /// A setting that could have printed `instance`, in pieces between which `%q` may stand.
 fn build(instance: &[u8]) -> Vec<String> {
-    let mut builder = Builder { rest: instance, pieces: Vec::new(), has_time: false, has_pid: false };
+    let mut builder = Builder {
+        rest: instance,
+        pieces: Vec::new(),
+        has_time: false,
+        has_pid: false,
+    };
     while !builder.rest.is_empty() {
         builder.step();
     }
@@ -205,13 +232,21 @@ impl Builder<'_> {
             self.has_pid = true;
             return self.take(escape, number);
         }
-        let is_address = rest[..word].iter().filter(|b| **b == b'.').count() == 3 || rest[..word].iter().filter(|b| **b == b':').count() > 2;
+        let is_address = rest[..word].iter().filter(|b| **b == b'.').count() == 3
+            || rest[..word].iter().filter(|b| **b == b':').count() > 2;
         if number > 0 && is_address {
             let port = rest[word..].first() == Some(&b'(');
-            let length = if port { rest.iter().position(|b| *b == b')').map_or(word, |at| at + 1) } else { word };
+            let length = if port {
+                rest.iter().position(|b| *b == b')').map_or(word, |at| at + 1)
+            } else {
+                word
+            };
             return self.take(if port { "%r" } else { "%h" }, length);
         }
-        let code = rest.iter().take_while(|b| b.is_ascii_digit() || b.is_ascii_uppercase()).count();
+        let code = rest
+            .iter()
+            .take_while(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+            .count();
         if code == 5 && rest[..5].iter().any(u8::is_ascii_digit) {
             return self.take("%e", 5);
         }
@@ -229,7 +264,11 @@ fn escape_literal(bytes: &[u8]) -> String {
 }
 
 fn word_length(text: &[u8]) -> usize {
-    text.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'@' | b'_' | b'.' | b'/' | b':' | b'-') || **b >= 0x80).count()
+    text.iter()
+        .take_while(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'@' | b'_' | b'.' | b'/' | b':' | b'-') || **b >= 0x80
+        })
+        .count()
 }
 
 /// `6b03877e.4cec`
@@ -245,7 +284,10 @@ fn session_id(text: &[u8]) -> Option<usize> {
 
 /// `user=` and the like: its length and the escape of its value.
 fn key(text: &[u8]) -> Option<(usize, &'static str)> {
-    let word = text.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let word = text
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
     if word == 0 || text.get(word) != Some(&b'=') {
         return None;
     }
@@ -269,15 +311,24 @@ fn value_length(text: &[u8]) -> usize {
         }
     }
     for equals in memchr::memchr_iter(b'=', text) {
-        let word = text[..equals].iter().rev().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let word = text[..equals]
+            .iter()
+            .rev()
+            .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+            .count();
         if word > 0 && equals > word {
-            return text[..equals - word].iter().rposition(|b| !matches!(b, b' ' | b',' | b';' | b'[' | b']' | b'(')).map_or(0, |at| at + 1);
+            return text[..equals - word]
+                .iter()
+                .rposition(|b| !matches!(b, b' ' | b',' | b';' | b'[' | b']' | b'('))
+                .map_or(0, |at| at + 1);
         }
         if word == equals {
             return 0;
         }
     }
-    text.iter().rposition(|b| !matches!(b, b' ' | b',' | b';' | b']' | b')' | b':' | b'-' | b'>' | b'|')).map_or(0, |at| at + 1)
+    text.iter()
+        .rposition(|b| !matches!(b, b' ' | b',' | b';' | b']' | b')' | b':' | b'-' | b'>' | b'|'))
+        .map_or(0, |at| at + 1)
 }
 
 #[cfg(test)]
@@ -296,7 +347,10 @@ mod tests {
             "2026-11-23 00:27:16.100 UTC [1] LOG:  starting\n2026-11-23 00:27:16.100 UTC [7] app@shop LOG:  duration: 1.0 ms  statement: select 'LOG:  x'\n",
             "%m [%p] %q%u@%d ",
         );
-        check("2026-11-23 00:27:16 UTC:10.0.0.1(4):u@d:[26938]:LOG:  x\n2026-11-23 00:27:17 UTC::@:[19692]:LOG:  y\n", "%t:%r:%u@%d:[%p]:");
+        check(
+            "2026-11-23 00:27:16 UTC:10.0.0.1(4):u@d:[26938]:LOG:  x\n2026-11-23 00:27:17 UTC::@:[19692]:LOG:  y\n",
+            "%t:%r:%u@%d:[%p]:",
+        );
         check("2026-07-02 03:00:06 UTC-6a45d422.1513f3-LOG:  x\n", "%t-%c-");
     }
 
@@ -305,7 +359,9 @@ mod tests {
         let head = "<2026-11-23 00:27:16.100 UTC> (77) who={me} usr=app base=x db=shop app=web app src=10.0.0.9 LOG:  duration: 1.0 ms\n";
         let (prefix, share) = infer(head.as_bytes()).unwrap();
         assert_eq!(share, 1.0, "{}", prefix.setting());
-        let head = prefix.head(head.as_bytes(), &mut TimestampReader::new(None)).unwrap();
+        let head = prefix
+            .head(head.as_bytes(), &mut TimestampReader::new(None))
+            .unwrap();
         assert_eq!(head.pid, Some(77), "{}", prefix.setting());
     }
 
@@ -314,6 +370,9 @@ mod tests {
         let line = b"2026-11-23 00:27:16.100 UTC [9] u@d LOG:  x";
         let head = free_head(line, &mut TimestampReader::new(None)).unwrap();
         assert_eq!((head.pid, &line[head.message..]), (Some(9), &b"x"[..]));
-        assert_eq!(free_head(b"cp: cannot stat LOG:  x", &mut TimestampReader::new(None)), None);
+        assert_eq!(
+            free_head(b"cp: cannot stat LOG:  x", &mut TimestampReader::new(None)),
+            None
+        );
     }
 }

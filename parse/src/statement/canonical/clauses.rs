@@ -68,6 +68,7 @@ impl Canonical {
     }
 
     pub(super) fn end_statement(&mut self) {
+        self.close_cut_lists();
         self.end_value();
         self.end_unions();
     }
@@ -146,7 +147,7 @@ impl Canonical {
     pub(super) fn constant_rule(&mut self, kind: Kind, last: Token) -> bool {
         let before = self.form.back(2);
         match (last.kind, last.keyword) {
-            (Kind::Comma, _) if self.mode == Mode::Xa => {
+            (Kind::Comma, _) if self.mode == Mode::Xa && before.kind == Kind::Param => {
                 self.form.pop(1);
                 true
             }

@@ -209,7 +209,7 @@ impl Canonical {
         }
     }
 
-    /// Ends a text that was cut inside a list of constants as if the list, too, ended there.
+    /// Ends a statement that was cut inside a list of constants as if the list, too, ended there.
     pub(super) fn close_cut_lists(&mut self) {
         let nowhere = Place { start: 0, end: 0 };
         while self.untracked == 0 && self.top.kind.is_collapsed() && self.top.flags & frame::MIXED == 0 {
@@ -293,6 +293,8 @@ impl Canonical {
             self.top.element_at = self.form.count() + 1;
             return;
         }
+        // With or without quotes a name is the same.
+        let kind = if kind == Kind::Quoted { Kind::Word } else { kind };
         let cast = self.top.kind == FrameKind::Cast;
         let next = match (self.top.element, kind) {
             (Element::Start | Element::Sign | Element::Prefix, Kind::Param | Kind::List | Kind::More) => {
@@ -304,17 +306,15 @@ impl Canonical {
             }
             (Element::Value | Element::Type, Kind::Cast) => Element::Colon,
             (Element::Value, Kind::Word) if cast && keyword == Keyword::As => Element::Colon,
-            (Element::Colon, Kind::Word | Kind::Quoted) => Element::Type,
+            (Element::Colon, Kind::Word) => Element::Type,
             (Element::Type, Kind::Word) if cast || !self.is_reserved(keyword) || keyword == Keyword::With => {
                 Element::Type
             }
             (Element::Type, Kind::Dot) => Element::Colon,
             _ => Element::Other,
         };
-        if !matches!(
-            (self.top.element, next),
-            (Element::Start | Element::Sign, Element::Value | Element::Sign)
-        ) {
+        // Only what is complete counts: a cut may take the rest of the element away.
+        if next == Element::Type || (self.top.element, next) == (Element::Prefix, Element::Value) {
             self.top.flags |= frame::DRESSED;
         }
         self.top.element = next;

@@ -118,7 +118,7 @@ fn continues_operand(kind: Kind, keyword: Keyword) -> bool {
                 | Keyword::Like
                 | Keyword::Collate
         ),
-        Kind::Nothing | Kind::Comma | Kind::Close | Kind::Semicolon => false,
+        Kind::Nothing | Kind::Quoted | Kind::Comma | Kind::Close | Kind::Semicolon => false,
         _ => true,
     }
 }

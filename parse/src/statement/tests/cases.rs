@@ -36,6 +36,7 @@ fn space_and_comments() {
         &[
             ("select 1 /* a /* b */ + 2", "SELECT ? + ?"),
             ("select 5--1", "SELECT ? - ?"),
+            ("..1", ". .`1`"),
             ("select 5 -- 1\n+ 2 # 3\n+ 4", "SELECT ? + ? + ?"),
             (
                 "select /*!40001 sql_no_cache */ a /*!50000 + 1 */",

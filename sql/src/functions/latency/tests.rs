@@ -16,14 +16,23 @@ fn rows(executions: &Executions) -> Vec<Row> {
 }
 
 async fn run(rows: &[Row], partitions: usize, sql: &str) -> Vec<RecordBatch> {
-    let settings = SessionSettings { memory_limit_bytes: 64 << 20, threads: partitions };
-    let session = Session::from_provider(events(rows, partitions), settings).await.expect("a session");
+    let settings = SessionSettings {
+        memory_limit_bytes: 64 << 20,
+        threads: partitions,
+    };
+    let session = Session::from_provider(events(rows, partitions), settings)
+        .await
+        .expect("a session");
     let result = session.query(sql).await.expect(sql);
     result.collect().await.expect(sql)
 }
 
 fn one(batches: &[RecordBatch], column: usize) -> Vec<Option<LatencyHistogram>> {
-    let of = |batch: &RecordBatch| (0..batch.num_rows()).map(|row| latency_at(batch.column(column), row)).collect::<Vec<_>>();
+    let of = |batch: &RecordBatch| {
+        (0..batch.num_rows())
+            .map(|row| latency_at(batch.column(column), row))
+            .collect::<Vec<_>>()
+    };
     batches.iter().flat_map(of).collect()
 }
 
@@ -34,7 +43,10 @@ fn number(batches: &[RecordBatch], column: usize) -> Option<i64> {
 
 fn expected(executions: &Executions) -> LatencyHistogram {
     let mut histogram = LatencyHistogram::new();
-    executions.iter().filter_map(|(_, us)| *us).for_each(|us| histogram.record(us));
+    executions
+        .iter()
+        .filter_map(|(_, us)| *us)
+        .for_each(|us| histogram.record(us));
     histogram
 }
 
@@ -101,7 +113,10 @@ fn merging_is_plain_sql_too() {
                (SELECT latency_histogram(query_time_us) AS h FROM executions GROUP BY fingerprint))";
     let batches = runtime.block_on(run(&rows(&executions), 3, sql));
     assert_eq!(number(&batches, 0), Some(500));
-    assert_eq!(number(&batches, 1), Some(expected(&executions).bins().count() as i64));
+    assert_eq!(
+        number(&batches, 1),
+        Some(expected(&executions).bins().count() as i64)
+    );
 }
 
 #[test]
