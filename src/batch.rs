@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use slowlake_parse::statement::Dialect;
 use slowlake_parse::{Execution, Reject, RejectReason, Span};
 
 /// A batch is full at this many bytes of text,

@@ -328,10 +328,9 @@ fn read_rounds(
         }
         progress.fetch_add(bytes.bytes_read_on_disk() - on_disk, Ordering::Relaxed);
         on_disk = bytes.bytes_read_on_disk();
-        if decoder.position() - start >= ROUND_BYTES {
-            if send.send(round.take(&mut decoder, &mut start)).is_err() {
-                return None;
-            }
+        let is_full = decoder.position() - start >= ROUND_BYTES;
+        if is_full && send.send(round.take(&mut decoder, &mut start)).is_err() {
+            return None;
         }
     };
     decoder.finish(&mut |decoded| round.add(decoded));

@@ -7,6 +7,7 @@ mod exit_code;
 mod ingestion;
 mod output;
 mod pipeline;
+mod progress;
 mod render;
 mod report_summary;
 mod settings;

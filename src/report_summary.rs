@@ -67,7 +67,9 @@ fn query(query: &TopQuery) -> Query {
 }
 
 fn percentiles(p50: Option<i64>, p95: Option<i64>, p99: Option<i64>, max: Option<i64>) -> Percentiles {
-    let [p50_us, p95_us, p99_us, max_us] = [p50, p95, p99, max].map(|us| us.unwrap_or(0));
+    let max_us = max.unwrap_or(0);
+    // A percentile is known within 1 %, the maximum exactly.
+    let [p50_us, p95_us, p99_us] = [p50, p95, p99].map(|us| us.unwrap_or(0).min(max_us));
     Percentiles {
         p50_us,
         p95_us,

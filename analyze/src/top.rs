@@ -112,6 +112,10 @@ impl Ranked {
         Some(self.rows_examined? as f64 / self.rows_sent?.max(1) as f64)
     }
 
+    fn percentile(&self, q: f64) -> Option<i64> {
+        percentile(&self.latency, q, self.max_us)
+    }
+
     fn mean_us(&self) -> Option<i64> {
         let timed = self.latency.count();
         (timed > 0).then(|| (self.total_us.saturating_add(timed / 2)) / timed)
@@ -140,9 +144,8 @@ async fn rank(session: &Session, request: &TopRequest) -> Result<(TopTotals, Vec
             }
         }
     }
-    totals.p50_us = latency.quantile(0.5);
-    totals.p95_us = latency.quantile(0.95);
-    totals.p99_us = latency.quantile(0.99);
+    let quantile = |q| percentile(&latency, q, totals.max_us);
+    (totals.p50_us, totals.p95_us, totals.p99_us) = (quantile(0.5), quantile(0.95), quantile(0.99));
     Ok((totals, ranking.finish()))
 }
 
@@ -314,9 +317,9 @@ fn query(rank: usize, ranked: Ranked, detail: Detail, total_us: i64) -> TopQuery
         },
         mean_us: ranked.mean_us(),
         min_us: ranked.min_us,
-        p50_us: ranked.latency.quantile(0.5),
-        p95_us: ranked.latency.quantile(0.95),
-        p99_us: ranked.latency.quantile(0.99),
+        p50_us: ranked.percentile(0.5),
+        p95_us: ranked.percentile(0.95),
+        p99_us: ranked.percentile(0.99),
         max_us: ranked.max_us,
         lock_time_us: ranked.lock_time_us,
         rows_sent: ranked.rows_sent,
@@ -354,6 +357,11 @@ async fn ledger(session: &Session, request: &TopRequest) -> Result<LedgerCoverag
     })
     .await?;
     Ok(coverage)
+}
+
+/// A percentile within 1 %, and never above the longest duration, which is known exactly.
+fn percentile(latency: &LatencyHistogram, q: f64, max_us: Option<i64>) -> Option<i64> {
+    Some(latency.quantile(q)?.min(max_us?))
 }
 
 /// A point in time, µs since 1970 UTC.

@@ -51,12 +51,12 @@ impl TimeWindow {
     }
 
     /// Begin, µs since 1970 UTC.
-    pub fn from_us(self) -> i64 {
+    pub fn begin_us(self) -> i64 {
         self.from_us
     }
 
     /// End, µs since 1970 UTC, not part of the window.
-    pub fn to_us(self) -> i64 {
+    pub fn end_us(self) -> i64 {
         self.to_us
     }
 }
@@ -126,7 +126,7 @@ mod tests {
         let check = |text: &str, expected: Option<i64>| {
             let window = TimeWindow::last(text, NOW_US).ok();
             assert_eq!(
-                window.map(|window| (NOW_US - window.from_us()) / 1_000_000),
+                window.map(|window| (NOW_US - window.begin_us()) / 1_000_000),
                 expected,
                 "{text}"
             );

@@ -176,3 +176,6 @@ impl Output<'_, '_> {
         self.ledger.skip(kind, 1, bytes);
     }
 }
+
+#[cfg(test)]
+mod tests;

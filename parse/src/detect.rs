@@ -10,7 +10,7 @@ use crate::postgres::prefix::infer::infer;
 /// How many bytes from the beginning of a log are worth looking at.
 pub const DETECT_BYTES: usize = 1024 * 1024;
 /// Share of the bytes that a format has to understand to be chosen at all.
-const SHARE_MIN: f64 = 0.2;
+const SHARE_MIN: f64 = 0.5;
 
 /// A log format.
 #[derive(Debug, Clone, PartialEq, Eq)]

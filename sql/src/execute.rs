@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::ast::{Expr, FunctionArguments, Ident, visit_expr
 use futures::StreamExt;
 
 use crate::error::SqlError;
+use crate::names::plain_names;
 use crate::value::{Column, Rows};
 
 /// A statement in execution. Dropping it stops the work.
@@ -103,7 +104,13 @@ pub(crate) async fn query(
     let plan = frame.create_physical_plan().await.map_err(translate)?;
     let stream = execute_stream(Arc::clone(&plan), context.task_ctx()).map_err(translate)?;
     let schema = stream.schema();
-    let columns = schema.fields().iter().map(|field| Column::of(field)).collect();
+    let names = plain_names(schema.fields().iter().map(|field| field.name().as_str()));
+    let columns = schema
+        .fields()
+        .iter()
+        .zip(names)
+        .map(|(field, name)| Column::of(name, field.data_type()))
+        .collect();
     Ok(QueryResult {
         columns,
         schema,

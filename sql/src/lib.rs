@@ -6,6 +6,7 @@ mod catalog;
 mod error;
 mod execute;
 mod functions;
+mod names;
 mod script;
 mod session;
 mod value;

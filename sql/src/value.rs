@@ -4,9 +4,10 @@ use std::fmt;
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Field, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DataType, Date32Type, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType,
+    DurationSecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use datafusion::arrow::temporal_conversions::{date32_to_datetime, timestamp_us_to_datetime};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -17,7 +18,7 @@ use crate::functions::latency_at;
 /// A column of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
+    /// Its name; for an expression without one, the expression without tables and types.
     pub name: String,
     /// Its type as SQL writes it, `BIGINT` or `LIST<TEXT>`.
     pub sql_type: String,
@@ -26,12 +27,11 @@ pub struct Column {
 }
 
 impl Column {
-    pub(crate) fn of(field: &Field) -> Column {
-        let data_type = field.data_type();
+    pub(crate) fn of(name: String, data_type: &DataType) -> Column {
         let is_number = data_type.is_numeric()
             || matches!(data_type, DataType::Dictionary(_, value) if value.is_numeric());
         Column {
-            name: field.name().clone(),
+            name,
             sql_type: sql_type(data_type),
             is_number,
         }
@@ -260,7 +260,37 @@ fn value_at(array: &dyn Array, row: usize) -> Value<'_> {
         | DataType::Decimal64(_, _)
         | DataType::Decimal128(_, _)
         | DataType::Decimal256(_, _) => Value::Decimal(formatted(array, row)),
+        DataType::Duration(unit) => Value::Other(duration_at(array, *unit, row)),
         _ => Value::Other(formatted(array, row)),
+    }
+}
+
+/// `09:00:00`, `-00:00:00.5`, as the difference of two times is written elsewhere.
+fn duration_at(array: &dyn Array, unit: TimeUnit, row: usize) -> String {
+    let us = match unit {
+        TimeUnit::Second => array
+            .as_primitive::<DurationSecondType>()
+            .value(row)
+            .saturating_mul(1_000_000),
+        TimeUnit::Millisecond => array
+            .as_primitive::<DurationMillisecondType>()
+            .value(row)
+            .saturating_mul(1_000),
+        TimeUnit::Microsecond => array.as_primitive::<DurationMicrosecondType>().value(row),
+        TimeUnit::Nanosecond => array.as_primitive::<DurationNanosecondType>().value(row) / 1_000,
+    };
+    let (sign, us) = (if us < 0 { "-" } else { "" }, us.unsigned_abs());
+    let (seconds, fraction) = (us / 1_000_000, us % 1_000_000);
+    let clock = format!(
+        "{sign}{:02}:{:02}:{:02}",
+        seconds / 3_600,
+        seconds / 60 % 60,
+        seconds % 60
+    );
+    if fraction == 0 {
+        clock
+    } else {
+        format!("{clock}.{fraction:06}")
     }
 }
 
@@ -336,3 +366,6 @@ fn sql_type(data_type: &DataType) -> String {
         other => other.to_string().to_uppercase(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,8 @@ use slowlake_ingest::discover;
 use slowlake_sql::{Session, SessionSettings};
 use slowlake_store::{Lake, LakeLocation};
 
-use crate::command::digest::{ReadArguments, with_hint};
 use crate::command::ingest::{runtime, store_error};
+use crate::command::reading::{ReadArguments, with_hint};
 use crate::exit_code::ExitCode;
 use crate::ingestion::{Ingestion, RowMaker, TextPolicy};
 use crate::output;

@@ -1,19 +1,18 @@
 //! `slowlake digest`: logs to a report, without any set-up.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use clap::Args;
-use jiff::tz::TimeZone;
-use slowlake_ingest::{Source, discover};
+use slowlake_ingest::discover;
 use slowlake_parse::Format;
 
+use crate::command::reading::{ReadArguments, say_failure, say_source_failure, with_hint};
 use crate::digest::{digest, total_ledger};
 use crate::exit_code::ExitCode;
 use crate::output;
-use crate::pipeline::{CHUNK_BYTES, ReadOptions, SourceFailure, SourceOutcome};
+use crate::pipeline::SourceOutcome;
+use crate::progress::Progress;
 use crate::render::quantity::{bytes, plural};
 use crate::render::{OutputFormat, render, text};
 use crate::settings::Settings;
@@ -49,68 +48,6 @@ pub(crate) struct DigestArguments {
     /// Write the report to this file instead of standard output
     #[arg(short = 'o', value_name = "FILE")]
     file: Option<PathBuf>,
-}
-
-/// How logs are read, the same for every command that reads them.
-#[derive(Debug, Args)]
-pub(crate) struct ReadArguments {
-    /// Format of the logs, if it is not to be found out
-    #[arg(long, value_enum, default_value = "auto")]
-    format: FormatName,
-    /// PostgreSQL's log_line_prefix, if it is not to be found out
-    #[arg(long, value_name = "SETTING")]
-    log_line_prefix: Option<String>,
-    /// Time zone of the server where its log does not say, for example Europe/Berlin [default: UTC]
-    #[arg(long, value_name = "ZONE")]
-    timezone: Option<String>,
-    /// Bytes read at once
-    #[arg(long, value_name = "BYTES", default_value_t = CHUNK_BYTES, hide = true)]
-    chunk_bytes: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum FormatName {
-    Auto,
-    PostgresStderr,
-    PostgresCsv,
-    PostgresJson,
-    MysqlSlow,
-}
-
-impl ReadArguments {
-    /// Checks and resolves them.
-    pub(crate) fn resolve(&self) -> anyhow::Result<ReadOptions> {
-        let zone = match &self.timezone {
-            Some(name) => Some(TimeZone::get(name).with_context(|| {
-                format!("--timezone {name}: no such time zone\nhint: use a name of the time zone database, for example Europe/Berlin")
-            })?),
-            None => None,
-        };
-        let format = match self.format {
-            FormatName::Auto | FormatName::PostgresStderr => None,
-            FormatName::PostgresCsv => Some(Format::PostgresCsv),
-            FormatName::PostgresJson => Some(Format::PostgresJson),
-            FormatName::MysqlSlow => Some(Format::MysqlSlow),
-        };
-        if self.format == FormatName::PostgresStderr && self.log_line_prefix.is_none() {
-            anyhow::bail!(
-                "--format postgres-stderr needs --log-line-prefix\nhint: ask the server with SHOW log_line_prefix"
-            );
-        }
-        if self.log_line_prefix.is_some()
-            && !matches!(self.format, FormatName::Auto | FormatName::PostgresStderr)
-        {
-            anyhow::bail!(
-                "--log-line-prefix is a setting of PostgreSQL's stderr format, not of the --format given"
-            );
-        }
-        Ok(ReadOptions {
-            format,
-            prefix: self.log_line_prefix.clone(),
-            zone,
-            chunk_bytes: self.chunk_bytes.max(1),
-        })
-    }
 }
 
 /// Reads the logs and writes the report.
@@ -174,34 +111,6 @@ pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::R
     } else {
         ExitCode::Ok
     })
-}
-
-/// An error of reading with its next step.
-pub(crate) fn with_hint(error: slowlake_ingest::IngestError) -> anyhow::Error {
-    match error.hint() {
-        Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}"),
-        None => anyhow::anyhow!("{error}"),
-    }
-}
-
-/// Says that one input failed while others go on.
-pub(crate) fn say_failure(error: &slowlake_ingest::IngestError) -> String {
-    let text = error.to_string();
-    output::say("error", &text);
-    if let Some(hint) = error.hint() {
-        output::say(" hint", hint);
-    }
-    text
-}
-
-/// The same for an input that was opened.
-pub(crate) fn say_source_failure(failure: &SourceFailure) -> String {
-    let text = failure.to_string();
-    output::say("error", &text);
-    if let Some(hint) = failure.hint() {
-        output::say(" hint", &hint);
-    }
-    text
 }
 
 /// Formats with the files that have them, and how much was read.
@@ -311,54 +220,4 @@ fn say_nothing_found(outcomes: &[SourceOutcome], total: u64) {
             "the server logs no durations; set log_min_duration_statement = 100ms (or 0 for a short while) and reload"
         },
     );
-}
-
-/// A progress bar for what takes longer than a second.
-pub(crate) struct Progress {
-    /// Bytes read from disk, counted by whoever reads.
-    pub(crate) bytes: std::sync::Arc<AtomicU64>,
-    stop: Option<(crossbeam_channel::Sender<()>, std::thread::JoinHandle<()>)>,
-}
-
-impl Progress {
-    /// Watches `bytes` on a thread of its own, if a person looks.
-    pub(crate) fn start(settings: &Settings, sources: &[Source]) -> Progress {
-        let bytes = std::sync::Arc::new(AtomicU64::new(0));
-        if !settings.progress {
-            return Progress { bytes, stop: None };
-        }
-        let total: Option<u64> = sources.iter().map(|source| source.bytes_on_disk).sum();
-        let (stop, stopped) = crossbeam_channel::bounded(1);
-        let watched = bytes.clone();
-        let watcher = std::thread::spawn(move || {
-            if stopped.recv_timeout(Duration::from_secs(1)).is_ok() {
-                return;
-            }
-            let bar = match total {
-                Some(total) => indicatif::ProgressBar::new(total),
-                None => indicatif::ProgressBar::new_spinner(),
-            };
-            if let Ok(style) = indicatif::ProgressStyle::with_template(
-                "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
-            ) {
-                bar.set_style(style);
-            }
-            while stopped.recv_timeout(Duration::from_millis(200)).is_err() {
-                bar.set_position(watched.load(Ordering::Relaxed));
-            }
-            bar.finish_and_clear();
-        });
-        Progress {
-            bytes,
-            stop: Some((stop, watcher)),
-        }
-    }
-
-    /// Takes the bar away.
-    pub(crate) fn finish(self) {
-        if let Some((stop, watcher)) = self.stop {
-            let _ = stop.send(());
-            let _ = watcher.join();
-        }
-    }
 }

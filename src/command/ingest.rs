@@ -11,10 +11,11 @@ use slowlake_parse::Ledger;
 use slowlake_store::{Lake, LakeLocation, StoreError};
 use tokio::runtime::Runtime;
 
-use crate::command::digest::{Progress, ReadArguments, say_failure, say_source_failure, with_hint};
+use crate::command::reading::{ReadArguments, say_failure, say_source_failure, with_hint};
 use crate::exit_code::ExitCode;
 use crate::ingestion::{Ingested, Ingestion, IngestionError, RowMaker, TextPolicy};
 use crate::output;
+use crate::progress::Progress;
 use crate::render::json::ledger;
 use crate::render::quantity::{bytes, count, percent, plural};
 use crate::settings::Settings;

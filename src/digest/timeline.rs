@@ -4,39 +4,35 @@ use hashbrown::HashMap;
 
 use crate::summary::Slot;
 
-const MINUTE_US: i64 = 60_000_000;
+const SECOND_US: i64 = 1_000_000;
+const MINUTE_US: i64 = 60 * SECOND_US;
 const HOUR_US: i64 = 60 * MINUTE_US;
 const DAY_US: i64 = 24 * HOUR_US;
-/// Minutes kept apart; a log that covers more is counted by the hour.
-const MINUTES_MAX: usize = 200_000;
+/// Lengths of slots, and how many of each are kept apart; a log that covers more is counted in the next length.
+const LEVELS: [(i64, usize); 3] = [(SECOND_US, 20_000), (MINUTE_US, 200_000), (HOUR_US, usize::MAX)];
 /// Slots that a picture of the timeline has at the most.
 const SLOTS_MAX: i64 = 200;
 
-/// Sums per minute, or per hour when there are too many minutes.
+/// Sums per second, or per minute or hour when there are too many seconds.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
     /// Calls and database time (µs) by the start of the slot, µs.
     slots: HashMap<i64, (i64, i64)>,
-    by_hour: bool,
+    /// Which of [`LEVELS`] the slots have.
+    level: usize,
 }
 
 impl Timeline {
     /// One execution that ended (or, where only that is known, began) at `at_us`.
     pub(crate) fn record(&mut self, at_us: i64, query_time_us: i64) {
-        let length = if self.by_hour { HOUR_US } else { MINUTE_US };
-        self.add(at_us.div_euclid(length) * length, 1, query_time_us);
+        self.add(at_us, 1, query_time_us);
     }
 
     pub(crate) fn merge(&mut self, other: Timeline) {
-        if other.by_hour {
+        while self.level < other.level {
             self.coarsen();
         }
         for (start, (calls, total_us)) in other.slots {
-            let start = if self.by_hour {
-                start.div_euclid(HOUR_US) * HOUR_US
-            } else {
-                start
-            };
             self.add(start, calls, total_us);
         }
     }
@@ -47,6 +43,9 @@ impl Timeline {
             return Vec::new();
         };
         let candidates = [
+            SECOND_US,
+            5 * SECOND_US,
+            15 * SECOND_US,
             MINUTE_US,
             5 * MINUTE_US,
             15 * MINUTE_US,
@@ -57,8 +56,7 @@ impl Timeline {
             28 * DAY_US,
             364 * DAY_US,
         ];
-        let fits =
-            |length: &i64| (last - first) / length < SLOTS_MAX && (!self.by_hour || *length >= HOUR_US);
+        let fits = |length: &i64| (last - first) / length < SLOTS_MAX && *length >= LEVELS[self.level].0;
         let length_us = candidates.into_iter().find(fits).unwrap_or(364 * DAY_US);
         let start = first.div_euclid(length_us) * length_us;
         let count = usize::try_from((last - start) / length_us + 1)
@@ -84,22 +82,20 @@ impl Timeline {
         slots
     }
 
-    fn add(&mut self, start: i64, calls: i64, total_us: i64) {
-        let slot = self.slots.entry(start).or_default();
+    fn add(&mut self, at_us: i64, calls: i64, total_us: i64) {
+        let (length, most) = LEVELS[self.level];
+        let slot = self.slots.entry(at_us.div_euclid(length) * length).or_default();
         slot.0 += calls;
         slot.1 = slot.1.saturating_add(total_us);
-        if !self.by_hour && self.slots.len() > MINUTES_MAX {
+        if self.slots.len() > most {
             self.coarsen();
         }
     }
 
     fn coarsen(&mut self) {
-        if self.by_hour {
-            return;
-        }
-        self.by_hour = true;
+        self.level += 1;
         for (start, (calls, total_us)) in std::mem::take(&mut self.slots) {
-            self.add(start.div_euclid(HOUR_US) * HOUR_US, calls, total_us);
+            self.add(start, calls, total_us);
         }
     }
 }

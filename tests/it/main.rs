@@ -1,1 +1,9 @@
-fn main() {}
+//! Tests of the binary from outside, of the promised SQL, and of the house rules. One test program, so that it is linked once.
+
+mod bad_input;
+mod binary;
+mod corpus;
+mod digest;
+mod ingest;
+mod slt;
+mod tidy;

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, mpsc};
 
 use slowlake_sql::{Column, QueryResult, Session, SessionSettings, SqlError, Value};
-use slowlake_store::{Commit, Lake, LakeLocation, LedgerRow, Outcome, Place, Progress, QueryRow, RejectRow, RowBuilder};
-use sqllogictest::{DB, DBOutput, DefaultColumnType, Runner, default_normalizer, default_validator, strict_column_validator};
+use slowlake_store::{
+    Commit, Lake, LakeLocation, LedgerRow, Outcome, Place, Progress, QueryRow, RejectRow, RowBuilder,
+};
+use sqllogictest::{
+    DB, DBOutput, DefaultColumnType, Runner, default_normalizer, default_validator, strict_column_validator,
+};
 use tokio::runtime::Runtime;
 
 /// 2026-11-16 00:00:00 UTC, a Monday.
@@ -17,7 +21,10 @@ const APP_ID: &str = "f/agent/db-1/0";
 #[test]
 fn files_of_statements_give_their_answers() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     assert!(!files.is_empty());
     let completes = std::env::var_os("SLT_COMPLETE").is_some();
@@ -25,8 +32,13 @@ fn files_of_statements_give_their_answers() {
         let mut runner = Runner::new(|| async { Ok(Engine::open()) });
         runner.with_column_validator(strict_column_validator);
         if completes {
-            let update =
-                runner.update_test_file(&file, " ", default_validator, default_normalizer, strict_column_validator);
+            let update = runner.update_test_file(
+                &file,
+                " ",
+                default_validator,
+                default_normalizer,
+                strict_column_validator,
+            );
             Engine::open().runtime.block_on(update).unwrap();
         } else if let Err(error) = runner.run_file(&file) {
             panic!("{}", error.display(false));
@@ -38,16 +50,34 @@ fn files_of_statements_give_their_answers() {
 fn conditions_on_views_leave_files_out() {
     let explain = |condition: &str| {
         let mut engine = Engine::open();
-        match engine.run(&format!("EXPLAIN SELECT sum(query_time_us) FROM executions WHERE {condition}")).unwrap() {
+        match engine
+            .run(&format!(
+                "EXPLAIN SELECT sum(query_time_us) FROM executions WHERE {condition}"
+            ))
+            .unwrap()
+        {
             DBOutput::Rows { rows, .. } => rows.concat().concat(),
             _ => String::new(),
         }
     };
-    let days = |plan: &str| (plan.contains("event_date=2026-11-16"), plan.contains("event_date=2026-11-17"));
+    let days = |plan: &str| {
+        (
+            plan.contains("event_date=2026-11-16"),
+            plan.contains("event_date=2026-11-17"),
+        )
+    };
     assert_eq!(days(&explain("true")), (true, true));
     assert_eq!(days(&explain("event_date = DATE '2026-11-17'")), (false, true));
-    assert_eq!(days(&explain("ts >= TIMESTAMP '2026-11-17T00:00:00Z'")), (false, true));
-    assert_eq!(days(&explain("ts < TIMESTAMP '2026-11-17T00:00:00Z' AND server = 'db-1'")), (true, false));
+    assert_eq!(
+        days(&explain("ts >= TIMESTAMP '2026-11-17T00:00:00Z'")),
+        (false, true)
+    );
+    assert_eq!(
+        days(&explain(
+            "ts < TIMESTAMP '2026-11-17T00:00:00Z' AND server = 'db-1'"
+        )),
+        (true, false)
+    );
     assert!(!explain("true").contains("kind=ledger"));
 }
 
@@ -64,12 +94,21 @@ impl Engine {
         let make = || {
             let folder = tempfile::tempdir().unwrap();
             let runtime = Runtime::new().unwrap();
-            let settings = SessionSettings { memory_limit_bytes: 256 << 20, threads: 2 };
+            let settings = SessionSettings {
+                memory_limit_bytes: 256 << 20,
+                threads: 2,
+            };
             let session = runtime.block_on(async {
                 let lake = make_lake(&folder.path().join("lake")).await;
                 Session::open(&lake, settings).await.unwrap()
             });
-            (Engine { runtime: Arc::new(runtime), session: Arc::new(session) }, folder)
+            (
+                Engine {
+                    runtime: Arc::new(runtime),
+                    session: Arc::new(session),
+                },
+                folder,
+            )
         };
         ENGINE.get_or_init(make).0.clone()
     }
@@ -101,7 +140,11 @@ async fn collect(mut result: QueryResult) -> Result<DBOutput<DefaultColumnType>,
     let mut rows = Vec::new();
     while let Some(batch) = result.next().await? {
         for row in 0..batch.len() {
-            rows.push((0..types.len()).map(|column| cell(&batch.value(row, column))).collect());
+            rows.push(
+                (0..types.len())
+                    .map(|column| cell(&batch.value(row, column)))
+                    .collect(),
+            );
         }
     }
     Ok(DBOutput::Rows { types, rows })
@@ -138,14 +181,25 @@ async fn make_lake(folder: &Path) -> Lake {
 
 async fn commit(lake: &mut Lake, rows: &mut RowBuilder, prev: Option<i64>, next: i64) {
     let files = vec![lake.upload(rows.finish()).await.unwrap()];
-    let progress = vec![Progress { app_id: APP_ID.to_owned(), prev, next }];
+    let progress = vec![Progress {
+        app_id: APP_ID.to_owned(),
+        prev,
+        next,
+    }];
     let outcome = lake.commit(Commit { files, progress }).await.unwrap();
     assert!(matches!(outcome, Outcome::Committed { .. }));
 }
 
 fn place(source: &'static str, source_offset: i64, ts_us: i64, dialect: &'static str) -> Place<'static> {
     let server = Some(if dialect == "mysql" { "db-2" } else { "db-1" });
-    Place { source, source_offset, ts_us: Some(ts_us), server, dialect: Some(dialect), ..Place::default() }
+    Place {
+        source,
+        source_offset,
+        ts_us: Some(ts_us),
+        server,
+        dialect: Some(dialect),
+        ..Place::default()
+    }
 }
 
 /// 24 executions of two queries, one an hour each from midnight, of 1 ms, 2 ms, … and of 100 ms; one reject; the ledger.
@@ -179,10 +233,17 @@ fn postgres_day(rows: &mut RowBuilder) {
             tables: (hour == 0).then_some(&["log", "orders"]),
             ..read
         };
-        rows.push_query(&QueryRow { statement: None, ..write });
+        rows.push_query(&QueryRow {
+            statement: None,
+            ..write
+        });
     }
     let reject = place("pg.log", 960, MONDAY_US, "postgres");
-    rows.push_reject(&RejectRow { place: reject, reason: "no prefix", raw: b"garbage \xff" });
+    rows.push_reject(&RejectRow {
+        place: reject,
+        reason: "no prefix",
+        raw: b"garbage \xff",
+    });
     rows.push_ledger(&LedgerRow {
         place: place("pg.log", 0, MONDAY_US + 24 * HOUR_US - 1, "postgres"),
         app_id: APP_ID,
@@ -202,7 +263,12 @@ fn postgres_day(rows: &mut RowBuilder) {
 fn mysql_day(rows: &mut RowBuilder) {
     for minute in 0..5 {
         rows.push_query(&QueryRow {
-            place: place("slow.log", minute * 100, MONDAY_US + 24 * HOUR_US + minute * 60_000_000, "mysql"),
+            place: place(
+                "slow.log",
+                minute * 100,
+                MONDAY_US + 24 * HOUR_US + minute * 60_000_000,
+                "mysql",
+            ),
             fingerprint: Some(0x0b),
             query_time_us: Some(2_000_000),
             lock_time_us: Some(minute * 10),

@@ -122,7 +122,7 @@ fn within(window: TimeWindow) -> String {
             us.div_euclid(DAY_US)
         )
     };
-    let (from, to) = (window.from_us(), window.to_us());
+    let (from, to) = (window.begin_us(), window.end_us());
     format!(
         "event_date >= {} AND event_date <= {} AND ts >= {} AND ts < {}",
         day(from),

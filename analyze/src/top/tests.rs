@@ -85,8 +85,16 @@ fn the_whole_archive() {
             calls: 5,
             total_us: 16_500,
             p50_us: Some(LatencyHistogram::value_of(LatencyHistogram::bin_of(2_000))),
-            p95_us: Some(LatencyHistogram::value_of(LatencyHistogram::bin_of(10_000))),
-            p99_us: Some(LatencyHistogram::value_of(LatencyHistogram::bin_of(10_000))),
+            p95_us: percentile(
+                &LatencyHistogram::from_bins([(LatencyHistogram::bin_of(10_000), 1)]),
+                0.95,
+                Some(10_000)
+            ),
+            p99_us: percentile(
+                &LatencyHistogram::from_bins([(LatencyHistogram::bin_of(10_000), 1)]),
+                0.99,
+                Some(10_000)
+            ),
             max_us: Some(10_000),
             first_us: Some(MONDAY_US),
             last_us: Some(MONDAY_US + 30 * HOUR_US),
@@ -322,7 +330,8 @@ proptest! {
             own.iter().for_each(|execution| latency.record(execution.1));
             prop_assert_eq!(query.calls, own.len() as i64);
             prop_assert_eq!(query.total_us, own.iter().map(|execution| execution.1).sum::<i64>());
-            prop_assert_eq!(query.p95_us, latency.quantile(0.95));
+            prop_assert_eq!(query.p95_us, percentile(&latency, 0.95, query.max_us));
+            prop_assert!(query.min_us <= query.max_us && query.p99_us <= query.max_us);
             prop_assert_eq!(query.max_us, own.iter().map(|execution| execution.1).max());
             let example = format!("select {}", query.max_us.unwrap_or_default());
             prop_assert_eq!(query.example.as_deref(), Some(example.as_str()));

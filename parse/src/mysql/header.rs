@@ -11,6 +11,9 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 /// Header fields kept beside those with a place of their own; more than any server prints.
 pub(crate) const ATTRIBUTES_MAX: usize = 128;
 
+/// Header fields by name, in the order of the log.
+pub(crate) type Attributes<'a> = Vec<(&'a [u8], &'a [u8])>;
+
 /// What a header block says. Borrows from the record.
 #[derive(Debug, Default)]
 pub(crate) struct Header<'a> {
@@ -49,7 +52,7 @@ impl<'a> Header<'a> {
         &mut self,
         line: &'a [u8],
         time: &mut TimestampReader,
-        attributes: &mut Vec<(&'a [u8], &'a [u8])>,
+        attributes: &mut Attributes<'a>,
     ) {
         if let Some(rest) = line.strip_prefix(b"# Time:") {
             // Old servers and tools put both on one line.
@@ -266,7 +269,7 @@ fn yes_no(value: &[u8]) -> Option<bool> {
 mod tests {
     use super::*;
 
-    fn header(text: &str) -> (Header<'_>, Vec<(&[u8], &[u8])>) {
+    fn header(text: &str) -> (Header<'_>, Attributes<'_>) {
         let (mut header, mut attributes) = (Header::default(), Vec::new());
         for line in text.lines() {
             header.line(line.as_bytes(), &mut TimestampReader::new(None), &mut attributes);

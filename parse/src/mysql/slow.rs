@@ -4,7 +4,7 @@
 use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
 use crate::entry::{Command, Execution, REJECT_BYTES_KEPT, RejectReason, SkipKind};
 use crate::lines::{Lines, without_newline};
-use crate::mysql::header::{Header, is_banner, set_timestamp_us, use_database};
+use crate::mysql::header::{Attributes, Header, is_banner, set_timestamp_us, use_database};
 use crate::mysql::text::Inside;
 use crate::span::Span;
 use crate::statement::Dialect;
@@ -400,7 +400,7 @@ struct RecordReader {
     last_time_us: Option<i64>,
     database_from: Option<Span>,
     time_from: Option<Span>,
-    attributes: Vec<(&'static [u8], &'static [u8])>,
+    attributes: Attributes<'static>,
 }
 
 impl RecordReader {
@@ -440,7 +440,7 @@ impl RecordReader {
             start,
             end: start + record.len() as u64,
         };
-        let mut attributes: Vec<(&[u8], &[u8])> = std::mem::take(&mut self.attributes);
+        let mut attributes: Attributes<'_> = std::mem::take(&mut self.attributes);
         let mut header = Header::default();
         let header_bytes = self.header(record, &mut header, &mut attributes);
         let Some(query_time_us) = header.query_time_us else {
@@ -491,7 +491,7 @@ impl RecordReader {
         &mut self,
         record: &'a [u8],
         header: &mut Header<'a>,
-        attributes: &mut Vec<(&'a [u8], &'a [u8])>,
+        attributes: &mut Attributes<'a>,
     ) -> usize {
         let mut at = 0;
         while at < record.len() {
@@ -572,7 +572,7 @@ impl<'a> Body<'a> {
 }
 
 /// The allocation of a list of borrowed pairs, without the pairs.
-fn recycle(mut attributes: Vec<(&[u8], &[u8])>) -> Vec<(&'static [u8], &'static [u8])> {
+fn recycle(mut attributes: Attributes<'_>) -> Attributes<'static> {
     attributes.clear();
     attributes.into_iter().map(|_| (&b""[..], &b""[..])).collect()
 }

@@ -108,12 +108,17 @@ impl CsvLog {
             self.fields.resize(record.len(), 0);
         }
         self.reader.reset();
-        let (result, _, _, columns) = self.reader.read_record(record, &mut self.fields, ends);
+        let (mut result, _, written, mut columns) = self.reader.read_record(record, &mut self.fields, ends);
+        if let ReadRecordResult::InputEmpty = result {
+            // The last record of a file may lack its line end: nothing more is the end of its last field.
+            let (at_end, _, _, more) =
+                self.reader
+                    .read_record(&[], &mut self.fields[written..], &mut ends[columns..]);
+            (result, columns) = (at_end, columns + more);
+        }
         match result {
             ReadRecordResult::Record => columns,
-            // The last record of a file may lack its line end.
-            ReadRecordResult::InputEmpty => columns + 1,
-            ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull | ReadRecordResult::End => 0,
+            _ => 0,
         }
     }
 

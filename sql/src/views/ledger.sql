@@ -1,7 +1,7 @@
--- One row is one range of one source that one commit brought in, with the fate of every byte of it:
+-- One row is one range of one source that was read and committed. It accounts for every byte of the range:
 -- bytes_in = bytes_parsed + bytes_rejected + bytes_skipped.
 --
--- ts: time that the range is filed under, UTC
+-- ts: when the range was read, UTC
 -- event_date: day of ts (1970-01-01 without one)
 -- server: name of the database server
 -- cluster: name of the cluster that the server belongs to
@@ -14,8 +14,8 @@
 -- bytes_parsed: bytes that became entries
 -- bytes_rejected: bytes that could not be read; see rejects
 -- bytes_skipped: bytes that are known and not wanted
--- entries_query: executions found in the range
--- rejects: rejects found in the range
+-- entries_query: executions read from the range
+-- rejects: rejects made of the range
 -- detail: counts and bytes by kind and reason, JSON
 SELECT
     ts, event_date, server, cluster, source, app_id, source_identity,

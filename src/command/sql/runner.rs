@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use slowlake_sql::{Column, FUNCTIONS, QueryResult, Rows, Session, SqlError, VIEWS, View, statements};
 use slowlake_store::Lake;
 use tokio::runtime::Runtime;
@@ -315,10 +315,10 @@ async fn next_rows(
         return result.next().await;
     };
     let mut bar: Option<ProgressBar> = None;
-    let rows = loop {
+    loop {
         // The timer ends the wait, not the work: the stream goes on where it was.
         if let Ok(rows) = tokio::time::timeout(PROGRESS_EVERY, result.next()).await {
-            break rows;
+            return rows;
         }
         if began.elapsed() >= PROGRESS_AFTER {
             let read = result.progress();
@@ -328,18 +328,17 @@ async fn next_rows(
                 began.elapsed().as_secs(),
                 bytes(read.bytes as u64)
             );
-            bar.get_or_insert_with(|| ProgressBar::new_spinner().with_style(spinner()))
-                .set_message(message);
+            bar.get_or_insert_with(progress_line).set_message(message);
         }
-    };
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
     }
-    rows
 }
 
-fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+/// A line that goes away when it is dropped, also by Ctrl-C.
+fn progress_line() -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::new_spinner()
+        .with_style(style)
+        .with_finish(ProgressFinish::AndClear)
 }
 
 /// The new state of a switch, said to the person who turned it.

@@ -23,6 +23,7 @@ const KNOWN: &[&str] = &[
     "%m [%p] %q[user=%u,db=%d,app=%a] ",
     "%m [%p] %u@%d ",
     "%t:%r:%u@%d:[%p]:",
+    "%t:%r:%u@%d:[%p]: ",
     "%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a",
     "%t:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a:",
     "%m [%p]: [%l-1] db=%d,user=%u ",
@@ -219,9 +220,7 @@ impl Builder<'_> {
         }
         let word = word_length(rest);
         if let Some(at) = rest[..word].iter().position(|b| *b == b'@') {
-            self.take("%u", at);
-            self.take("@", 1);
-            return self.take("%d", word - at - 1);
+            return self.session(at, word);
         }
         let number = rest.iter().take_while(|b| b.is_ascii_digit()).count();
         if number > 0 && rest.get(number) == Some(&b'/') {
@@ -255,7 +254,33 @@ impl Builder<'_> {
             return self.take("%l", number);
         }
         let length = word.max(1);
-        self.take(&escape_literal(&rest[..length]), length);
+        // Settings have no long numbers: these are values, but of a shape that nothing here knows.
+        let is_value = rest[..length].iter().filter(|b| b.is_ascii_digit()).count() > 2;
+        self.take(
+            &if is_value {
+                "%b".to_owned()
+            } else {
+                escape_literal(&rest[..length])
+            },
+            length,
+        );
+    }
+
+    /// `user@database` in a word, perhaps with colons around it and a client before.
+    fn session(&mut self, at: usize, word: usize) {
+        if self.rest[0] == b':' {
+            return self.take(":", 1);
+        }
+        if let Some(colon) = self.rest[..at].iter().rposition(|b| *b == b':') {
+            return self.take("%h", colon);
+        }
+        let end = self.rest[..word]
+            .iter()
+            .rposition(|b| *b != b':')
+            .map_or(word, |last| last + 1);
+        self.take("%u", at);
+        self.take("@", 1);
+        self.take("%d", end - at - 1);
     }
 }
 
@@ -351,6 +376,10 @@ mod tests {
             "2026-11-23 00:27:16 UTC:10.0.0.1(4):u@d:[26938]:LOG:  x\n2026-11-23 00:27:17 UTC::@:[19692]:LOG:  y\n",
             "%t:%r:%u@%d:[%p]:",
         );
+        check(
+            "2026-11-23 00:27:16 UTC:[local]:u@d:[26938]: LOG:  x\n2026-11-23 00:27:17 UTC::@:[19692]: LOG:  y\n",
+            "%t:%r:%u@%d:[%p]: ",
+        );
         check("2026-07-02 03:00:06 UTC-6a45d422.1513f3-LOG:  x\n", "%t-%c-");
     }
 
@@ -363,6 +392,18 @@ mod tests {
             .head(head.as_bytes(), &mut TimestampReader::new(None))
             .unwrap();
         assert_eq!(head.pid, Some(77), "{}", prefix.setting());
+    }
+
+    #[test]
+    fn colons_beside_user_and_database_belong_to_neither() {
+        let built = |instance: &str| build(instance.as_bytes()).concat();
+        assert_eq!(
+            built("2026-11-23 00:27:16 UTC:[local]:u@d:[7]; "),
+            "%m:%h:%u@%d:[%p]; "
+        );
+        assert_eq!(built("2026-11-23 00:27:16 UTC:10.0.0.7:u@d: "), "%m:%h:%u@%d: ");
+        assert_eq!(built("2026-11-23 00:27:16 UTC::@:[7]; "), "%m::%u@%d:[%p]; ");
+        assert_eq!(built("2026-11-23 00:27:16 UTC [7] u@d "), "%m [%p] %u@%d ");
     }
 
     #[test]

@@ -1,0 +1,100 @@
+//! What every command that reads logs has in common: the options of reading, and how it says that an input failed.
+
+use anyhow::Context;
+use clap::Args;
+use jiff::tz::TimeZone;
+use slowlake_ingest::IngestError;
+use slowlake_parse::Format;
+
+use crate::output;
+use crate::pipeline::{CHUNK_BYTES, ReadOptions, SourceFailure};
+
+/// How logs are read, the same for every command that reads them.
+#[derive(Debug, Args)]
+pub(crate) struct ReadArguments {
+    /// Format of the logs, if it is not to be found out
+    #[arg(long, value_enum, default_value = "auto")]
+    format: FormatName,
+    /// PostgreSQL's log_line_prefix, if it is not to be found out
+    #[arg(long, value_name = "SETTING")]
+    log_line_prefix: Option<String>,
+    /// Time zone of the server where its log does not say, for example Europe/Berlin [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    timezone: Option<String>,
+    /// Bytes read at once
+    #[arg(long, value_name = "BYTES", default_value_t = CHUNK_BYTES, hide = true)]
+    chunk_bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FormatName {
+    Auto,
+    PostgresStderr,
+    PostgresCsv,
+    PostgresJson,
+    MysqlSlow,
+}
+
+impl ReadArguments {
+    /// Checks and resolves them.
+    pub(crate) fn resolve(&self) -> anyhow::Result<ReadOptions> {
+        let zone = match &self.timezone {
+            Some(name) => Some(TimeZone::get(name).with_context(|| {
+                format!("--timezone {name}: no such time zone\nhint: use a name of the time zone database, for example Europe/Berlin")
+            })?),
+            None => None,
+        };
+        let format = match self.format {
+            FormatName::Auto | FormatName::PostgresStderr => None,
+            FormatName::PostgresCsv => Some(Format::PostgresCsv),
+            FormatName::PostgresJson => Some(Format::PostgresJson),
+            FormatName::MysqlSlow => Some(Format::MysqlSlow),
+        };
+        if self.format == FormatName::PostgresStderr && self.log_line_prefix.is_none() {
+            anyhow::bail!(
+                "--format postgres-stderr needs --log-line-prefix\nhint: ask the server with SHOW log_line_prefix"
+            );
+        }
+        if self.log_line_prefix.is_some()
+            && !matches!(self.format, FormatName::Auto | FormatName::PostgresStderr)
+        {
+            anyhow::bail!(
+                "--log-line-prefix is a setting of PostgreSQL's stderr format, not of the --format given"
+            );
+        }
+        Ok(ReadOptions {
+            format,
+            prefix: self.log_line_prefix.clone(),
+            zone,
+            chunk_bytes: self.chunk_bytes.max(1),
+        })
+    }
+}
+
+/// An error of reading with its next step.
+pub(crate) fn with_hint(error: IngestError) -> anyhow::Error {
+    match error.hint() {
+        Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}"),
+        None => anyhow::anyhow!("{error}"),
+    }
+}
+
+/// Says that one input failed while others go on.
+pub(crate) fn say_failure(error: &IngestError) -> String {
+    let text = error.to_string();
+    output::say("error", &text);
+    if let Some(hint) = error.hint() {
+        output::say(" hint", hint);
+    }
+    text
+}
+
+/// The same for an input that was opened.
+pub(crate) fn say_source_failure(failure: &SourceFailure) -> String {
+    let text = failure.to_string();
+    output::say("error", &text);
+    if let Some(hint) = failure.hint() {
+        output::say(" hint", &hint);
+    }
+    text
+}
