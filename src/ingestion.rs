@@ -1,35 +1,31 @@
 //! Sources to a lake, exactly once: finds out how far each source is in the lake, decodes the rest, and commits rows, books and progress
 //! together, round by round. Knows nothing of how files are found or what a table looks like on disk.
 
+mod reading;
 mod resume;
 mod rows;
 mod sampling;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::AtomicU64;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use slowlake_ingest::{Compression, IngestError, Location, Reader, Source};
-use slowlake_parse::{Decoder, Format, Ledger, Span};
+use slowlake_ingest::{IngestError, Reader, Source};
+use slowlake_parse::{Decoder, Format, Ledger, has_only_banner};
 use slowlake_store::{Commit, Lake, Outcome, Progress, StoreError, Uploaded};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use crate::batch::Batch;
+use crate::ingestion::reading::{Bytes, Message, Reading, Round};
 use crate::ingestion::resume::Resume;
 pub(crate) use crate::ingestion::rows::RowMaker;
 pub(crate) use crate::ingestion::sampling::TextPolicy;
-use crate::pipeline::{ReadOptions, SourceFailure, SourceOutcome, choose_format, collect, read_head};
+use crate::pipeline::{ReadOptions, SourceFailure, SourceOutcome, choose_format, read_head};
 
-/// Bytes of a log that are committed together.
-const ROUND_BYTES: u64 = 16 * 1024 * 1024;
-/// Rounds whose files are being written while the next is decoded.
-const UPLOADS_MAX: usize = 2;
+/// Batches that wait to become rows.
+const MESSAGES_WAITING: usize = 8;
 /// How often another owner of the same source is given way before giving up.
 const FENCED_MAX: u32 = 20;
-/// A file whose last line has no end and was written this recently may still be growing.
-const SETTLE: Duration = Duration::from_secs(5);
-
 /// Where executions go, and what is kept of them.
 pub(crate) struct Ingestion<'i> {
     runtime: &'i Runtime,
@@ -69,15 +65,6 @@ impl From<IngestError> for IngestionError {
     fn from(error: IngestError) -> IngestionError {
         IngestionError::Source(error.into())
     }
-}
-
-/// A piece of a source, decoded.
-struct Round {
-    batches: Vec<Batch>,
-    ledger: Ledger,
-    start: u64,
-    end: u64,
-    context: Vec<Span>,
 }
 
 impl<'i> Ingestion<'i> {
@@ -136,6 +123,10 @@ impl<'i> Ingestion<'i> {
         if head.is_empty() {
             return damage.map_or(Ok(true), |error| Err(error.into()));
         }
+        if has_only_banner(&head) {
+            // A log that was just opened: it is not told from others yet, and there is nothing in it to keep.
+            return Ok(true);
+        }
         let format = choose_format(&source.name, &head, &self.options)?;
         ingested.outcome.format = Some(format.clone());
         let resume = resume::find(self, source, &head)?;
@@ -143,16 +134,25 @@ impl<'i> Ingestion<'i> {
             ingested.bytes_known = resume.offset;
         }
         let mut decoder = Decoder::new(&format, self.options.zone.clone(), resume.offset);
-        let mut reader = reopen(source, head, reader, &resume)?;
+        let mut reader = Bytes::reopen(source, head, reader, &resume)?;
         resume.teach(&mut decoder, &mut reader)?;
-        reader.skip_to(resume.offset)?;
-        let (send, receive) = bounded::<Round>(1);
-        let (options, progress) = (self.options.clone(), self.progress);
-        let source = source.clone();
+        match reader.skip_to(resume.offset) {
+            // A shorter copy of what the lake has: nothing new.
+            Err(IngestError::TooShort { .. }) => return Ok(true),
+            other => other?,
+        }
+        let (send, receive) = bounded(MESSAGES_WAITING);
+        let (give_back, empty) = bounded(MESSAGES_WAITING);
+        let reading = Reading {
+            source: source.clone(),
+            options: self.options.clone(),
+            progress: self.progress,
+            send,
+            empty,
+        };
         std::thread::scope(|scope| {
-            let reading =
-                scope.spawn(move || read_rounds(&source, reader, decoder, &options, progress, &send));
-            let committed = self.commit_rounds(&receive, &resume, &format, ingested);
+            let reading = scope.spawn(move || reading.run(reader, decoder));
+            let committed = self.commit_rounds(&receive, &give_back, &resume, &format, ingested);
             // A sender without a receiver stops.
             drop(receive);
             let failure = reading
@@ -163,66 +163,56 @@ impl<'i> Ingestion<'i> {
         })
     }
 
-    /// Turns rounds into rows, has them written, and commits them in their order. `false` when fenced.
+    /// Turns what is read into rows, has them written, and commits them round by round, in order. `false` when fenced.
     fn commit_rounds(
         &mut self,
-        rounds: &Receiver<Round>,
+        messages: &Receiver<Message>,
+        give_back: &Sender<Batch>,
         resume: &Resume,
         format: &Format,
         ingested: &mut Ingested,
     ) -> Result<bool, IngestionError> {
-        let mut writing: std::collections::VecDeque<Writing> = std::collections::VecDeque::new();
+        let mut writing = None;
         let mut prev = resume.prev;
-        for round in rounds {
-            let rows = self.maker.rows(&round.batches, &resume.source, |maker| {
-                let range = Span {
-                    start: round.start,
-                    end: round.end,
-                };
-                maker.ledger_row(
-                    (&resume.app_id, &resume.identity),
-                    format,
-                    range,
-                    &round.ledger,
-                    &round.context,
-                );
-            });
-            let uploader = self.lake.uploader();
-            let files = self.runtime.spawn(async move { uploader.upload(rows).await });
-            writing.push_back(Writing {
-                files,
-                end: round.end,
-                ledger: round.ledger,
-            });
-            while writing.len() >= UPLOADS_MAX {
-                if !self.commit_first(&mut writing, resume, &mut prev, ingested)? {
-                    return Ok(false);
+        for message in messages {
+            let round = match message {
+                Message::Batch(mut batch) => {
+                    self.maker.batch(&batch, &resume.source);
+                    batch.clear();
+                    // A full shelf of empty batches is no reason to wait.
+                    let _ = give_back.try_send(batch);
+                    continue;
                 }
-            }
-        }
-        while !writing.is_empty() {
-            if !self.commit_first(&mut writing, resume, &mut prev, ingested)? {
+                Message::End(round) => round,
+            };
+            self.maker.ledger_row(resume, format, &round);
+            let rows = self.maker.finish();
+            // The rows of this round were made while the files of the one before were written.
+            if !self.commit_written(writing.take(), resume, &mut prev, ingested)? {
                 return Ok(false);
             }
+            let uploader = self.lake.uploader();
+            let files = self.runtime.spawn(async move { uploader.upload(rows).await });
+            writing = Some(Writing { files, round });
         }
-        Ok(true)
+        self.commit_written(writing, resume, &mut prev, ingested)
     }
 
-    fn commit_first(
+    fn commit_written(
         &mut self,
-        writing: &mut std::collections::VecDeque<Writing>,
+        writing: Option<Writing>,
         resume: &Resume,
         prev: &mut Option<i64>,
         ingested: &mut Ingested,
     ) -> Result<bool, IngestionError> {
-        let Some(first) = writing.pop_front() else {
+        let Some(Writing { files, round }) = writing else {
             return Ok(true);
         };
-        let files = match self.runtime.block_on(first.files) {
+        let files = match self.runtime.block_on(files) {
             Ok(files) => files?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        let next = offset_i64(first.end);
+        let next = offset_i64(round.range.end);
         let progress = vec![Progress {
             app_id: resume.app_id.clone(),
             prev: *prev,
@@ -235,7 +225,7 @@ impl<'i> Ingestion<'i> {
             Outcome::Committed { .. } => {
                 *prev = Some(next);
                 ingested.commits += 1;
-                ingested.outcome.ledger.merge(&first.ledger);
+                ingested.outcome.ledger.merge(&round.ledger);
                 Ok(true)
             }
             Outcome::Fenced { .. } => Ok(false),
@@ -246,147 +236,7 @@ impl<'i> Ingestion<'i> {
 /// A round whose files are being written.
 struct Writing {
     files: JoinHandle<Result<Uploaded, StoreError>>,
-    end: u64,
-    ledger: Ledger,
-}
-
-/// A reader that can still go to the beginning of what the lake needs: plain files seek, archives are opened anew, and a stream, which can
-/// be read once, gives the head that was read of it back.
-enum Bytes {
-    Reader(Reader),
-    Stream { head: Vec<u8>, at: usize, rest: Reader },
-}
-
-fn reopen(source: &Source, head: Vec<u8>, reader: Reader, resume: &Resume) -> Result<Bytes, IngestionError> {
-    if resume.is_stream {
-        return Ok(Bytes::Stream {
-            head,
-            at: 0,
-            rest: reader,
-        });
-    }
-    Ok(Bytes::Reader(Reader::open(source)?))
-}
-
-impl Bytes {
-    fn skip_to(&mut self, offset: u64) -> Result<(), IngestError> {
-        match self {
-            Bytes::Reader(reader) => reader.skip_to(offset),
-            Bytes::Stream { head, at, rest } => {
-                *at = usize::try_from(offset).unwrap_or(usize::MAX).min(head.len());
-                if offset > head.len() as u64 {
-                    rest.skip_to(offset)
-                } else {
-                    Ok(())
-                }
-            }
-        }
-    }
-
-    fn read_chunk(&mut self, buffer: &mut Vec<u8>, limit: usize) -> Result<usize, IngestError> {
-        match self {
-            Bytes::Reader(reader) => reader.read_chunk(buffer, limit),
-            Bytes::Stream { head, at, .. } if *at < head.len() => {
-                let end = head.len().min(*at + limit);
-                buffer.clear();
-                buffer.extend_from_slice(&head[*at..end]);
-                *at = end;
-                Ok(buffer.len())
-            }
-            Bytes::Stream { rest, .. } => rest.read_chunk(buffer, limit),
-        }
-    }
-
-    fn bytes_read_on_disk(&self) -> u64 {
-        match self {
-            Bytes::Reader(reader) | Bytes::Stream { rest: reader, .. } => reader.bytes_read_on_disk(),
-        }
-    }
-}
-
-/// Decodes to the end of the source and sends it round by round. Returns why it ended early, if it did.
-fn read_rounds(
-    source: &Source,
-    mut bytes: Bytes,
-    mut decoder: Decoder,
-    options: &ReadOptions,
-    progress: &AtomicU64,
-    send: &Sender<Round>,
-) -> Option<IngestError> {
-    let mut round = Gathering::default();
-    let mut start = decoder.position();
-    let (mut chunk, mut on_disk, mut ends_line) = (Vec::new(), 0, true);
-    let failure = loop {
-        match bytes.read_chunk(&mut chunk, options.chunk_bytes) {
-            Ok(0) if !ends_line && may_grow(source) => std::thread::sleep(SETTLE / 10),
-            Ok(0) => break None,
-            Ok(_) => {
-                ends_line = chunk.ends_with(b"\n");
-                decoder.push(&chunk, &mut |decoded| round.add(decoded));
-            }
-            Err(error) => break Some(error),
-        }
-        progress.fetch_add(bytes.bytes_read_on_disk() - on_disk, Ordering::Relaxed);
-        on_disk = bytes.bytes_read_on_disk();
-        let is_full = decoder.position() - start >= ROUND_BYTES;
-        if is_full && send.send(round.take(&mut decoder, &mut start)).is_err() {
-            return None;
-        }
-    };
-    decoder.finish(&mut |decoded| round.add(decoded));
-    if decoder.position() > start {
-        // Without a receiver there is nobody to tell.
-        let _ = send.send(round.take(&mut decoder, &mut start));
-    }
-    failure
-}
-
-/// Batches of the round that is being decoded.
-#[derive(Default)]
-struct Gathering {
-    full: Vec<Batch>,
-    last: Batch,
-}
-
-impl Gathering {
-    fn add(&mut self, decoded: slowlake_parse::Decoded<'_>) {
-        collect(decoded, &mut self.last);
-        if self.last.is_full() {
-            self.full.push(std::mem::take(&mut self.last));
-        }
-    }
-
-    fn take(&mut self, decoder: &mut Decoder, start: &mut u64) -> Round {
-        let mut batches = std::mem::take(&mut self.full);
-        batches.push(std::mem::take(&mut self.last));
-        let end = decoder.position();
-        let round = Round {
-            batches,
-            ledger: decoder.take_ledger(),
-            start: *start,
-            end,
-            context: decoder.context(),
-        };
-        *start = end;
-        round
-    }
-}
-
-/// Whether a file without a line end was written so recently that the rest of its last line may be on its way.
-fn may_grow(source: &Source) -> bool {
-    let Location::File(path) = &source.location else {
-        return false;
-    };
-    if source.compression != Compression::None {
-        return false;
-    }
-    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-    let age = modified.map(|modified| {
-        SystemTime::now()
-            .duration_since(modified)
-            .unwrap_or(Duration::ZERO)
-    });
-    age.is_ok_and(|age| age < SETTLE)
+    round: Box<Round>,
 }
 
 /// An offset as the lake has it. No source has 2^63 bytes.

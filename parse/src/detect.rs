@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::decoder::Decoder;
 use crate::entry::SkipKind;
+use crate::mysql::header::is_banner;
 use crate::postgres::prefix::Prefix;
 use crate::postgres::prefix::infer::infer;
 
@@ -101,4 +102,10 @@ fn attempt(format: Format, head: &[u8]) -> Tried {
         format,
         share,
     }
+}
+
+/// Whether these bytes hold nothing but what a server writes alike into every log it opens: they do not tell one log from another.
+pub fn has_only_banner(head: &[u8]) -> bool {
+    head.split(|b| *b == b'\n')
+        .all(|line| line.trim_ascii().is_empty() || is_banner(line.trim_ascii_end()))
 }

@@ -17,7 +17,7 @@ pub mod statement;
 mod timestamp;
 
 pub use decoder::{Decoder, RECORD_BYTES_MAX, Sink};
-pub use detect::{DETECT_BYTES, Detection, Format, Tried, detect};
+pub use detect::{DETECT_BYTES, Detection, Format, Tried, detect, has_only_banner};
 pub use entry::{Command, Decoded, Execution, PlanFlags, REJECT_BYTES_KEPT, Reject, RejectReason, SkipKind};
 pub use ledger::{Ledger, Tally};
 pub use postgres::prefix::Prefix;

@@ -158,8 +158,8 @@ pub(crate) fn decimal_us(text: &[u8], micros_per_unit: i64) -> Option<i64> {
             scale *= 10;
         }
     }
-    // micros_per_unit <= 10^6 and value < 10^9: no overflow.
-    Some(whole + (value * micros_per_unit + scale / 2) / scale)
+    // micros_per_unit <= 10^6 and value < 10^9: the product does not overflow.
+    whole.checked_add((value * micros_per_unit + scale / 2) / scale)
 }
 
 /// All of `text` as a non-negative decimal number; `None` when empty, longer than 18 digits or not digits.
@@ -368,6 +368,7 @@ mod tests {
         assert_eq!(decimal_us(b"2", 1_000_000), Some(2_000_000));
         assert_eq!(decimal_us(b"0.0000015", 1_000_000), Some(2));
         assert_eq!(decimal_us(b"99999999999999999999", 1), None);
+        assert_eq!(decimal_us(b"9223372036854.999999", 1_000_000), None);
         assert_eq!(decimal_us(b"1e5", 1), None);
         assert_eq!(decimal_us(b"", 1), None);
     }

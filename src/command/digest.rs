@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use slowlake_ingest::discover;
-use slowlake_parse::Format;
+use slowlake_parse::{Format, RejectReason, Tally};
 
 use crate::command::reading::{ReadArguments, say_failure, say_source_failure, with_hint};
 use crate::digest::{digest, total_ledger};
@@ -203,6 +203,22 @@ fn say_nothing_found(outcomes: &[SourceOutcome], total: u64) {
             bytes(total)
         ),
     );
+    let mismatched: u64 = outcomes
+        .iter()
+        .flat_map(|outcome| outcome.ledger.rejected())
+        .map(bytes_mismatched)
+        .sum();
+    if mismatched > total / 2 {
+        output::say(
+            "     ",
+            "the lines have another prefix than --log-line-prefix says",
+        );
+        output::say(
+            " hint",
+            "leave --log-line-prefix out to have it found out, or ask the server with SHOW log_line_prefix",
+        );
+        return;
+    }
     let mysql = outcomes
         .iter()
         .any(|outcome| outcome.format == Some(Format::MysqlSlow));
@@ -220,4 +236,12 @@ fn say_nothing_found(outcomes: &[SourceOutcome], total: u64) {
             "the server logs no durations; set log_min_duration_statement = 100ms (or 0 for a short while) and reload"
         },
     );
+}
+
+fn bytes_mismatched((reason, tally): (RejectReason, Tally)) -> u64 {
+    if reason == RejectReason::PrefixMismatch {
+        tally.bytes
+    } else {
+        0
+    }
 }

@@ -96,7 +96,10 @@ pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::R
                 tally.failures += 1;
             }
             Err(IngestionError::Lake(error)) => return Err(store_error(error)),
-            Err(error @ IngestionError::Fenced { .. }) => return Err(error.into()),
+            Err(error @ IngestionError::Fenced { .. }) => {
+                output::say("error", &error.to_string());
+                tally.failures += 1;
+            }
         }
     }
     progress.finish();

@@ -1,6 +1,5 @@
 //! What every command that reads logs has in common: the options of reading, and how it says that an input failed.
 
-use anyhow::Context;
 use clap::Args;
 use jiff::tz::TimeZone;
 use slowlake_ingest::IngestError;
@@ -39,8 +38,9 @@ impl ReadArguments {
     /// Checks and resolves them.
     pub(crate) fn resolve(&self) -> anyhow::Result<ReadOptions> {
         let zone = match &self.timezone {
-            Some(name) => Some(TimeZone::get(name).with_context(|| {
-                format!("--timezone {name}: no such time zone\nhint: use a name of the time zone database, for example Europe/Berlin")
+            // The cause only says the same again.
+            Some(name) => Some(TimeZone::get(name).map_err(|_| {
+                anyhow::anyhow!("--timezone {name}: no such time zone\nhint: use a name of the time zone database, for example Europe/Berlin")
             })?),
             None => None,
         };

@@ -37,7 +37,7 @@ struct Class {
     last_us: Option<i64>,
     example: Example,
     /// Calls and database time (µs) by origin.
-    origins: Vec<(u32, i64, i64)>,
+    origins: HashMap<u32, (i64, i64)>,
 }
 
 /// The slowest execution; of equals the first.
@@ -78,9 +78,11 @@ impl Aggregate {
             .map(|names| self.origins.number(names.each_ref().map(|n| n.as_bytes())))
             .collect();
         for (key, mut class) in other.classes {
-            for origin in &mut class.origins {
-                origin.0 = renumbered[origin.0 as usize];
-            }
+            class.origins = class
+                .origins
+                .into_iter()
+                .map(|(origin, sum)| (renumbered[origin as usize], sum))
+                .collect();
             self.classes.entry(key).or_default().merge(class);
         }
     }
@@ -108,14 +110,10 @@ impl Aggregate {
         });
         let left_out = &order[order.len().min(limit)..];
         let mut all_origins: HashMap<u32, (i64, i64)> = HashMap::new();
-        for (origin, calls, us) in self.classes.values().flat_map(|class| &class.origins) {
+        for (origin, (calls, us)) in self.classes.values().flat_map(|class| &class.origins) {
             let sum = all_origins.entry(*origin).or_default();
             *sum = (sum.0 + calls, sum.1.saturating_add(*us));
         }
-        let all_origins: Vec<(u32, i64, i64)> = all_origins
-            .into_iter()
-            .map(|(origin, (calls, us))| (origin, calls, us))
-            .collect();
         Summary {
             window: self.window(),
             calls: self.classes.values().map(|class| class.calls).sum(),
@@ -188,7 +186,7 @@ impl Class {
         self.lock_time_us = sum(self.lock_time_us, execution.lock_time_us);
         self.first_us = least(self.first_us, execution.start_us);
         self.last_us = greatest(self.last_us, execution.end_us);
-        self.add_origin((origin, 1, us));
+        self.add_origin(origin, (1, us));
     }
 
     fn merge(&mut self, other: Class) {
@@ -205,8 +203,8 @@ impl Class {
         self.lock_time_us = sum(self.lock_time_us, other.lock_time_us);
         self.first_us = least(self.first_us, other.first_us);
         self.last_us = greatest(self.last_us, other.last_us);
-        for origin in other.origins {
-            self.add_origin(origin);
+        for (origin, sum) in other.origins {
+            self.add_origin(origin, sum);
         }
         if self
             .example
@@ -216,11 +214,9 @@ impl Class {
         }
     }
 
-    fn add_origin(&mut self, (origin, calls, total_us): (u32, i64, i64)) {
-        match self.origins.iter_mut().find(|(number, ..)| *number == origin) {
-            Some(sum) => (sum.1, sum.2) = (sum.1 + calls, sum.2.saturating_add(total_us)),
-            None => self.origins.push((origin, calls, total_us)),
-        }
+    fn add_origin(&mut self, origin: u32, (calls, total_us): (i64, i64)) {
+        let sum = self.origins.entry(origin).or_default();
+        *sum = (sum.0 + calls, sum.1.saturating_add(total_us));
     }
 
     fn query(&self, rank: usize, report_total_us: i64) -> Query {
@@ -290,10 +286,10 @@ impl Origins {
     }
 
     /// One breakdown for each of database, user and application that is known at all.
-    fn breakdowns(&self, sums: &[(u32, i64, i64)]) -> Vec<Breakdown> {
+    fn breakdowns(&self, sums: &HashMap<u32, (i64, i64)>) -> Vec<Breakdown> {
         let breakdown = |which: usize| {
             let mut parts: HashMap<&str, (i64, i64)> = HashMap::new();
-            for (origin, calls, total_us) in sums {
+            for (origin, (calls, total_us)) in sums {
                 let part = parts.entry(&self.names[*origin as usize][which]).or_default();
                 *part = (part.0 + calls, part.1.saturating_add(*total_us));
             }

@@ -1,7 +1,7 @@
 //! How far a source is in the lake. A file is the same source as long as it begins with the same bytes, whatever it is called now, so that
 //! rotated, compressed and copied logs are not read twice. Reads the lake's ledger, never its entries.
 
-use slowlake_ingest::{Identity, Location, PREFIX_BYTES_MAX, Source};
+use slowlake_ingest::{Identity, Location, Source};
 use slowlake_parse::{Decoder, Span};
 use slowlake_store::KnownSource;
 
@@ -13,7 +13,7 @@ pub(crate) struct Resume {
     pub(crate) app_id: String,
     /// Its name in the lake: the first part of the key of its rows.
     pub(crate) source: String,
-    /// Its identity when it was first seen.
+    /// What it is recognised by.
     pub(crate) identity: String,
     /// What the lake knows of its progress.
     pub(crate) prev: Option<i64>,
@@ -57,7 +57,7 @@ pub(crate) fn find(
     let known = ingestion.runtime.block_on(ingestion.lake.known_sources())?;
     let same = known
         .into_iter()
-        .filter(|known| known.app_id.starts_with(&agent) && is_same(known, &identity, head))
+        .filter(|known| known.app_id.starts_with(&agent) && is_same(known, head))
         .max_by_key(|known| {
             known
                 .source_identity
@@ -65,12 +65,16 @@ pub(crate) fn find(
                 .map_or(0, |identity| identity.prefix_bytes)
         });
     let Some(known) = same else {
-        return Ok(new(ingestion, source, &identity, is_stream));
+        return new(ingestion, source, &identity, is_stream);
     };
     let watermark = ingestion
         .runtime
         .block_on(ingestion.lake.watermark(&known.app_id))?;
     let offset = watermark.unwrap_or(0);
+    let knows_less = known
+        .source_identity
+        .parse::<Identity>()
+        .is_ok_and(|before| before.prefix_bytes < identity.prefix_bytes);
     Ok(Resume {
         context: if offset == known.next_offset {
             context(known.detail.as_deref())
@@ -79,25 +83,31 @@ pub(crate) fn find(
         },
         app_id: known.app_id,
         source: known.source,
-        identity: known.source_identity,
+        // What was short when it was first seen has more to be recognised by now.
+        identity: if knows_less {
+            identity.to_string()
+        } else {
+            known.source_identity
+        },
         prev: watermark,
         offset: u64::try_from(offset).unwrap_or(0),
         is_stream,
     })
 }
 
-/// Whether a known source begins like this one. A short beginning (a banner, say) is shared by many files: then it has to be the same file.
-fn is_same(known: &KnownSource, identity: &Identity, head: &[u8]) -> bool {
-    let Ok(before) = known.source_identity.parse::<Identity>() else {
-        return false;
-    };
-    let is_same_file = (before.device, before.inode) == (identity.device, identity.inode);
-    before.prefix_bytes > 0
-        && before.begins(head)
-        && (before.prefix_bytes == PREFIX_BYTES_MAX || is_same_file)
+/// Whether a known source begins like this one. What all logs begin with (a banner) is never committed alone, so that even a short beginning
+/// tells.
+fn is_same(known: &KnownSource, head: &[u8]) -> bool {
+    let before = known.source_identity.parse::<Identity>();
+    before.is_ok_and(|before| before.prefix_bytes > 0 && before.begins(head))
 }
 
-fn new(ingestion: &Ingestion<'_>, source: &Source, identity: &Identity, is_stream: bool) -> Resume {
+fn new(
+    ingestion: &Ingestion<'_>,
+    source: &Source,
+    identity: &Identity,
+    is_stream: bool,
+) -> Result<Resume, IngestionError> {
     let path = match &source.location {
         Location::Stdin => source.name.clone(),
         Location::File(path) => std::fs::canonicalize(path)
@@ -108,19 +118,22 @@ fn new(ingestion: &Ingestion<'_>, source: &Source, identity: &Identity, is_strea
     let text = identity.to_string();
     let hash = text.rsplit(':').next().unwrap_or(&text);
     let generation = format!("{}-{hash}", identity.prefix_bytes);
-    Resume {
-        app_id: format!(
-            "f/{}/{:016x}/{generation}",
-            ingestion.server,
-            fnv1a(path.as_bytes())
-        ),
+    let app_id = format!(
+        "f/{}/{:016x}/{generation}",
+        ingestion.server,
+        fnv1a(path.as_bytes())
+    );
+    // Nothing, unless somebody else begins with the same source right now.
+    let prev = ingestion.runtime.block_on(ingestion.lake.watermark(&app_id))?;
+    Ok(Resume {
+        app_id,
         source: format!("{}:{path}#{}", ingestion.server, &hash[..hash.len().min(12)]),
         identity: text,
-        prev: None,
-        offset: 0,
+        prev,
+        offset: u64::try_from(prev.unwrap_or(0)).unwrap_or(0),
         context: Vec::new(),
         is_stream,
-    }
+    })
 }
 
 /// The context in the detail of a ledger row: pairs of offsets.

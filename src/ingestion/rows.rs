@@ -4,13 +4,15 @@
 use std::borrow::Cow;
 
 use hashbrown::HashSet;
-use serde_json::json;
+use serde_json::{Map, json};
 use slowlake_parse::statement::{Analyzer, Dialect, Options};
-use slowlake_parse::{Execution, Format, Ledger, Reject, Span, Tally};
+use slowlake_parse::{Execution, Format, Reject, Tally};
 use slowlake_store::{LedgerRow, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows};
 
 use crate::batch::Batch;
 use crate::ingestion::offset_i64;
+use crate::ingestion::reading::Round;
+use crate::ingestion::resume::Resume;
 use crate::ingestion::sampling::{Sampler, TextPolicy};
 use crate::summary::dialect_name;
 
@@ -45,33 +47,65 @@ impl RowMaker {
         &self.server
     }
 
-    /// What was made has not been committed: texts have to travel again.
+    /// What was made has not been committed: it is made again, texts and all.
     pub(crate) fn forget(&mut self) {
+        self.builder = RowBuilder::new();
         self.texts.clear();
         self.sampler.forget();
     }
 
-    /// Rows of the batches, and then of what `and_then` adds.
-    pub(crate) fn rows(
-        &mut self,
-        batches: &[Batch],
-        source: &str,
-        and_then: impl FnOnce(&mut SourceRows<'_>),
-    ) -> Rows {
+    /// Adds rows of a batch of `source`.
+    pub(crate) fn batch(&mut self, batch: &Batch, source: &str) {
         let mut rows = SourceRows { maker: self, source };
-        for batch in batches {
-            batch.for_each(|execution| rows.execution(execution));
-            for reject in batch.rejects() {
-                rows.reject(&reject);
-            }
+        batch.for_each(|execution| rows.execution(execution));
+        for reject in batch.rejects() {
+            rows.reject(&reject);
         }
-        and_then(&mut rows);
+    }
+
+    /// Adds the books of one round.
+    pub(crate) fn ledger_row(&mut self, resume: &Resume, format: &Format, round: &Round) {
+        let Round {
+            range,
+            ledger,
+            context,
+        } = round;
+        let tally = |tally: Tally| json!({ "records": tally.records, "bytes": tally.bytes });
+        let detail = json!({
+            "format": format.to_string(),
+            "rejected": ledger.rejected().map(|(reason, t)| (reason.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
+            "skipped": ledger.skipped().map(|(kind, t)| (kind.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
+            "context": context.iter().map(|span| [span.start, span.end]).collect::<Vec<_>>(),
+        })
+        .to_string();
+        let rejected = ledger.rejected_total();
+        let read_at_us = jiff::Timestamp::now().as_microsecond();
+        self.builder.push_ledger(&LedgerRow {
+            place: Place {
+                ts_us: Some(read_at_us),
+                ..place(&resume.source, range.start, &self.server, self.cluster.as_deref())
+            },
+            app_id: &resume.app_id,
+            source_identity: &resume.identity,
+            range_end: offset_i64(range.end),
+            bytes_in: offset_i64(range.bytes()),
+            bytes_parsed: offset_i64(ledger.bytes_parsed),
+            bytes_rejected: offset_i64(rejected.bytes),
+            bytes_skipped: offset_i64(ledger.skipped_total().bytes),
+            entries_query: offset_i64(ledger.executions),
+            rejects: offset_i64(rejected.records),
+            detail: Some(&detail),
+        });
+    }
+
+    /// All rows added since the last time.
+    pub(crate) fn finish(&mut self) -> Rows {
         self.builder.finish()
     }
 }
 
 /// Rows of one source.
-pub(crate) struct SourceRows<'m> {
+struct SourceRows<'m> {
     maker: &'m mut RowMaker,
     source: &'m str,
 }
@@ -155,49 +189,6 @@ impl SourceRows<'_> {
             place,
             reason: reject.reason.name(),
             raw: reject.raw,
-        });
-    }
-
-    /// The books of one range.
-    pub(crate) fn ledger_row(
-        &mut self,
-        (app_id, identity): (&str, &str),
-        format: &Format,
-        range: Span,
-        ledger: &Ledger,
-        context: &[Span],
-    ) {
-        let tally = |tally: Tally| json!({ "records": tally.records, "bytes": tally.bytes });
-        let detail = json!({
-            "format": format.to_string(),
-            "rejected": ledger.rejected().map(|(reason, t)| (reason.name().to_owned(), tally(t))).collect::<serde_json::Map<_, _>>(),
-            "skipped": ledger.skipped().map(|(kind, t)| (kind.name().to_owned(), tally(t))).collect::<serde_json::Map<_, _>>(),
-            "context": context.iter().map(|span| [span.start, span.end]).collect::<Vec<_>>(),
-        })
-        .to_string();
-        let rejected = ledger.rejected_total();
-        let RowMaker {
-            server,
-            cluster,
-            builder,
-            ..
-        } = &mut *self.maker;
-        let read_at_us = jiff::Timestamp::now().as_microsecond();
-        builder.push_ledger(&LedgerRow {
-            place: Place {
-                ts_us: Some(read_at_us),
-                ..place(self.source, range.start, server, cluster.as_deref())
-            },
-            app_id,
-            source_identity: identity,
-            range_end: offset_i64(range.end),
-            bytes_in: offset_i64(range.bytes()),
-            bytes_parsed: offset_i64(ledger.bytes_parsed),
-            bytes_rejected: offset_i64(rejected.bytes),
-            bytes_skipped: offset_i64(ledger.skipped_total().bytes),
-            entries_query: offset_i64(ledger.executions),
-            rejects: offset_i64(rejected.records),
-            detail: Some(&detail),
         });
     }
 }

@@ -5,5 +5,6 @@ mod binary;
 mod corpus;
 mod digest;
 mod ingest;
+mod lake;
 mod slt;
 mod tidy;

@@ -63,8 +63,17 @@ fn sizes() -> impl Strategy<Value = Vec<usize>> {
     ]
 }
 
+/// Bytes that are printed as text.
+struct Input(Vec<u8>);
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0.escape_ascii())
+    }
+}
+
 /// Bytes that no server wrote, made of what servers write.
-fn arbitrary() -> impl Strategy<Value = Vec<u8>> {
+fn arbitrary() -> impl Strategy<Value = Input> {
     let token = prop::sample::select(vec![
         "\n",
         "\r\n",
@@ -110,7 +119,7 @@ fn arbitrary() -> impl Strategy<Value = Vec<u8>> {
         4 => token.prop_map(|token| token.as_bytes().to_vec()),
         1 => prop::collection::vec(any::<u8>(), 0..6),
     ];
-    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| Input(pieces.concat()))
 }
 
 /// Spans of what was found lie in the input, one after the other, and are what the ledger says.
@@ -163,7 +172,22 @@ proptest! {
     }
 
     #[test]
-    fn every_byte_is_accounted_for(input in arbitrary(), sizes in sizes()) {
+    fn a_record_cut_anywhere_costs_no_later_one(postgres in 0..3_usize, items in items(false), at in any::<prop::sample::Index>()) {
+        // Not MySQL: there a quote that a crash left open may be closed by a quote of a later statement.
+        let style = Style::ALL[postgres];
+        let items: Vec<Item> = items.into_iter().filter(|item| matches!(item, Item::Execution(_))).collect();
+        let (first, rest) = items.split_at(items.len().min(1));
+        let (record, rest) = (write(style, first).bytes, write(style, rest));
+        let input = [&record[..at.index(record.len() + 1)], b"\n", &rest.bytes].concat();
+        let found = whole(&format_of(style), &input);
+        let known = found.known();
+        prop_assert!(known.ends_with(&rest.truth), "{:?} of {}", known, input.escape_ascii());
+        prop_assert!(known.len() <= items.len());
+        prop_assert_eq!(found.ledger.bytes(), input.len() as u64);
+    }
+
+    #[test]
+    fn every_byte_is_accounted_for(Input(input) in arbitrary(), sizes in sizes()) {
         for format in formats() {
             let found = whole(&format, &input);
             prop_assert_eq!(found.ledger.bytes(), input.len() as u64, "{:?}: {}", format, input.escape_ascii());
@@ -176,26 +200,19 @@ proptest! {
     #[test]
     fn a_decoder_goes_on_where_another_stopped(style in style(), items in items(true), sizes in sizes(), stop in 0..60_usize) {
         let log = write(style, &items);
-        goes_on(&format_of(style), &log.bytes, &sizes, stop, true)?;
+        goes_on(&format_of(style), &log.bytes, &sizes, stop)?;
     }
 
     #[test]
-    fn going_on_loses_no_byte_of_anything(input in arbitrary(), sizes in sizes(), stop in 0..60_usize) {
+    fn going_on_loses_no_byte_of_anything(Input(input) in arbitrary(), sizes in sizes(), stop in 0..60_usize) {
         for format in formats() {
-            goes_on(&format, &input, &sizes, stop, false)?;
+            goes_on(&format, &input, &sizes, stop)?;
         }
     }
 }
 
-/// One decoder reads some pieces, another the rest from where the first one says: together they find what one alone finds. `exactly`: also
-/// the same rejects, where servers wrote the input.
-fn goes_on(
-    format: &Format,
-    input: &[u8],
-    sizes: &[usize],
-    stop: usize,
-    exactly: bool,
-) -> Result<(), TestCaseError> {
+/// One decoder reads some pieces, another the rest from where the first one says: together they find what one alone finds.
+fn goes_on(format: &Format, input: &[u8], sizes: &[usize], stop: usize) -> Result<(), TestCaseError> {
     let expect = whole(format, input);
     let (mut first, mut found) = (decoder(format), Found::new());
     for piece in pieces(input, sizes).into_iter().take(stop) {
@@ -218,15 +235,13 @@ fn goes_on(
     found.ledger = first.take_ledger();
     found.ledger.merge(&rest.ledger);
     prop_assert_eq!(found.ledger.bytes(), input.len() as u64);
-    if exactly {
-        prop_assert_eq!(
-            found,
-            expect,
-            "stopped at {} in {}",
-            position,
-            input.escape_ascii()
-        );
-    }
+    prop_assert_eq!(
+        found,
+        expect,
+        "stopped at {} in {}",
+        position,
+        input.escape_ascii()
+    );
     Ok(())
 }
 

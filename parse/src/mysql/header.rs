@@ -160,8 +160,9 @@ impl<'a> Header<'a> {
             b"Tmp_disk_tables" | b"Created_tmp_disk_tables" => self.tmp_disk_tables = number(value),
             b"Tmp_table_sizes" => self.tmp_table_bytes = number(value),
             b"Merge_passes" | b"Sort_merge_passes" => self.merge_passes = number(value),
-            b"Start" => self.start_us = time.iso(value),
-            b"End" => self.end_us = time.iso(value),
+            // Without a zone it is a local time, and `SET timestamp` knows better.
+            b"Start" if has_zone(value) => self.start_us = time.iso(value),
+            b"End" if has_zone(value) => self.end_us = time.iso(value),
             _ => return false,
         }
         true
@@ -255,6 +256,10 @@ fn bracketed(account: &[u8]) -> Option<&[u8]> {
     } else {
         name
     })
+}
+
+fn has_zone(time: &[u8]) -> bool {
+    time.ends_with(b"Z") || time.iter().skip(19).any(|b| matches!(b, b'+' | b'-'))
 }
 
 fn yes_no(value: &[u8]) -> Option<bool> {

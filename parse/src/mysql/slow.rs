@@ -13,6 +13,12 @@ use crate::timestamp::TimestampReader;
 /// Bytes of lines that may turn out to be the next header; a longer block is text.
 const CANDIDATE_BYTES_MAX: usize = 64 * 1024;
 
+/// Headers in one literal that are more likely records after a cut statement than text.
+const SUSPECTS_MANY: u32 = 3;
+
+/// Bytes of a statement that tell it from a header line.
+const STATEMENT_BYTES_KNOWN: usize = 64;
+
 /// A slow query log.
 #[derive(Debug)]
 pub(crate) struct SlowLog {
@@ -37,8 +43,7 @@ enum Open {
     },
     Statement {
         start: usize,
-        inside: Inside,
-        has_suspects: bool,
+        text: Text,
     },
     /// The rest of a statement beyond the limit.
     Tail,
@@ -48,6 +53,48 @@ enum Open {
         end: usize,
         reason: RejectReason,
     },
+}
+
+/// The text of a statement so far, judged by its bytes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Text {
+    inside: Inside,
+    /// How many headers stand in an open literal or comment.
+    suspects: u32,
+    /// The same as `inside`, read from the first header on that stands in a literal. If the literal really holds it, the literal's end makes this
+    /// reading an open one; if the statement was cut before it, this reading is the right one and ends in code.
+    after_suspect: Option<Inside>,
+    /// Its last line that is not empty ends as the server ends statements.
+    is_finished: bool,
+}
+
+impl Text {
+    fn line(&mut self, line: &[u8]) {
+        // `# administrator command: Quit;` is a statement, not a comment.
+        let is_command = self.inside == Inside::Code && is_administrator_command(line);
+        if !is_command {
+            self.inside = self.inside.after_line(line);
+            self.after_suspect = self.after_suspect.map(|inside| inside.after_line(line));
+        }
+        let line = line.trim_ascii_end();
+        if !line.is_empty() {
+            self.is_finished = is_command || line.ends_with(b";");
+        }
+    }
+
+    fn suspect(&mut self) {
+        self.suspects = self.suspects.saturating_add(1);
+        if self.inside != Inside::Comment {
+            self.after_suspect.get_or_insert(Inside::Code);
+        }
+    }
+
+    /// Whether the headers in it have to be taken for real: the literal never ends, or it holds so many headers that a cut explains them better,
+    /// and the other reading is possible.
+    fn was_cut(&self) -> bool {
+        let never_ends = self.suspects > 0 && self.inside != Inside::Code;
+        never_ends || (self.suspects >= SUSPECTS_MANY && self.after_suspect == Some(Inside::Code))
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -94,8 +141,7 @@ impl SlowLog {
                 } else if !line.trim_ascii().is_empty() {
                     self.open = Open::Statement {
                         start: record,
-                        inside: Inside::Code,
-                        has_suspects: false,
+                        text: Text::default(),
                     };
                     self.statement_line(line);
                 }
@@ -173,10 +219,10 @@ impl SlowLog {
         }
         if is_banner(without_newline(line)) && memchr::memmem::find(line, b", Version: ").is_some() {
             match &mut self.open {
-                Open::Statement {
-                    inside, has_suspects, ..
-                } if *inside != Inside::Code && base + (start as u64) >= self.ignore_quotes_until => {
-                    *has_suspects = true;
+                Open::Statement { text, .. }
+                    if text.inside != Inside::Code && base + (start as u64) >= self.ignore_quotes_until =>
+                {
+                    text.suspect();
                 }
                 _ => {
                     self.close(buffer, start, base, output);
@@ -199,23 +245,29 @@ impl SlowLog {
         base: u64,
         output: &mut Output<'_, '_>,
     ) {
-        let trusted = base + (candidate as u64) >= self.ignore_quotes_until;
-        match &mut self.open {
-            Open::Statement {
-                inside, has_suspects, ..
-            } if trusted && *inside != Inside::Code => {
-                *has_suspects = true;
-                self.deny(buffer, end, output);
+        self.candidate = Some(candidate);
+        let is_judged = base + (candidate as u64) >= self.ignore_quotes_until;
+        if let Open::Statement { start, text } = &mut self.open
+            && is_judged
+        {
+            if text.inside != Inside::Code {
+                text.suspect();
+                return self.deny(buffer, end, output);
             }
-            _ => {
-                self.candidate = None;
-                self.close(buffer, candidate, base, output);
-                self.open = Open::Header {
-                    start: candidate,
-                    has_query_time: true,
-                };
+            if !text.is_finished {
+                return self.deny(buffer, end, output);
+            }
+            if text.was_cut() {
+                let start = *start;
+                return self.read_again(start, base + candidate as u64);
             }
         }
+        self.candidate = None;
+        self.close(buffer, candidate, base, output);
+        self.open = Open::Header {
+            start: candidate,
+            has_query_time: true,
+        };
     }
 
     /// The candidate was text: lines up to `end` belong to the statement.
@@ -233,11 +285,8 @@ impl SlowLog {
     }
 
     fn statement_line(&mut self, line: &[u8]) {
-        // `# administrator command: Quit;` is a statement, not a comment.
-        if let Open::Statement { inside, .. } = &mut self.open
-            && !(*inside == Inside::Code && is_administrator_command(line))
-        {
-            *inside = inside.after_line(line);
+        if let Open::Statement { text, .. } = &mut self.open {
+            text.line(line);
         }
     }
 
@@ -264,23 +313,25 @@ impl SlowLog {
         }
     }
 
-    /// At the end of the log or at the limit a literal is still open, and headers stand in it: it was cut by a crash, and they are real.
+    /// At the end of the log or at the limit: headers stand in a literal that never ends, or that ends only by chance. The statement was cut by a
+    /// crash, and they are real.
     /// Goes back to its beginning; `true` when there is something to read again.
     fn go_back(&mut self, base: u64, end: usize) -> bool {
         match self.open {
-            Open::Statement {
-                start,
-                inside,
-                has_suspects: true,
-            } if inside != Inside::Code => {
-                self.ignore_quotes_until = base + end as u64;
-                self.open = Open::Nothing;
-                self.candidate = None;
-                self.lines.seek(start);
+            Open::Statement { start, text } if text.was_cut() => {
+                self.read_again(start, base + end as u64);
                 true
             }
             _ => false,
         }
+    }
+
+    /// Reads from `start` on again, and cuts records by their headers alone up to stream offset `until`.
+    fn read_again(&mut self, start: usize, until: u64) {
+        self.ignore_quotes_until = until;
+        self.open = Open::Nothing;
+        self.candidate = None;
+        self.lines.seek(start);
     }
 
     fn open_start(&self) -> usize {
@@ -452,7 +503,7 @@ impl RecordReader {
         let body = Body::of(&record[header_bytes..]);
         let context = Span {
             start,
-            end: start + (header_bytes + body.statement_at) as u64,
+            end: start + (header_bytes + body.known_at) as u64,
         };
         if let Some(database) = body.database {
             self.database.clear();
@@ -530,8 +581,8 @@ struct Body<'a> {
     database: Option<&'a [u8]>,
     timestamp_us: Option<i64>,
     statement: &'a [u8],
-    /// Where the statement begins in the body.
-    statement_at: usize,
+    /// Where in the body enough is read to know the same of what stands before the statement.
+    known_at: usize,
 }
 
 impl<'a> Body<'a> {
@@ -540,7 +591,7 @@ impl<'a> Body<'a> {
             database: None,
             timestamp_us: None,
             statement: b"",
-            statement_at: 0,
+            known_at: 0,
         };
         let mut at = 0;
         for attempt in 0..2 {
@@ -564,8 +615,10 @@ impl<'a> Body<'a> {
             }
             at = end;
         }
-        read.statement_at = at;
         let statement = body[at..].trim_ascii_end();
+        // A `use` counts only before a statement, so some of it belongs to what is to be read again.
+        let blank = statement.len() - statement.trim_ascii_start().len();
+        read.known_at = at + statement.len().min(blank + STATEMENT_BYTES_KNOWN);
         read.statement = statement.strip_suffix(b";").unwrap_or(statement).trim_ascii_end();
         read
     }
@@ -593,3 +646,6 @@ fn has_query_time_key(line: &[u8]) -> bool {
     line.starts_with(b"# Query_time:")
         || (line.starts_with(b"#") && memchr::memmem::find(line, b" Query_time: ").is_some())
 }
+
+#[cfg(test)]
+mod tests;

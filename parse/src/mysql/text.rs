@@ -65,7 +65,8 @@ impl Inside {
                 Some(1)
             }
             // An executable comment is code.
-            [b'/', b'*', b'!' | b'M', ..] => Some(3),
+            [b'/', b'*', b'!', ..] => Some(3),
+            [b'/', b'*', b'M', b'!', ..] => Some(4),
             [b'/', b'*', ..] => {
                 *self = Inside::Comment;
                 Some(2)
@@ -117,6 +118,8 @@ mod tests {
         check("select 1 # don't\n", Inside::Code);
         check("select /* don't\n", Inside::Comment);
         check("select /*!40001 'x' */ 1\n", Inside::Code);
+        check("select /*M! 'x' */ 1\n", Inside::Code);
+        check("/*Mike's*/ select 1\n", Inside::Code);
         check("select 'it''s\n'' still\n", Inside::Quote(b'\''));
     }
 }

@@ -13,6 +13,8 @@ use crate::timestamp::{TimestampReader, number};
 /// Columns of PostgreSQL 12; later versions add at the end.
 const COLUMNS_MIN: usize = 23;
 const COLUMNS_MAX: usize = 40;
+/// The column of the message, from 0.
+const MESSAGE: usize = 13;
 
 /// A log in PostgreSQL's csvlog format.
 #[derive(Debug)]
@@ -40,33 +42,60 @@ impl CsvLog {
         }
     }
 
-    /// The end of the record that begins at `start`, if it is in the buffer.
-    fn record_end(&mut self, buffer: &[u8]) -> Option<usize> {
+    /// The end of the record that begins the buffer.
+    fn record_end(&mut self, buffer: &[u8], at_end: bool) -> RecordEnd {
         while let Some(at) = memchr::memchr2(b'"', b'\n', &buffer[self.searched..]) {
             let at = self.searched + at;
             self.searched = at + 1;
-            if buffer[at] == b'"' {
-                self.in_quotes = !self.in_quotes;
-            } else if !self.in_quotes {
-                return Some(at + 1);
+            if buffer[at] == b'\n' {
+                if !self.in_quotes {
+                    return RecordEnd::At(at + 1);
+                }
+                continue;
             }
+            if self.in_quotes {
+                match buffer.get(at + 1) {
+                    Some(b',' | b'"' | b'\n' | b'\r') => {}
+                    _ if at_end => {}
+                    None => {
+                        self.searched = at;
+                        return RecordEnd::Later;
+                    }
+                    // The server closes a quote only at the end of a field: this one opens one, of another record.
+                    Some(_) => {
+                        if let Some(line) = record_around(buffer, at) {
+                            self.in_quotes = false;
+                            return RecordEnd::Lost(line);
+                        }
+                    }
+                }
+            }
+            self.in_quotes = !self.in_quotes;
         }
         self.searched = buffer.len();
-        None
+        RecordEnd::Later
     }
 
+    /// Books a whole record.
     fn record(&mut self, record: &[u8], start: u64, output: &mut Output<'_, '_>) {
         let span = Span {
             start,
             end: start + record.len() as u64,
         };
         if record.trim_ascii().is_empty() {
-            return output.skip(SkipKind::Blank, span.bytes());
+            output.skip(SkipKind::Blank, span.bytes());
+        } else if !self.event(record, (span, 0), output) {
+            output.reject(span, RejectReason::MalformedCsv, record);
         }
+    }
+
+    /// Books a record, or the head of one; `false` when the text is none of this format.
+    fn event(&mut self, record: &[u8], (span, bytes_cut): (Span, u64), output: &mut Output<'_, '_>) -> bool {
         let mut ends = [0; COLUMNS_MAX];
         let columns = self.split(record, &mut ends);
-        if !(COLUMNS_MIN..=COLUMNS_MAX).contains(&columns) {
-            return output.reject(span, RejectReason::MalformedCsv, record);
+        let columns_min = if bytes_cut > 0 { MESSAGE + 1 } else { COLUMNS_MIN };
+        if !(columns_min..=COLUMNS_MAX).contains(&columns) {
+            return false;
         }
         let field = |column: usize| {
             if column >= columns {
@@ -76,7 +105,7 @@ impl CsvLog {
             &self.fields[from..ends[column]]
         };
         let Some((time_us, _)) = self.time.postgres(field(0)) else {
-            return output.reject(span, RejectReason::MalformedCsv, record);
+            return false;
         };
         let connection = field(4);
         let host = connection
@@ -85,7 +114,7 @@ impl CsvLog {
             .map_or(connection, |at| &connection[..at]);
         let event = Event {
             span,
-            bytes_cut: 0,
+            bytes_cut,
             severity: Severity::of(field(11)),
             time_us: Some(time_us),
             pid: number(field(3)),
@@ -96,10 +125,11 @@ impl CsvLog {
             query_id: std::str::from_utf8(field(25))
                 .ok()
                 .and_then(|text| text.parse().ok()),
-            message: field(13),
+            message: field(MESSAGE),
             detail: field(14),
         };
         self.sessions.event(&event, record, output);
+        true
     }
 
     /// Unquotes the fields of one record into `fields`; their ends go to `ends`. Returns their number, 0 when there are too many.
@@ -138,8 +168,40 @@ impl CsvLog {
         resume
     }
 
-    /// Goes on with a reject. Returns the bytes it took; 0 when more are needed to decide.
+    /// The record is longer than the limit: its head is read, and the rest is booked as it comes. Returns the bytes taken.
+    fn overflow(&mut self, rest: &[u8], base: u64, is_whole: bool, output: &mut Output<'_, '_>) -> usize {
+        let span = Span {
+            start: base,
+            end: base + RECORD_BYTES_MAX as u64,
+        };
+        let bytes_cut = (self.searched - RECORD_BYTES_MAX) as u64;
+        if !self.event(&rest[..RECORD_BYTES_MAX], (span, bytes_cut), output) {
+            return self.give_up(&rest[..RECORD_BYTES_MAX], base, false, output);
+        }
+        self.lost = if is_whole { Lost::No } else { Lost::Tail };
+        std::mem::take(&mut self.searched)
+    }
+
+    /// Goes on with a record that was read up to the limit. Returns the bytes of it.
+    fn tail(&mut self, rest: &[u8], output: &mut Output<'_, '_>) -> usize {
+        let mut taken = rest.len();
+        for at in memchr::memchr2_iter(b'"', b'\n', rest) {
+            if rest[at] == b'"' {
+                self.in_quotes = !self.in_quotes;
+            } else if !self.in_quotes {
+                (self.lost, taken) = (Lost::No, at + 1);
+                break;
+            }
+        }
+        output.part(taken as u64);
+        taken
+    }
+
+    /// Goes on with what was cut. Returns the bytes it took; 0 when more are needed to decide.
     fn while_lost(&mut self, rest: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
+        if self.lost == Lost::Tail {
+            return self.tail(rest, output);
+        }
         if self.lost == Lost::InLine {
             let end = memchr::memchr(b'\n', rest).map(|at| at + 1);
             if end.is_some() {
@@ -174,24 +236,30 @@ impl Records for CsvLog {
                 }
                 continue;
             }
-            match self.record_end(rest) {
-                Some(end) if end <= RECORD_BYTES_MAX => {
-                    self.record(&rest[..end], base + start as u64, output);
+            let at = base + start as u64;
+            match self.record_end(rest, at_end) {
+                RecordEnd::At(end) if end <= RECORD_BYTES_MAX => {
+                    self.record(&rest[..end], at, output);
                     (start, self.searched) = (start + end, 0);
                 }
-                Some(_) => {
-                    start += self.give_up(&rest[..RECORD_BYTES_MAX], base + start as u64, false, output)
+                RecordEnd::Lost(line) if line <= RECORD_BYTES_MAX => {
+                    let span = Span {
+                        start: at,
+                        end: at + line as u64,
+                    };
+                    output.reject(span, RejectReason::MalformedCsv, &rest[..line]);
+                    (start, self.searched, self.in_quotes) = (start + line, 0, false);
                 }
-                None if rest.len() > RECORD_BYTES_MAX => {
-                    start += self.give_up(&rest[..RECORD_BYTES_MAX], base + start as u64, false, output);
+                end if self.searched > RECORD_BYTES_MAX => {
+                    start += self.overflow(rest, at, matches!(end, RecordEnd::At(_)), output);
                 }
-                None if at_end && rest.is_empty() => return start,
-                None if at_end && !self.in_quotes => {
-                    self.record(rest, base + start as u64, output);
+                _ if at_end && rest.is_empty() => return start,
+                _ if at_end && !self.in_quotes => {
+                    self.record(rest, at, output);
                     return buffer.len();
                 }
-                None if at_end => start += self.give_up(rest, base + start as u64, true, output),
-                None => return start,
+                _ if at_end => start += self.give_up(rest, at, true, output),
+                _ => return start,
             }
         }
     }
@@ -199,6 +267,17 @@ impl Records for CsvLog {
     fn context(&self) -> Vec<Span> {
         self.sessions.context()
     }
+}
+
+/// What the search for the end of a record found.
+#[derive(Debug, Clone, Copy)]
+enum RecordEnd {
+    /// It ends here.
+    At(usize),
+    /// A quote in it never closes: here begins the next record.
+    Lost(usize),
+    /// The end is not in the buffer.
+    Later,
 }
 
 /// Whether a quote never closed, so that everything up to the next line that begins like a record is rejected.
@@ -209,6 +288,8 @@ enum Lost {
     AtLine,
     /// The next byte is inside a line that begins no record.
     InLine,
+    /// The next byte is in a record of which the head was read.
+    Tail,
 }
 
 /// Where in `buffer`, after its first line, a record begins; without one, how much of it certainly begins none.
@@ -227,6 +308,15 @@ fn resume(buffer: &[u8], at_end: bool) -> (usize, Lost) {
     }
 }
 
+/// Where the line of `at` begins, if it is not the first and, before `at`, begins like a record.
+fn record_around(buffer: &[u8], at: usize) -> Option<usize> {
+    let near = at.saturating_sub(FIRST_QUOTE_MAX);
+    let line = near + memchr::memrchr(b'\n', &buffer[near..at])? + 1;
+    begins_record(&buffer[line..at]).then_some(line)
+}
+
+/// A record has a quote within this many bytes: around the user, the host or the message.
+const FIRST_QUOTE_MAX: usize = 1024;
 /// Bytes that [`begins_record`] looks at.
 const RECORD_HEAD: usize = 20;
 

@@ -1,7 +1,7 @@
 //! One event of a PostgreSQL server, whatever format it was written in, to an execution or a skipped record. Joins a bare duration to the
 //! statement that the same session showed before. Does not know stderr, CSV or JSON.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::decoder::Output;
 use crate::entry::{Command, Execution, RejectReason, SkipKind};
@@ -11,6 +11,8 @@ use crate::statement::Dialect;
 
 /// Bytes of statements that wait for their durations; beyond it the oldest are given up, and their durations count as without text.
 const PENDING_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Statements that wait; more than a server has sessions.
+const PENDING_MAX: usize = 4096;
 
 /// One event: a message and what was printed with it.
 #[derive(Debug)]
@@ -34,7 +36,10 @@ pub(crate) struct Event<'a> {
 /// The sessions of one log: who has shown a statement whose duration is still to come.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
+    /// By process id.
     pending: HashMap<i64, Pending>,
+    /// Process ids by where their statements begin: the oldest is given up first.
+    order: BTreeMap<u64, i64>,
     pending_bytes: usize,
 }
 
@@ -92,7 +97,13 @@ impl Sessions {
                 output.reject(event.span, RejectReason::MalformedDuration, raw);
                 output.reject_more(RejectReason::MalformedDuration, bytes_after);
             }
-            Message::Other(kind) => output.skip(kind, event.span.bytes() + bytes_after),
+            Message::Other(kind) => {
+                // A statement that failed, or whose session ended, has no duration: the next one is another's.
+                if kind == SkipKind::Error || event.message.starts_with(b"disconnection: ") {
+                    self.forget(event.pid);
+                }
+                output.skip(kind, event.span.bytes() + bytes_after);
+            }
         }
     }
 
@@ -114,13 +125,12 @@ impl Sessions {
             truncated: event.bytes_cut > 0,
         };
         self.pending_bytes += pending.bytes();
+        self.order.insert(pending.span.start, pid);
         self.pending.insert(pid, pending);
-        while self.pending_bytes > PENDING_BYTES_MAX && self.pending.len() > 1 {
-            let oldest = self
-                .pending
-                .iter()
-                .min_by_key(|(_, pending)| pending.span)
-                .map(|(pid, _)| *pid);
+        while (self.pending_bytes > PENDING_BYTES_MAX && self.pending.len() > 1)
+            || self.pending.len() > PENDING_MAX
+        {
+            let oldest = self.order.first_key_value().map(|(_, pid)| *pid);
             self.forget(oldest);
         }
     }
@@ -130,6 +140,7 @@ impl Sessions {
             return None;
         }
         let pending = self.pending.remove(&pid?)?;
+        self.order.remove(&pending.span.start);
         self.pending_bytes -= pending.bytes();
         Some(pending)
     }

@@ -19,8 +19,14 @@ pub(crate) struct JsonLog {
     time: TimestampReader,
     sessions: Sessions,
     lines: Lines,
-    /// In the rest of a line that is over the limit.
-    in_tail: bool,
+    /// In the rest of a line that is over the limit: where its bytes are booked.
+    tail: Option<Booked>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Booked {
+    Parsed,
+    Rejected,
 }
 
 /// The keys that matter here, of those that `jsonlog.c` writes.
@@ -52,45 +58,67 @@ impl JsonLog {
             time,
             sessions: Sessions::default(),
             lines: Lines::default(),
-            in_tail: false,
+            tail: None,
         }
     }
 
     fn line(&mut self, line: &[u8], start: u64, output: &mut Output<'_, '_>) {
-        if self.in_tail {
-            self.in_tail = !line.ends_with(b"\n");
-            return output.reject_more(RejectReason::TooLong, line.len() as u64);
+        if let Some(booked) = self.tail {
+            match booked {
+                Booked::Parsed => output.part(line.len() as u64),
+                Booked::Rejected => output.reject_more(RejectReason::TooLong, line.len() as u64),
+            }
+            self.tail = self.tail.filter(|_| !line.ends_with(b"\n"));
+            return;
         }
-        let end = start + line.len() as u64;
         let json = without_newline(line);
         if json.trim_ascii().is_empty() {
-            return output.skip(SkipKind::Blank, end - start);
+            return output.skip(SkipKind::Blank, line.len() as u64);
         }
-        if line.len() > RECORD_BYTES_MAX {
-            output.reject(
-                Span {
-                    start,
-                    end: start + RECORD_BYTES_MAX as u64,
-                },
-                RejectReason::TooLong,
-                line,
-            );
-            self.in_tail = !line.ends_with(b"\n");
-            return output.reject_more(RejectReason::TooLong, (line.len() - RECORD_BYTES_MAX) as u64);
+        let cut = line.len().min(RECORD_BYTES_MAX);
+        let bytes_cut = (line.len() - cut) as u64;
+        let span = Span {
+            start,
+            end: start + cut as u64,
+        };
+        let is_read = if bytes_cut == 0 {
+            // The server does not check the encoding of what it logs; JSON has to be UTF-8.
+            self.object(&String::from_utf8_lossy(json), (span, bytes_cut), line, output)
+        } else {
+            let head = String::from_utf8_lossy(&line[..cut]);
+            closed(&head).any(|object| self.object(&object, (span, bytes_cut), &line[..cut], output))
+        };
+        if !is_read {
+            let reason = if bytes_cut == 0 {
+                RejectReason::MalformedJson
+            } else {
+                RejectReason::TooLong
+            };
+            output.reject(span, reason, &line[..cut]);
+            output.reject_more(reason, bytes_cut);
         }
-        let span = Span { start, end };
-        // The server does not check the encoding of what it logs; JSON has to be UTF-8.
-        let text = String::from_utf8_lossy(json);
-        let parsed = sonic_rs::from_str::<Line<'_>>(&text).ok();
-        let time = parsed
-            .as_ref()
-            .and_then(|parsed| self.time.postgres(parsed.timestamp.as_bytes()));
-        let (Some(parsed), Some((time_us, _))) = (parsed, time) else {
-            return output.reject(span, RejectReason::MalformedJson, line);
+        if bytes_cut > 0 && !line.ends_with(b"\n") {
+            self.tail = Some(if is_read { Booked::Parsed } else { Booked::Rejected });
+        }
+    }
+
+    /// Books one object; `false` when the text is none of this format.
+    fn object(
+        &mut self,
+        text: &str,
+        (span, bytes_cut): (Span, u64),
+        raw: &[u8],
+        output: &mut Output<'_, '_>,
+    ) -> bool {
+        let Ok(parsed) = sonic_rs::from_str::<Line<'_>>(text) else {
+            return false;
+        };
+        let Some((time_us, _)) = self.time.postgres(parsed.timestamp.as_bytes()) else {
+            return false;
         };
         let event = Event {
             span,
-            bytes_cut: 0,
+            bytes_cut,
             severity: Severity::of(parsed.error_severity.as_bytes()),
             time_us: Some(time_us),
             pid: parsed.pid,
@@ -102,7 +130,8 @@ impl JsonLog {
             message: parsed.message.as_bytes(),
             detail: parsed.detail.as_bytes(),
         };
-        self.sessions.event(&event, line, output);
+        self.sessions.event(&event, raw, output);
+        true
     }
 }
 
@@ -112,7 +141,8 @@ impl Records for JsonLog {
             self.line(&buffer[start..end], base + start as u64, output);
         }
         let start = self.lines.start();
-        let over_limit = buffer.len() - start > RECORD_BYTES_MAX || (self.in_tail && start < buffer.len());
+        let over_limit =
+            buffer.len() - start > RECORD_BYTES_MAX || (self.tail.is_some() && start < buffer.len());
         let taken = if over_limit {
             self.line(&buffer[start..], base + start as u64, output);
             self.lines.seek(buffer.len());
@@ -127,4 +157,12 @@ impl Records for JsonLog {
     fn context(&self) -> Vec<Span> {
         self.sessions.context()
     }
+}
+
+/// A line cut inside a text, closed so that it is JSON again: an escape may have been cut as well, of at most six bytes.
+fn closed(head: &str) -> impl Iterator<Item = String> {
+    (0..=6).filter_map(|cut| {
+        let end = head.len().checked_sub(cut)?;
+        Some(format!("{}\"}}", head.get(..end)?))
+    })
 }

@@ -7,7 +7,7 @@ use crate::lines::{Lines, without_newline};
 use crate::postgres::event::{Event, Sessions};
 use crate::postgres::message::Severity;
 use crate::postgres::prefix::infer::free_head;
-use crate::postgres::prefix::{Head, Label, Prefix};
+use crate::postgres::prefix::{Head, Label, PREFIX_BYTES_MAX, Prefix};
 use crate::span::Span;
 use crate::timestamp::TimestampReader;
 
@@ -86,8 +86,7 @@ impl StderrLog {
 
     fn line(&mut self, buffer: &[u8], (start, end): (usize, usize), base: u64, output: &mut Output<'_, '_>) {
         let line = &buffer[start..end];
-        // The server writes one tab; a log that went through an editor may have spaces, or nothing on an empty line.
-        let continues = matches!(line[0], b'\t' | b' ' | b'\n' | b'\r');
+        let continues = continues(line);
         if self.in_tail(line, continues, output) {
             return;
         }
@@ -270,6 +269,29 @@ impl StderrLog {
         self.sessions.event(&event, line, output);
     }
 
+    fn open_start(&self) -> usize {
+        match &self.open {
+            Open::Nothing => self.lines.start(),
+            Open::Event(OpenEvent { start, .. }) | Open::Unknown { start, .. } => *start,
+        }
+    }
+
+    /// Whether a line goes on with what is open. Its first [`PREFIX_BYTES_MAX`] bytes are enough to know.
+    fn belongs(&mut self, line: &[u8]) -> bool {
+        continues(line)
+            || match self.head(line) {
+                Some(head) => head.label != Label::Main(Severity::Log) && self.follows(&head),
+                None => matches!(self.open, Open::Unknown { .. }),
+            }
+    }
+
+    /// The caller takes `bytes` off the front of the buffer.
+    fn leave(&mut self, bytes: usize) -> usize {
+        self.lines.taken(bytes);
+        self.open.taken(bytes);
+        bytes
+    }
+
     /// What is open has reached the limit: emit its head, and book the rest as it comes.
     fn overflow(&mut self, buffer: &[u8], base: u64, output: &mut Output<'_, '_>) {
         let start = self.lines.start();
@@ -299,11 +321,19 @@ impl Records for StderrLog {
         if at_end {
             self.close(buffer, base, output);
         }
-        let open_start = match &self.open {
-            Open::Nothing => self.lines.start(),
-            Open::Event(OpenEvent { start, .. }) | Open::Unknown { start, .. } => *start,
-        };
+        let mut open_start = self.open_start();
         let in_tail_line = self.tail.is_some_and(|tail| tail.in_line);
+        if !at_end && buffer.len() - open_start > RECORD_BYTES_MAX && open_start < self.lines.start() {
+            // What reaches over the limit may be the first line of another record.
+            let line = &buffer[self.lines.start()..];
+            if (1..PREFIX_BYTES_MAX).contains(&line.len()) {
+                return self.leave(open_start);
+            }
+            if !line.is_empty() && !self.belongs(line) {
+                self.close(buffer, base, output);
+                open_start = self.open_start();
+            }
+        }
         let taken = if !at_end
             && (buffer.len() - open_start > RECORD_BYTES_MAX || (in_tail_line && open_start < buffer.len()))
         {
@@ -312,9 +342,7 @@ impl Records for StderrLog {
         } else {
             open_start
         };
-        self.lines.taken(taken);
-        self.open.taken(taken);
-        taken
+        self.leave(taken)
     }
 
     fn context(&self) -> Vec<Span> {
@@ -341,6 +369,11 @@ impl Open {
             }
         }
     }
+}
+
+/// The server writes one tab; a log that went through an editor may have spaces, or nothing on an empty line.
+fn continues(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b'\t' | b' ' | b'\n' | b'\r'))
 }
 
 fn book(booked: Booked, bytes: u64, output: &mut Output<'_, '_>) {

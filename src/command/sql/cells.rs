@@ -11,7 +11,7 @@ use crate::render::quantity::duration;
 /// Shown for NULL where an empty text would look the same.
 pub(super) const NULL: &str = "∅";
 
-/// For people, on one line.
+/// For people; may have several lines.
 pub(super) fn text(value: &Value<'_>, column: &Column, human: bool) -> String {
     match value {
         Value::Null => NULL.to_owned(),
@@ -19,7 +19,8 @@ pub(super) fn text(value: &Value<'_>, column: &Column, human: bool) -> String {
             Ok(us) => duration(us),
             Err(_) => us.to_string(),
         },
-        other => visible(&other.to_string()),
+        // A line end at the end shows nothing.
+        other => visible(other.to_string().trim_end_matches('\n')),
     }
 }
 
@@ -29,14 +30,15 @@ fn is_duration(column: &Column) -> bool {
     !name.starts_with("count") && name.trim_end_matches(')').ends_with("_us")
 }
 
-/// Control characters as `\n`, `\t`, `\u{1b}`.
+/// Control characters but line ends as `\t`, `\u{1b}`.
 fn visible(text: &str) -> String {
-    if !text.chars().any(char::is_control) {
+    let is_harmful = |c: char| c.is_control() && c != '\n';
+    if !text.chars().any(is_harmful) {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if c.is_control() {
+        if is_harmful(c) {
             out.extend(c.escape_default())
         } else {
             out.push(c)
@@ -140,7 +142,7 @@ mod tests {
     fn nothing_steers_the_terminal() {
         assert_eq!(
             text(&Value::Text("a\n\u{1b}[31mé"), &column("x"), false),
-            "a\\n\\u{1b}[31mé"
+            "a\n\\u{1b}[31mé"
         );
         assert_eq!(text(&Value::Bytes(b"\xff\t"), &column("x"), false), "\\xff\\t");
         assert_eq!(markdown(&Value::Text("a|b\n<c>")), "a\\|b<br>&lt;c>");

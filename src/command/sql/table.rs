@@ -19,7 +19,10 @@ impl Table {
     pub(super) fn fit(columns: &[Column], rows: &[Vec<String>], terminal: Option<usize>) -> Table {
         let cell_max = terminal.map_or(usize::MAX, |width| width.max(CELL_WIDTH_MIN));
         let width_of = |(i, column): (usize, &Column)| {
-            let cells = rows.iter().map(|row| row[i].width());
+            let cells = rows
+                .iter()
+                .flat_map(|row| row[i].split('\n'))
+                .map(UnicodeWidthStr::width);
             cells
                 .chain([column.name.width()])
                 .max()
@@ -45,23 +48,37 @@ impl Table {
         out.push_str("-\n");
     }
 
-    /// One row.
+    /// One row; a cell of several lines makes it as many, with a `+` where one goes on.
     pub(super) fn row(&self, cells: &[String], out: &mut String) {
-        let last = cells.len().saturating_sub(1);
-        for (i, cell) in cells.iter().enumerate() {
-            out.push_str(if i == 0 { " " } else { " | " });
-            let cell = cut(cell, self.cell_max);
-            let padding = std::iter::repeat_n(' ', self.widths[i].saturating_sub(cell.width()));
-            if self.right[i] {
-                out.extend(padding);
-                out.push_str(&cell);
-            } else {
-                out.push_str(&cell);
-                // Nothing is aligned behind the last column.
-                out.extend(padding.take(if i == last { 0 } else { usize::MAX }));
+        let lines: Vec<Vec<&str>> = cells.iter().map(|cell| cell.split('\n').collect()).collect();
+        let n_lines = lines.iter().map(Vec::len).max().unwrap_or(1);
+        for line in 0..n_lines {
+            for (column, cell) in lines.iter().enumerate() {
+                let goes_on = line + 1 < cell.len();
+                self.cell(column, cell.get(line).copied().unwrap_or(""), goes_on, out);
             }
+            out.push('\n');
         }
-        out.push('\n');
+    }
+
+    fn cell(&self, column: usize, text: &str, goes_on: bool, out: &mut String) {
+        let is_last = column + 1 == self.widths.len();
+        let text = cut(text, self.cell_max);
+        let padding = std::iter::repeat_n(' ', self.widths[column].saturating_sub(text.width()));
+        out.push_str(if column == 0 { " " } else { "| " });
+        if self.right[column] {
+            out.extend(padding);
+            out.push_str(&text);
+        } else {
+            out.push_str(&text);
+            // Nothing is aligned behind the last column.
+            out.extend(padding.take(if is_last && !goes_on { 0 } else { usize::MAX }));
+        }
+        match (goes_on, is_last) {
+            (true, _) => out.push('+'),
+            (false, false) => out.push(' '),
+            (false, true) => {}
+        }
     }
 }
 
@@ -77,11 +94,14 @@ pub(super) fn expanded(number: u64, columns: &[Column], cells: &[String], out: &
     out.extend(std::iter::repeat_n('-', (width + 3).saturating_sub(title.len())));
     out.push('\n');
     for (column, cell) in columns.iter().zip(cells) {
-        out.push_str(&column.name);
-        out.extend(std::iter::repeat_n(' ', width - column.name.width()));
-        out.push_str(" | ");
-        out.push_str(cell);
-        out.push('\n');
+        for (i, line) in cell.split('\n').enumerate() {
+            let name = if i == 0 { column.name.as_str() } else { "" };
+            out.push_str(name);
+            out.extend(std::iter::repeat_n(' ', width - name.width()));
+            out.push_str(" | ");
+            out.push_str(line);
+            out.push('\n');
+        }
     }
 }
 
@@ -140,6 +160,18 @@ mod tests {
     }
 
     #[test]
+    fn cells_of_several_lines() {
+        let drawn = draw(&[["a\nlonger", "1", "x\ny"]], None);
+        let expected = [
+            " name   | calls | last",
+            "--------+-------+------",
+            " a     +|     1 | x   +",
+            " longer |       | y",
+        ];
+        assert_eq!(drawn.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn wide_cells_are_cut_on_a_terminal_only() {
         let wide = "x".repeat(100);
         assert!(draw(&[[&wide, "1", ""]], None).contains(&wide));
@@ -153,9 +185,9 @@ mod tests {
         expanded(
             1,
             &columns(),
-            &["a".to_owned(), "2".to_owned(), "b".to_owned()],
+            &["a".to_owned(), "2".to_owned(), "b\nc".to_owned()],
             &mut out,
         );
-        assert_eq!(out, "-[ row 1 ]\nname  | a\ncalls | 2\nlast  | b\n");
+        assert_eq!(out, "-[ row 1 ]\nname  | a\ncalls | 2\nlast  | b\n      | c\n");
     }
 }

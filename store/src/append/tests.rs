@@ -1,3 +1,5 @@
+//! The commit protocol, with faults injected at every step, and with rivals.
+
 use std::sync::Arc;
 
 use super::*;

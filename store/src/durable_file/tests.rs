@@ -1,3 +1,5 @@
+//! The order of writes, syncs and renames, recorded, and what is left after each failed step.
+
 use std::sync::Mutex;
 
 use futures::TryStreamExt;

@@ -1,3 +1,5 @@
+//! Which files a query reads, and that what it reads is right.
+
 use std::collections::HashMap;
 
 use datafusion::physical_plan::displayable;

@@ -1,3 +1,5 @@
+//! Creating, opening and refusing lakes.
+
 use std::fs;
 
 use deltalake::kernel::{DataType, StructField};

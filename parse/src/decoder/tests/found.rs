@@ -17,6 +17,7 @@ pub(super) struct Found {
 pub(super) struct Row {
     pub(super) span: Span,
     pub(super) known: Known,
+    pub(super) is_truncated: bool,
     /// Everything else.
     rest: String,
 }
@@ -111,6 +112,7 @@ impl Row {
                 statement: execution.statement.to_vec(),
                 parameters: execution.parameters.to_vec(),
             },
+            is_truncated: execution.truncated,
             rest: format!("{rest:?}"),
         }
     }

@@ -556,7 +556,11 @@ impl Writer {
             self.push(format!("use `{database}`;\n"));
             self.database = database;
         }
-        self.push(format!("SET timestamp={second};\n"));
+        // Very old servers leave it out; then nothing tells a comment line that begins the statement from a header.
+        let leaves_out = self.style == Style::Mysql56 && self.events % 2 == 0;
+        if !leaves_out || !execution.statement.starts_with(b"SELECT") {
+            self.push(format!("SET timestamp={second};\n"));
+        }
         if execution.command == Command::Administrator {
             self.push("# administrator command: Quit;\n");
         } else {
