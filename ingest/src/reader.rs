@@ -15,6 +15,9 @@ use crate::source::{Location, Source};
 /// Bytes thrown away at a time when a stream is read up to a position.
 const SKIP_BYTES: usize = 256 << 10;
 
+/// Bytes asked of a pipe at once, as many as one usually holds: room for more would only be filled with zeros, every time.
+const PIPE_BYTES: usize = 64 << 10;
+
 /// A decompressed byte stream with positions.
 pub struct Reader {
     name: String,
@@ -135,6 +138,10 @@ impl Reader {
     /// empty then. Reusing one buffer with one limit costs no clearing.
     pub fn read_chunk(&mut self, buffer: &mut Vec<u8>, limit: usize) -> Result<usize, IngestError> {
         // Not cleared first: growing only over what the last chunk did not use leaves nothing to overwrite with zeros.
+        let limit = match self.body {
+            Body::Plain(Input::Stream(_)) => limit.min(PIPE_BYTES),
+            _ => limit,
+        };
         buffer.resize(limit.max(1), 0);
         let read = match &mut self.body {
             Body::Plain(input) => {

@@ -372,7 +372,7 @@ fn bars(values: &[i64]) -> String {
     let most = values.iter().copied().max().unwrap_or(0).max(1) as f64;
     let bar = |value: &i64| {
         if *value == 0 {
-            ' '
+            '·'
         } else {
             BARS[((*value as f64 / most * 7.999) as usize).min(7)]
         }

@@ -1,6 +1,7 @@
 //! Tests of the binary from outside, of the promised SQL, and of the house rules. One test program, so that it is linked once.
 
 mod bad_input;
+mod bad_lake;
 mod binary;
 mod corpus;
 mod digest;

@@ -4,6 +4,7 @@
 mod cases;
 mod found;
 mod logs;
+mod writer;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -11,7 +12,8 @@ use proptest::test_runner::TestCaseError;
 use super::Decoder;
 use crate::{Format, Prefix, Span};
 use found::Found;
-use logs::{Item, STDERR_PREFIX, Style, items, write};
+use logs::{Item, items};
+use writer::{STDERR_PREFIX, Style, write};
 
 fn decoder(format: &Format) -> Decoder {
     Decoder::new(format, None, 0)
