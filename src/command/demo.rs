@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &DemoArguments, settings: &Settings) -> anyhow::Res
     let mut summary = report_summary::of_top(&report, "total time");
     summary.title = "slowlake demo".to_owned();
     summary.inputs = told.lines().map(str::to_owned).collect();
-    summary.inputs.push(format!("lake {location}"));
+    summary.inputs.push(format!("lake {}", lake_folder.display()));
     summary.next = next_steps(folder);
     let style = text::Style {
         columns: settings.columns,

@@ -245,6 +245,27 @@ pub(crate) fn is_banner(line: &[u8]) -> bool {
     starts || listens || columns
 }
 
+/// Whether a line can begin a record.
+pub(crate) fn begins_header(line: &[u8]) -> bool {
+    line.starts_with(b"# Time:") || line.starts_with(b"# User@Host:")
+}
+
+/// Whether a line belongs to a header block.
+pub(crate) fn is_header_line(line: &[u8]) -> bool {
+    line.starts_with(b"#") && !is_administrator_command(line)
+}
+
+/// Whether a line is a command of the protocol, which looks like a comment and is a statement.
+pub(crate) fn is_administrator_command(line: &[u8]) -> bool {
+    line.starts_with(b"# administrator command: ")
+}
+
+/// Whether a line has the one key that no header block lacks.
+pub(crate) fn has_query_time_key(line: &[u8]) -> bool {
+    line.starts_with(b"# Query_time:")
+        || (line.starts_with(b"#") && memchr::memmem::find(line, b" Query_time: ").is_some())
+}
+
 /// What stands in the last brackets of `priv[user]`.
 fn bracketed(account: &[u8]) -> Option<&[u8]> {
     let inner = account.strip_suffix(b"]")?;
