@@ -16,6 +16,7 @@ mod summary;
 use std::process;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 use crate::command::demo::DemoArguments;
 use crate::command::digest::DigestArguments;
@@ -56,6 +57,10 @@ enum Command {
 fn main() -> process::ExitCode {
     let line = CommandLine::parse();
     let settings = Settings::resolve(line.threads);
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&settings.log))
+        .with_writer(std::io::stderr)
+        .init();
     let result = match &line.command {
         Command::Digest(arguments) => command::digest::run(arguments, &settings),
         Command::Ingest(arguments) => command::ingest::run(arguments, &settings),
