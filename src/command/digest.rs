@@ -214,7 +214,7 @@ fn say_nothing_found(outcomes: &[SourceOutcome], total: u64) {
             "the lines have another prefix than --log-line-prefix says",
         );
         output::say(
-            " hint",
+            "hint",
             "leave --log-line-prefix out to have it found out, or ask the server with SHOW log_line_prefix",
         );
         return;
@@ -229,7 +229,7 @@ fn say_nothing_found(outcomes: &[SourceOutcome], total: u64) {
         );
     }
     output::say(
-        " hint",
+        "hint",
         if mysql {
             "the server logs nothing slow enough; lower it: SET GLOBAL long_query_time = 0.1"
         } else {

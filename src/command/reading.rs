@@ -84,7 +84,7 @@ pub(crate) fn say_failure(error: &IngestError) -> String {
     let text = error.to_string();
     output::say("error", &text);
     if let Some(hint) = error.hint() {
-        output::say(" hint", hint);
+        output::say("hint", hint);
     }
     text
 }
@@ -94,7 +94,7 @@ pub(crate) fn say_source_failure(failure: &SourceFailure) -> String {
     let text = failure.to_string();
     output::say("error", &text);
     if let Some(hint) = failure.hint() {
-        output::say(" hint", &hint);
+        output::say("hint", &hint);
     }
     text
 }

@@ -153,7 +153,7 @@ fn run_top(arguments: &TopArguments, settings: &Settings) -> anyhow::Result<Exit
     if is_empty {
         output::say("error", "no execution in this window of the lake");
         output::say(
-            " hint",
+            "hint",
             "slowlake sql -c 'SELECT min(ts), max(ts), count(*) FROM executions' shows what there is",
         );
     }

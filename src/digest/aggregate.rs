@@ -16,7 +16,7 @@ const EXAMPLE_BYTES: usize = 16 * 1024;
 /// Sums per query, and the timeline.
 #[derive(Default)]
 pub(crate) struct Aggregate {
-    classes: HashMap<(Dialect, Fingerprint), Class>,
+    classes: HashMap<Fingerprint, Class>,
     timeline: Timeline,
     origins: Origins,
     postgres: Option<Analyzer>,
@@ -44,6 +44,8 @@ struct Class {
 #[derive(Default)]
 struct Example {
     query_time_us: i64,
+    /// Whose SQL it is; what both servers write alike is one query.
+    dialect: Option<Dialect>,
     /// Number of the source, and offset in it.
     at: (u32, u64),
     statement: Vec<u8>,
@@ -101,13 +103,7 @@ impl Aggregate {
             .max()
             .unwrap_or(0);
         let mut order: Vec<_> = self.classes.iter().collect();
-        order.sort_by_key(|((dialect, fingerprint), class)| {
-            (
-                std::cmp::Reverse(class.total_us),
-                dialect_name(*dialect),
-                *fingerprint,
-            )
-        });
+        order.sort_by_key(|(fingerprint, class)| (std::cmp::Reverse(class.total_us), **fingerprint));
         let left_out = &order[order.len().min(limit)..];
         let mut all_origins: HashMap<u32, (i64, i64)> = HashMap::new();
         for (origin, (calls, us)) in self.classes.values().flat_map(|class| &class.origins) {
@@ -129,10 +125,10 @@ impl Aggregate {
             by: self.origins.breakdowns(&all_origins),
             queries: (1..)
                 .zip(order.into_iter().take(limit))
-                .map(|(rank, ((dialect, fingerprint), class))| {
+                .map(|(rank, (fingerprint, class))| {
                     let mut query = class.query(rank, total_us);
                     query.fingerprint = fingerprint.to_string();
-                    query.dialect = dialect_name(*dialect).to_owned();
+                    query.dialect = class.example.dialect.map_or("", dialect_name).to_owned();
                     query.by = self.origins.breakdowns(&class.origins);
                     query.example_at =
                         format!("{} byte {}", source_name(class.example.at.0), class.example.at.1);
@@ -165,7 +161,7 @@ impl Aggregate {
         if let Some(at) = execution.end_us.or(execution.start_us) {
             self.timeline.record(at, execution.query_time_us);
         }
-        let class = self.classes.entry((execution.dialect, fingerprint)).or_default();
+        let class = self.classes.entry(fingerprint).or_default();
         class.add(execution, origin);
         let at = (source, execution.span.start);
         if class.calls == 1 || class.example.is_beaten_by(execution.query_time_us, at) {
@@ -257,7 +253,7 @@ impl Example {
 
     fn replace(&mut self, execution: &Execution<'_>, at: (u32, u64), analyzer: &mut Analyzer) {
         let statement = execution.statement;
-        (self.query_time_us, self.at) = (execution.query_time_us, at);
+        (self.query_time_us, self.at, self.dialect) = (execution.query_time_us, at, Some(execution.dialect));
         self.statement.clear();
         self.statement
             .extend_from_slice(&statement[..statement.len().min(EXAMPLE_BYTES)]);
