@@ -48,14 +48,13 @@ pub(crate) fn digest(
         let mut outcomes = Vec::new();
         for (at, source) in (0u32..).zip(sources) {
             let outcome = decode(source, options, progress, |batch| {
+                let unsent = match helpers {
+                    0 => Some(batch),
+                    _ => unsent(work.try_send((at, batch))),
+                };
                 // When the helpers are busy, the reader helps itself: nobody ever waits.
-                let mut batch = match if helpers == 0 {
-                    Err(TrySendError::Full((at, batch)))
-                } else {
-                    work.try_send((at, batch))
-                } {
-                    Ok(()) => return empty.try_recv().unwrap_or_default(),
-                    Err(TrySendError::Full((_, batch)) | TrySendError::Disconnected((_, batch))) => batch,
+                let Some(mut batch) = unsent else {
+                    return empty.try_recv().unwrap_or_default();
                 };
                 own.batch(at, &batch);
                 batch.clear();
@@ -80,4 +79,12 @@ pub(crate) fn total_ledger(outcomes: &[SourceOutcome]) -> Ledger {
         total.merge(&outcome.ledger);
         total
     })
+}
+
+/// The batch, when no helper has room for it.
+fn unsent(sent: Result<(), TrySendError<(u32, Batch)>>) -> Option<Batch> {
+    match sent {
+        Ok(()) => None,
+        Err(TrySendError::Full((_, batch)) | TrySendError::Disconnected((_, batch))) => Some(batch),
+    }
 }
