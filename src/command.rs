@@ -4,6 +4,7 @@ pub(crate) mod demo;
 pub(crate) mod digest;
 pub(crate) mod fingerprint;
 pub(crate) mod ingest;
+pub(crate) mod lake;
 pub(crate) mod reading;
 pub(crate) mod report;
 pub(crate) mod sql;

@@ -31,3 +31,11 @@ fn write_file(text: &str, path: &Path) -> anyhow::Result<()> {
 pub(crate) fn say(kind: &str, text: &str) {
     eprintln!("{kind}: {text}");
 }
+
+/// An error with its next step on a line of its own.
+pub(crate) fn with_hint(error: impl std::fmt::Display, hint: Option<String>) -> anyhow::Error {
+    match hint {
+        Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}"),
+        None => anyhow::anyhow!("{error}"),
+    }
+}

@@ -7,11 +7,11 @@ use anyhow::Context;
 use clap::Args;
 use slowlake_analyze::{Filters, TopOrder, TopRequest, top};
 use slowlake_ingest::discover;
-use slowlake_sql::{Session, SessionSettings};
 use slowlake_store::{Lake, LakeLocation};
 
-use crate::command::ingest::{runtime, store_error};
-use crate::command::reading::{ReadArguments, with_hint};
+use crate::command::lake::{open, runtime, store_error};
+use crate::command::reading::{ReadArguments, ingest_error};
+use crate::command::report::analyze_error;
 use crate::exit_code::ExitCode;
 use crate::ingestion::{Ingestion, RowMaker, TextPolicy};
 use crate::output;
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &DemoArguments, settings: &Settings) -> anyhow::Res
     let mut told = String::new();
     for (server, name, log) in LOGS {
         let path = write_log(folder, name, log)?;
-        let found = discover(&[path.to_string_lossy().into_owned()]).map_err(with_hint)?;
+        let found = discover(&[path.to_string_lossy().into_owned()]).map_err(ingest_error)?;
         let lake = runtime
             .block_on(Lake::open_or_create(&location))
             .map_err(store_error)?;
@@ -84,13 +84,8 @@ pub(crate) fn run(arguments: &DemoArguments, settings: &Settings) -> anyhow::Res
         filters: Filters::default(),
     };
     let report = runtime.block_on(async {
-        let lake = Lake::open(&location).await.map_err(store_error)?;
-        let limits = SessionSettings {
-            memory_limit_bytes: settings.memory_limit_bytes,
-            threads: settings.threads,
-        };
-        let session = Session::open(&lake, limits).await?;
-        anyhow::Ok(top(&session, &request).await?)
+        let (_, session) = open(&location, settings).await?;
+        top(&session, &request).await.map_err(analyze_error)
     })?;
     let mut summary = report_summary::of_top(&report, "total time");
     summary.title = "slowlake demo".to_owned();

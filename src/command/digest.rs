@@ -7,7 +7,7 @@ use clap::Args;
 use slowlake_ingest::discover;
 use slowlake_parse::{Format, RejectReason, Tally};
 
-use crate::command::reading::{ReadArguments, say_failure, say_source_failure, with_hint};
+use crate::command::reading::{ReadArguments, ingest_error, say_failure, say_source_failure};
 use crate::digest::{digest, total_ledger};
 use crate::exit_code::ExitCode;
 use crate::output;
@@ -53,7 +53,7 @@ pub(crate) struct DigestArguments {
 /// Reads the logs and writes the report.
 pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
     let options = arguments.reading.resolve()?;
-    let found = discover(&arguments.paths).map_err(with_hint)?;
+    let found = discover(&arguments.paths).map_err(ingest_error)?;
     let progress = Progress::start(settings, &found.sources);
     let began = Instant::now();
     let (outcomes, aggregate) = digest(&found.sources, &options, settings.threads, &progress.bytes);

@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 use slowlake_ingest::discover;
 use slowlake_parse::Ledger;
-use slowlake_store::{Lake, LakeLocation, StoreError};
-use tokio::runtime::Runtime;
+use slowlake_store::Lake;
 
-use crate::command::reading::{ReadArguments, say_failure, say_source_failure, with_hint};
+use crate::command::lake::{location, runtime, store_error};
+use crate::command::reading::{ReadArguments, ingest_error, say_failure, say_source_failure};
 use crate::exit_code::ExitCode;
 use crate::ingestion::{Ingested, Ingestion, IngestionError, RowMaker, TextPolicy};
 use crate::output;
@@ -70,7 +69,7 @@ struct Tally {
 pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
     let options = arguments.reading.resolve()?;
     let location = location(arguments.lake.as_ref(), settings)?;
-    let found = discover(&arguments.paths).map_err(with_hint)?;
+    let found = discover(&arguments.paths).map_err(ingest_error)?;
     let runtime = runtime(settings)?;
     let lake = runtime
         .block_on(Lake::open_or_create(&location))
@@ -116,31 +115,6 @@ pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::R
     } else {
         ExitCode::Ok
     })
-}
-
-/// The lake that was named, or the environment's.
-pub(crate) fn location(given: Option<&String>, settings: &Settings) -> anyhow::Result<LakeLocation> {
-    match given.or(settings.lake.as_ref()) {
-        Some(text) => text.parse().map_err(store_error),
-        None => anyhow::bail!("no lake was named\nhint: give --lake FOLDER or set SLOWLAKE_LAKE"),
-    }
-}
-
-/// Threads for what waits for disks and networks.
-pub(crate) fn runtime(settings: &Settings) -> anyhow::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(settings.threads)
-        .enable_all()
-        .build()
-        .context("cannot start threads")
-}
-
-/// An error of the lake with its next step.
-pub(crate) fn store_error(error: StoreError) -> anyhow::Error {
-    match error.hint() {
-        Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}"),
-        None => anyhow::anyhow!("{error}"),
-    }
 }
 
 impl Tally {

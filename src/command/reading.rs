@@ -72,11 +72,9 @@ impl ReadArguments {
 }
 
 /// An error of reading with its next step.
-pub(crate) fn with_hint(error: IngestError) -> anyhow::Error {
-    match error.hint() {
-        Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}"),
-        None => anyhow::anyhow!("{error}"),
-    }
+pub(crate) fn ingest_error(error: IngestError) -> anyhow::Error {
+    let hint = error.hint().map(str::to_owned);
+    output::with_hint(error, hint)
 }
 
 /// Says that one input failed while others go on.

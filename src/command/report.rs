@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use slowlake_analyze::{AnalyzeError, Filters, TimeWindow, TopOrder, TopRequest, top};
-use slowlake_sql::{Session, SessionSettings};
-use slowlake_store::Lake;
 
-use crate::command::ingest::{location, runtime, store_error};
+use crate::command::lake::{location, open, runtime};
 use crate::exit_code::ExitCode;
-use crate::output;
+use crate::output::{self, with_hint};
 use crate::render::{OutputFormat, render, text};
 use crate::report_summary;
 use crate::settings::Settings;
@@ -134,14 +132,7 @@ fn run_top(arguments: &TopArguments, settings: &Settings) -> anyhow::Result<Exit
     let location = location(arguments.lake.as_ref(), settings)?;
     let runtime = runtime(settings)?;
     let report = runtime.block_on(async {
-        let lake = Lake::open(&location).await.map_err(store_error)?;
-        let limits = SessionSettings {
-            memory_limit_bytes: settings.memory_limit_bytes,
-            threads: settings.threads,
-        };
-        let session = Session::open(&lake, limits)
-            .await
-            .map_err(|error| anyhow::anyhow!("{error}"))?;
+        let (_, session) = open(&location, settings).await?;
         top(&session, &request).await.map_err(analyze_error)
     })?;
     let mut summary = report_summary::of_top(&report, arguments.order.words());
@@ -182,11 +173,10 @@ fn window(arguments: &TopArguments) -> anyhow::Result<Option<TimeWindow>> {
         .context("the window is not understood")
 }
 
-fn analyze_error(error: AnalyzeError) -> anyhow::Error {
-    match error.hint() {
-        Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}"),
-        None => anyhow::anyhow!("{error}"),
-    }
+/// An error of a job with its next step.
+pub(crate) fn analyze_error(error: AnalyzeError) -> anyhow::Error {
+    let hint = error.hint();
+    with_hint(error, hint)
 }
 
 fn next_steps(lake: &str) -> Vec<(String, String)> {

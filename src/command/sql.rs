@@ -14,9 +14,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use slowlake_sql::{Session, SessionSettings};
-use slowlake_store::{Lake, LakeLocation};
 
+use crate::command::lake::{location, open, runtime};
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
 use print::{Output, Style};
@@ -56,24 +55,9 @@ pub(crate) enum Format {
 
 /// Opens the lake and runs what was asked for: `-c` and `-f`, else standard input, else a shell.
 pub(crate) fn run(arguments: &SqlArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let lake = arguments.lake.as_ref().or(settings.lake.as_ref());
-    let location: LakeLocation = match lake {
-        Some(text) => text.parse().map_err(store_error)?,
-        None => anyhow::bail!("no lake was named\nhint: give --lake DIRECTORY or set SLOWLAKE_LAKE"),
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(settings.threads)
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
-    let lake = runtime.block_on(Lake::open(&location)).map_err(store_error)?;
-    let limits = SessionSettings {
-        memory_limit_bytes: settings.memory_limit_bytes,
-        threads: settings.threads,
-    };
-    let session = runtime
-        .block_on(Session::open(&lake, limits))
-        .map_err(runner::sql_error)?;
+    let location = location(arguments.lake.as_ref(), settings)?;
+    let runtime = runtime(settings)?;
+    let (lake, session) = runtime.block_on(open(&location, settings))?;
     let style = Style::new(arguments.output);
     let output = Output::open(arguments.file.as_deref(), settings.columns)?;
     let is_given = !arguments.commands.is_empty() || !arguments.files.is_empty();
@@ -108,13 +92,6 @@ fn run_given(arguments: &SqlArguments, runner: &mut Runner) -> anyhow::Result<()
         runner.script(command)?;
     }
     arguments.files.iter().try_for_each(|path| runner.file(path))
-}
-
-fn store_error(error: slowlake_store::StoreError) -> anyhow::Error {
-    match error.hint() {
-        Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}"),
-        None => anyhow::anyhow!("{error}"),
-    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

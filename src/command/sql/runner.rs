@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use super::backslash::{self, Backslash, COMMANDS};
 use super::print::{Output, Printer, Style};
 use super::table::Table;
+use crate::command::lake::{sql_error, store_error};
 use crate::output;
 use crate::render::quantity::{bytes, count, duration};
 
@@ -186,9 +187,7 @@ impl Runner {
     /// Looks whether the lake has a newer snapshot and reads that from now on.
     pub(super) fn refresh(&mut self) -> anyhow::Result<()> {
         let before = self.lake.version();
-        self.runtime
-            .block_on(self.lake.refresh())
-            .map_err(super::store_error)?;
+        self.runtime.block_on(self.lake.refresh()).map_err(store_error)?;
         if self.lake.version() != before {
             self.runtime
                 .block_on(self.session.refresh(&self.lake))
@@ -279,14 +278,6 @@ impl Runner {
         rows.iter().for_each(|row| table.row(row, &mut text));
         text.push('\n');
         self.output.write(&text)
-    }
-}
-
-/// The error of a query with its next step.
-pub(super) fn sql_error(error: SqlError) -> anyhow::Error {
-    match error.hint() {
-        Some(hint) => anyhow::anyhow!("{error}\nhint: {hint}"),
-        None => anyhow::anyhow!("{error}"),
     }
 }
 

@@ -1,0 +1,49 @@
+//! What every command that uses a lake has in common: which one, how it is opened, and how its errors say what to do next.
+
+use anyhow::Context;
+use slowlake_sql::{Session, SessionSettings, SqlError};
+use slowlake_store::{Lake, LakeLocation, StoreError};
+use tokio::runtime::Runtime;
+
+use crate::output::with_hint;
+use crate::settings::Settings;
+
+/// The lake that was named, or the environment's.
+pub(crate) fn location(given: Option<&String>, settings: &Settings) -> anyhow::Result<LakeLocation> {
+    match given.or(settings.lake.as_ref()) {
+        Some(text) => text.parse().map_err(store_error),
+        None => anyhow::bail!("no lake was named\nhint: give --lake FOLDER or set SLOWLAKE_LAKE"),
+    }
+}
+
+/// Threads for what waits for disks and networks.
+pub(crate) fn runtime(settings: &Settings) -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.threads)
+        .enable_all()
+        .build()
+        .context("cannot start threads")
+}
+
+/// A lake that exists, and a session to ask it.
+pub(crate) async fn open(location: &LakeLocation, settings: &Settings) -> anyhow::Result<(Lake, Session)> {
+    let lake = Lake::open(location).await.map_err(store_error)?;
+    let limits = SessionSettings {
+        memory_limit_bytes: settings.memory_limit_bytes,
+        threads: settings.threads,
+    };
+    let session = Session::open(&lake, limits).await.map_err(sql_error)?;
+    Ok((lake, session))
+}
+
+/// An error of the lake with its next step.
+pub(crate) fn store_error(error: StoreError) -> anyhow::Error {
+    let hint = error.hint();
+    with_hint(error, hint)
+}
+
+/// An error of a query with its next step.
+pub(crate) fn sql_error(error: SqlError) -> anyhow::Error {
+    let hint = error.hint();
+    with_hint(error, hint)
+}
