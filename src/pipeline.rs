@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::tz::TimeZone;
 use slowlake_ingest::{IngestError, Reader, Source};
-use slowlake_parse::{DETECT_BYTES, Decoded, Decoder, Detection, Format, Ledger, Prefix, detect};
+use slowlake_parse::{DETECT_BYTES, Decoder, Detection, Format, Grammar, Ledger, Prefix, detect};
 
 use crate::batch::Batch;
 
@@ -15,8 +15,8 @@ pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
 /// How logs are to be read.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadOptions {
-    /// The format, when the user insists.
-    pub(crate) format: Option<Format>,
+    /// What the server writes, when the user insists.
+    pub(crate) grammar: Option<Grammar>,
     /// `log_line_prefix` of PostgreSQL's stderr format, when the user gives it.
     pub(crate) prefix: Option<String>,
     /// Zone of the servers' clocks.
@@ -124,7 +124,7 @@ fn decode_into(
     let mut decoder = Decoder::new(&format, options.zone.clone(), 0);
     let mut feed = |bytes: &[u8], decoder: &mut Decoder| {
         decoder.push(bytes, &mut |decoded| {
-            collect(decoded, batch);
+            batch.push(&decoded);
             if batch.is_full() {
                 pass(batch);
             }
@@ -145,16 +145,9 @@ fn decode_into(
         progress.fetch_add(reader.bytes_read_on_disk() - on_disk, Ordering::Relaxed);
         on_disk = reader.bytes_read_on_disk();
     }
-    decoder.finish(&mut |decoded| collect(decoded, batch));
+    decoder.finish(&mut |decoded| batch.push(&decoded));
     outcome.ledger = decoder.take_ledger();
     failure.map_or(Ok(()), |error| Err(error.into()))
-}
-
-pub(crate) fn collect(decoded: Decoded<'_>, batch: &mut Batch) {
-    match decoded {
-        Decoded::Execution(execution) => batch.push(execution),
-        Decoded::Reject(reject) => batch.push_reject(&reject),
-    }
 }
 
 /// The first bytes of a source, enough to know its format; an error does not take away the bytes before it.
@@ -173,10 +166,10 @@ pub(crate) fn read_head(reader: &mut Reader) -> (Vec<u8>, Option<IngestError>) {
 /// The format of a log that begins with `head`.
 pub(crate) fn choose_format(name: &str, head: &[u8], options: &ReadOptions) -> Result<Format, SourceFailure> {
     if let Some(setting) = &options.prefix {
-        return Ok(Format::PostgresStderr(Prefix::new(setting)));
+        return Ok(Grammar::PostgresStderr(Prefix::new(setting)).into());
     }
-    if let Some(format) = &options.format {
-        return Ok(format.clone());
+    if let Some(grammar) = &options.grammar {
+        return Ok(grammar.clone().into());
     }
     let detection = detect(head);
     match detection.format() {

@@ -151,10 +151,10 @@ impl From<&Ledger> for Coverage {
         let (rejected, skipped) = (ledger.rejected_total(), ledger.skipped_total());
         Coverage {
             bytes: ledger.bytes(),
-            bytes_parsed: ledger.bytes_parsed,
+            bytes_parsed: ledger.bytes_parsed(),
             bytes_rejected: rejected.bytes,
             bytes_skipped: skipped.bytes,
-            executions: ledger.executions,
+            executions: ledger.executions().records,
             rejects: rejected.records,
             skipped: ledger
                 .skipped()

@@ -1,10 +1,13 @@
-//! Bytes in pieces of any size to executions and rejects: the one door into the log formats. Holds back the incomplete record at the
-//! end of what it was given, keeps the books, and is the only place that knows how the pieces were cut; a format sees whole lines.
+//! Bytes in pieces of any size to entries: the one door into the log formats. Holds back the incomplete record at the end of what it was
+//! given, keeps the books, and is the only place that knows how the pieces were cut; a format sees whole lines, free of what a log shipper
+//! put around them.
+
+mod output;
 
 use jiff::tz::TimeZone;
 
-use crate::detect::Format;
-use crate::entry::{Decoded, Execution, REJECT_BYTES_KEPT, Reject, RejectReason, SkipKind};
+use crate::detect::{Format, Grammar};
+use crate::entry::Decoded;
 use crate::ledger::Ledger;
 use crate::mysql::slow::SlowLog;
 use crate::postgres::csvlog::CsvLog;
@@ -12,6 +15,9 @@ use crate::postgres::jsonlog::JsonLog;
 use crate::postgres::stderr::StderrLog;
 use crate::span::Span;
 use crate::timestamp::TimestampReader;
+use crate::wrapper::Unwrapper;
+
+pub(crate) use output::Output;
 
 /// How much of one record is read. Of a longer one the head is read and marked as truncated; the rest is counted with it.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -22,7 +28,9 @@ pub type Sink<'s> = dyn FnMut(Decoded<'_>) + 's;
 /// Decodes one source, fed in pieces.
 #[derive(Debug)]
 pub struct Decoder {
-    format: FormatDecoder,
+    /// Takes what shippers put around the lines off; `None` when the log is as its server wrote it.
+    unwrapper: Option<Box<Unwrapper>>,
+    grammar: GrammarDecoder,
     /// Bytes of an incomplete record, from stream offset `base` on.
     held: Vec<u8>,
     base: u64,
@@ -40,20 +48,31 @@ pub(crate) trait Records {
 }
 
 #[derive(Debug)]
-enum FormatDecoder {
+enum GrammarDecoder {
     Stderr(Box<StderrLog>),
     Csv(Box<CsvLog>),
     Json(Box<JsonLog>),
     Slow(Box<SlowLog>),
 }
 
-impl FormatDecoder {
+impl GrammarDecoder {
+    fn new(grammar: &Grammar, time: TimestampReader) -> GrammarDecoder {
+        match grammar {
+            Grammar::PostgresStderr(prefix) => {
+                GrammarDecoder::Stderr(Box::new(StderrLog::new(prefix.clone(), time)))
+            }
+            Grammar::PostgresCsv => GrammarDecoder::Csv(Box::new(CsvLog::new(time))),
+            Grammar::PostgresJson => GrammarDecoder::Json(Box::new(JsonLog::new(time))),
+            Grammar::MysqlSlow => GrammarDecoder::Slow(Box::new(SlowLog::new(time))),
+        }
+    }
+
     fn records(&mut self) -> &mut dyn Records {
         match self {
-            FormatDecoder::Stderr(log) => log.as_mut(),
-            FormatDecoder::Csv(log) => log.as_mut(),
-            FormatDecoder::Json(log) => log.as_mut(),
-            FormatDecoder::Slow(log) => log.as_mut(),
+            GrammarDecoder::Stderr(log) => log.as_mut(),
+            GrammarDecoder::Csv(log) => log.as_mut(),
+            GrammarDecoder::Json(log) => log.as_mut(),
+            GrammarDecoder::Slow(log) => log.as_mut(),
         }
     }
 }
@@ -61,17 +80,11 @@ impl FormatDecoder {
 impl Decoder {
     /// A decoder of `format` whose first byte is at stream offset `position`. `zone` is the server's, where its log does not say.
     pub fn new(format: &Format, zone: Option<TimeZone>, position: u64) -> Decoder {
-        let time = TimestampReader::new(zone);
-        let format = match format {
-            Format::PostgresStderr(prefix) => {
-                FormatDecoder::Stderr(Box::new(StderrLog::new(prefix.clone(), time)))
-            }
-            Format::PostgresCsv => FormatDecoder::Csv(Box::new(CsvLog::new(time))),
-            Format::PostgresJson => FormatDecoder::Json(Box::new(JsonLog::new(time))),
-            Format::MysqlSlow => FormatDecoder::Slow(Box::new(SlowLog::new(time))),
-        };
+        let time = TimestampReader::new(zone.clone());
+        let wrappers = format.wrappers();
         Decoder {
-            format,
+            unwrapper: (!wrappers.is_empty()).then(|| Box::new(Unwrapper::new(wrappers, zone, position))),
+            grammar: GrammarDecoder::new(format.grammar(), time),
             held: Vec::new(),
             base: position,
             ledger: Ledger::default(),
@@ -111,69 +124,52 @@ impl Decoder {
 
     /// Stream offset up to which everything is decoded: a safe place to begin again, given the [`context`](Decoder::context).
     pub fn position(&self) -> u64 {
-        self.base
+        match &self.unwrapper {
+            Some(unwrapper) => unwrapper.position(self.base),
+            None => self.base,
+        }
     }
 
     /// Spans of earlier records that a decoder beginning at [`position`](Decoder::position) has to [`learn`](Decoder::learn).
     pub fn context(&mut self) -> Vec<Span> {
-        self.format.records().context()
+        let spans = self.grammar.records().context();
+        match &self.unwrapper {
+            Some(unwrapper) => unwrapper.context(&spans),
+            None => spans,
+        }
     }
 
     /// Reads a record of the context again. Call once per span, in order, before the first `push`.
     pub fn learn(&mut self, record: &[u8], span: Span) {
         let (mut ledger, mut nobody) = (Ledger::default(), |_: Decoded<'_>| {});
-        let mut output = Output {
-            ledger: &mut ledger,
-            sink: &mut nobody,
-        };
-        self.format.records().take(record, span.start, true, &mut output);
+        match &mut self.unwrapper {
+            Some(unwrapper) => {
+                unwrapper.take(record, span.start, true);
+                unwrapper.decode(self.grammar.records(), true, &mut ledger, &mut nobody);
+            }
+            None => {
+                let mut output = Output::new(&mut ledger, None, &mut nobody);
+                self.grammar.records().take(record, span.start, true, &mut output);
+            }
+        }
     }
 
     fn take(&mut self, buffer: &[u8], at_end: bool, sink: &mut Sink<'_>) -> usize {
-        let mut output = Output {
-            ledger: &mut self.ledger,
-            sink,
+        let taken = match &mut self.unwrapper {
+            Some(unwrapper) => {
+                let taken = unwrapper.take(buffer, self.base, at_end);
+                unwrapper.decode(self.grammar.records(), at_end, &mut self.ledger, sink);
+                taken
+            }
+            None => {
+                let mut output = Output::new(&mut self.ledger, None, sink);
+                self.grammar
+                    .records()
+                    .take(buffer, self.base, at_end, &mut output)
+            }
         };
-        let taken = self.format.records().take(buffer, self.base, at_end, &mut output);
         self.base += taken as u64;
         taken
-    }
-}
-
-/// Where a format puts what it found; keeps the books on the way.
-pub(crate) struct Output<'o, 's> {
-    ledger: &'o mut Ledger,
-    sink: &'o mut Sink<'s>,
-}
-
-impl Output<'_, '_> {
-    pub(crate) fn execution(&mut self, execution: &Execution<'_>) {
-        self.ledger.executions += 1;
-        self.ledger.bytes_parsed += execution.span.bytes();
-        (self.sink)(Decoded::Execution(execution));
-    }
-
-    /// Bytes that were understood as a part of an execution whose entry is elsewhere.
-    pub(crate) fn part(&mut self, bytes: u64) {
-        self.ledger.bytes_parsed += bytes;
-    }
-
-    pub(crate) fn reject(&mut self, span: Span, reason: RejectReason, raw: &[u8]) {
-        self.ledger.reject(reason, 1, span.bytes());
-        (self.sink)(Decoded::Reject(Reject {
-            span,
-            reason,
-            raw: &raw[..raw.len().min(REJECT_BYTES_KEPT)],
-        }));
-    }
-
-    /// More bytes of the last reject.
-    pub(crate) fn reject_more(&mut self, reason: RejectReason, bytes: u64) {
-        self.ledger.reject(reason, 0, bytes);
-    }
-
-    pub(crate) fn skip(&mut self, kind: SkipKind, bytes: u64) {
-        self.ledger.skip(kind, 1, bytes);
     }
 }
 

@@ -7,15 +7,57 @@ use crate::entry::SkipKind;
 use crate::mysql::header::is_banner;
 use crate::postgres::prefix::Prefix;
 use crate::postgres::prefix::infer::infer;
+use crate::wrapper::Wrapper;
 
 /// How many bytes from the beginning of a log are worth looking at.
 pub const DETECT_BYTES: usize = 1024 * 1024;
 /// Share of the bytes that a format has to understand to be chosen at all.
 const SHARE_MIN: f64 = 0.5;
 
-/// A log format.
+/// How a log is written: what a server wrote, in nothing or in what others put around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Format {
+pub struct Format {
+    /// The outermost first.
+    wrappers: Vec<Wrapper>,
+    grammar: Grammar,
+}
+
+impl Format {
+    /// A format with wrappers around it, the outermost first.
+    pub fn wrapped(wrappers: Vec<Wrapper>, grammar: Grammar) -> Format {
+        Format { wrappers, grammar }
+    }
+
+    /// What others put around the lines, the outermost first.
+    pub fn wrappers(&self) -> &[Wrapper] {
+        &self.wrappers
+    }
+
+    /// What the server wrote.
+    pub fn grammar(&self) -> &Grammar {
+        &self.grammar
+    }
+}
+
+impl From<Grammar> for Format {
+    fn from(grammar: Grammar) -> Format {
+        Format::wrapped(Vec::new(), grammar)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.grammar)?;
+        self.wrappers
+            .iter()
+            .rev()
+            .try_for_each(|wrapper| write!(f, " in {wrapper}"))
+    }
+}
+
+/// What a server writes: how records begin and end, and what they say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grammar {
     /// PostgreSQL's stderr format with a `log_line_prefix`.
     PostgresStderr(Prefix),
     /// PostgreSQL's csvlog.
@@ -26,15 +68,15 @@ pub enum Format {
     MysqlSlow,
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for Grammar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Format::PostgresStderr(prefix) => {
+            Grammar::PostgresStderr(prefix) => {
                 write!(f, "PostgreSQL stderr ({})", prefix.setting().trim_end())
             }
-            Format::PostgresCsv => f.write_str("PostgreSQL csvlog"),
-            Format::PostgresJson => f.write_str("PostgreSQL jsonlog"),
-            Format::MysqlSlow => f.write_str("MySQL slow log"),
+            Grammar::PostgresCsv => f.write_str("PostgreSQL csvlog"),
+            Grammar::PostgresJson => f.write_str("PostgreSQL jsonlog"),
+            Grammar::MysqlSlow => f.write_str("MySQL slow log"),
         }
     }
 }
@@ -72,11 +114,14 @@ pub fn detect(head: &[u8]) -> Detection {
     let head = &head[..head.len().min(DETECT_BYTES)];
     // A record cut at the end of the head is nobody's fault.
     let head = memchr::memrchr(b'\n', head).map_or(head, |newline| &head[..=newline]);
-    let mut formats = vec![Format::PostgresJson, Format::PostgresCsv, Format::MysqlSlow];
+    let mut grammars = vec![Grammar::PostgresJson, Grammar::PostgresCsv, Grammar::MysqlSlow];
     if let Some((prefix, _)) = infer(head) {
-        formats.push(Format::PostgresStderr(prefix));
+        grammars.push(Grammar::PostgresStderr(prefix));
     }
-    let mut tried: Vec<Tried> = formats.into_iter().map(|format| attempt(format, head)).collect();
+    let mut tried: Vec<Tried> = grammars
+        .into_iter()
+        .map(|grammar| attempt(grammar.into(), head))
+        .collect();
     tried.sort_by(|a, b| b.share.total_cmp(&a.share).then(b.executions.cmp(&a.executions)));
     Detection { tried }
 }
@@ -91,14 +136,14 @@ fn attempt(format: Format, head: &[u8]) -> Tried {
         .skipped()
         .find(|(kind, _)| *kind == SkipKind::Blank)
         .map_or(0, |(_, tally)| tally.bytes);
-    let understood = ledger.bytes_parsed + ledger.skipped_total().bytes - blank;
+    let understood = ledger.bytes_parsed() + ledger.skipped_total().bytes - blank;
     let share = if head.is_empty() {
         0.0
     } else {
         understood as f64 / head.len() as f64
     };
     Tried {
-        executions: ledger.executions,
+        executions: ledger.executions().records,
         format,
         share,
     }

@@ -1,6 +1,7 @@
-//! What the decoder makes of a log: executions, rejects and skipped records. Plain data that borrows from the log's bytes;
-//! never interprets a statement.
+//! What the decoder makes of a log: executions, events of the server, rejects and skipped records. Plain data that borrows from the
+//! log's bytes; never interprets a statement.
 
+use crate::plan::{Plan, PlanFingerprint};
 use crate::span::Span;
 use crate::statement::Dialect;
 
@@ -9,6 +10,8 @@ use crate::statement::Dialect;
 pub enum Decoded<'a> {
     /// One execution of a statement.
     Execution(&'a Execution<'a>),
+    /// One event of a server that is no execution.
+    Log(&'a LogEntry<'a>),
     /// Bytes that could not be read.
     Reject(Reject<'a>),
 }
@@ -48,8 +51,12 @@ pub struct Execution<'a> {
     pub application: &'a [u8],
     /// Client host or address; empty when unknown.
     pub client: &'a [u8],
+    /// The server, as the log's wrapper names it; empty without one.
+    pub host: &'a [u8],
     /// Process id (PostgreSQL) or thread id (MySQL).
     pub session_id: Option<i64>,
+    /// Transaction id (PostgreSQL's xid, InnoDB's trx id); `None` where the statement had none.
+    pub transaction_id: Option<i64>,
     /// The server's own identifier of the query (PostgreSQL's queryid).
     pub server_query_id: Option<i64>,
     /// Error number of the statement (MySQL); 0 is success.
@@ -66,6 +73,16 @@ pub struct Execution<'a> {
     pub tmp_table_bytes: Option<i64>,
     /// Merge passes of its sorts.
     pub merge_passes: Option<i64>,
+    /// How long the statement was parsed before, µs, where the server logs it apart.
+    pub parse_time_us: Option<i64>,
+    /// How long its parameters were bound (and it was planned) before, µs, where the server logs it apart.
+    pub bind_time_us: Option<i64>,
+    /// How many executions this one stands for, where the server logs one in so many.
+    pub rate_limit: Option<i64>,
+    /// It ran inside a stored routine, whose call is logged as well and includes its time.
+    pub is_nested: bool,
+    /// The shape of its plan, where the log showed the plan before it.
+    pub plan_fingerprint: Option<PlanFingerprint>,
     /// The statement's text, verbatim bytes, without the terminator that the server appends.
     pub statement: &'a [u8],
     /// Whether the text was cut at [`RECORD_BYTES_MAX`](crate::RECORD_BYTES_MAX).
@@ -96,7 +113,9 @@ impl<'a> Execution<'a> {
             database: b"",
             application: b"",
             client: b"",
+            host: b"",
             session_id: None,
+            transaction_id: None,
             server_query_id: None,
             error_code: None,
             killed: None,
@@ -105,6 +124,11 @@ impl<'a> Execution<'a> {
             tmp_disk_tables: None,
             tmp_table_bytes: None,
             merge_passes: None,
+            parse_time_us: None,
+            bind_time_us: None,
+            rate_limit: None,
+            is_nested: false,
+            plan_fingerprint: None,
             statement: b"",
             truncated: false,
             parameters: b"",
@@ -156,6 +180,97 @@ impl Command {
             Command::Fetch => "fetch",
             Command::Administrator => "administrator",
             Command::Fastpath => "fastpath",
+        }
+    }
+}
+
+/// One event of a server that is not an execution. Unknown is `None` (or empty for text), never zero.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogEntry<'a> {
+    /// The record's place in its source; its start is the entry's key.
+    pub span: Span,
+    /// Which family of servers wrote it.
+    pub dialect: Dialect,
+    /// What happened.
+    pub kind: LogKind,
+    /// How bad the server finds it.
+    pub severity: Severity,
+    /// When it was written, µs since 1970 UTC.
+    pub time_us: Option<i64>,
+    /// User name; empty when unknown.
+    pub user: &'a [u8],
+    /// Database; empty when unknown.
+    pub database: &'a [u8],
+    /// Application name; empty when unknown.
+    pub application: &'a [u8],
+    /// Client host or address; empty when unknown.
+    pub client: &'a [u8],
+    /// The server, as the log's wrapper names it; empty without one.
+    pub host: &'a [u8],
+    /// Process id (PostgreSQL) or thread id (MySQL).
+    pub session_id: Option<i64>,
+    /// Transaction id; `None` where there was none.
+    pub transaction_id: Option<i64>,
+    /// The server's own identifier of the query (PostgreSQL's queryid).
+    pub server_query_id: Option<i64>,
+    /// SQLSTATE, five characters; empty when unknown.
+    pub sql_state: &'a [u8],
+    /// The server's number of the message (MySQL).
+    pub error_code: Option<i64>,
+    /// How long it took, µs: a wait for a lock, a checkpoint, a vacuum, a session, an execution with a plan.
+    pub duration_us: Option<i64>,
+    /// How many bytes it was about: the size of a temporary file.
+    pub size_bytes: Option<i64>,
+    /// What it was about: a table, the object of a lock, a file, a standby.
+    pub object: &'a [u8],
+    /// The message, whole.
+    pub message: &'a [u8],
+    /// What the server says more of it; empty when nothing.
+    pub detail: &'a [u8],
+    /// What the server advises.
+    pub hint: &'a [u8],
+    /// Where in a function or a replay it happened.
+    pub context: &'a [u8],
+    /// The statement that was running; empty when there was none.
+    pub statement: &'a [u8],
+    /// The numbers and names in its texts, by name, in base units (µs, bytes): which, is said at [`LogKind`].
+    pub attributes: &'a [(&'a [u8], &'a [u8])],
+    /// The plan, if it is one.
+    pub plan: Option<&'a Plan>,
+    /// Where in the source the execution is that the plan belongs to, if it stands before the plan.
+    pub execution_offset: Option<u64>,
+}
+
+impl<'a> LogEntry<'a> {
+    /// An event of which only place, server family and kind are known.
+    pub fn new(span: Span, dialect: Dialect, kind: LogKind) -> LogEntry<'a> {
+        LogEntry {
+            span,
+            dialect,
+            kind,
+            severity: Severity::Log,
+            time_us: None,
+            user: b"",
+            database: b"",
+            application: b"",
+            client: b"",
+            host: b"",
+            session_id: None,
+            transaction_id: None,
+            server_query_id: None,
+            sql_state: b"",
+            error_code: None,
+            duration_us: None,
+            size_bytes: None,
+            object: b"",
+            message: b"",
+            detail: b"",
+            hint: b"",
+            context: b"",
+            statement: b"",
+            attributes: &[],
+            plan: None,
+            execution_offset: None,
         }
     }
 }
@@ -215,35 +330,106 @@ names! {
 }
 
 names! {
-    /// Records that were understood and hold no execution.
-    SkipKind {
-        /// `parse` and `bind` steps of an execution that is counted by its `execute`.
-        ParseBind = "parse_bind",
-        /// Plans of auto_explain.
+    /// How bad the server finds an event.
+    Severity {
+        /// `DEBUG`, `INFO`, `NOTICE`; MySQL's `Note`.
+        Notice = "notice",
+        /// `LOG`, MySQL's `System`, and words of other languages.
+        Log = "log",
+        /// `WARNING`.
+        Warning = "warning",
+        /// `ERROR`.
+        Error = "error",
+        /// `FATAL`: the session ends.
+        Fatal = "fatal",
+        /// `PANIC`: all sessions end.
+        Panic = "panic",
+    }
+}
+
+names! {
+    /// What an event of a server is. The items name the attributes that an entry of the kind can have beside the fields of its own.
+    LogKind {
+        /// A statement or session failed; SQLSTATE says how.
+        Error = "error",
+        /// A warning or notice.
+        Warning = "warning",
+        /// A statement or session was ended from outside: by a timeout or by somebody; `cause`.
+        Canceled = "canceled",
+        /// Two or more sessions waited for each other; `processes` and each one's statement.
+        Deadlock = "deadlock",
+        /// A session waits for a lock; `mode`, `holders`, `queue`. The object is what is locked.
+        LockWait = "lock_wait",
+        /// A session got the lock that it waited for; `mode`.
+        LockAcquired = "lock_acquired",
+        /// A session did not get a lock; `mode`, `holders`, `queue`.
+        LockFailed = "lock_failed",
+        /// A temporary file was removed. The object is its path.
+        TemporaryFile = "temporary_file",
+        /// A checkpoint began; `reasons`.
+        CheckpointStart = "checkpoint_start",
+        /// A checkpoint ended; `buffers`, `buffers_percent`, `wal_added`, `wal_removed`, `wal_recycled`, `write_us`, `sync_us`, `sync_files`,
+        /// `sync_longest_us`, `sync_average_us`, `distance_bytes`, `estimate_bytes`.
+        Checkpoint = "checkpoint",
+        /// A restartpoint began; as a checkpoint.
+        RestartpointStart = "restartpoint_start",
+        /// A restartpoint ended; as a checkpoint.
+        Restartpoint = "restartpoint",
+        /// Checkpoints come too often; `interval_us`.
+        CheckpointsTooFrequent = "checkpoints_too_frequent",
+        /// A table was vacuumed by the server itself. The object is the table.
+        Autovacuum = "autovacuum",
+        /// A table was analyzed by the server itself. The object is the table.
+        Autoanalyze = "autoanalyze",
+        /// A connection came in; `port`.
+        ConnectionReceived = "connection_received",
+        /// A client proved who it is; `identity`, `method`.
+        ConnectionAuthenticated = "connection_authenticated",
+        /// A session began; `ssl`.
+        ConnectionAuthorized = "connection_authorized",
+        /// A session ended; its duration is how long it was.
+        Disconnection = "disconnection",
+        /// A client was not let in: wrong password, no such user or database, too many clients.
+        ConnectionFailed = "connection_failed",
+        /// A process of the server crashed; `signal`.
+        Crash = "crash",
+        /// The server started.
+        Startup = "startup",
+        /// The server was asked to stop or stopped.
+        Shutdown = "shutdown",
+        /// The server recovers, or a standby replays.
+        Recovery = "recovery",
+        /// A query on a standby stood in the way of the replay; `conflict`, `processes`.
+        RecoveryConflict = "recovery_conflict",
+        /// Replication began, stopped, or lost what it needs; `slot`, `lsn`, `timeline`.
+        Replication = "replication",
+        /// Archiving of WAL failed.
+        Archive = "archive",
+        /// A setting changed, or the configuration was read.
+        Configuration = "configuration",
+        /// The plan of an execution; the numbers are in the plan.
         Plan = "plan",
         /// A duration whose statement was never logged.
-        DurationWithoutText = "duration_without_text",
-        /// Errors, fatal errors and panics.
-        Error = "error",
-        /// Warnings and notices.
-        Warning = "warning",
-        /// Connections received, authorized and closed.
-        Connection = "connection",
-        /// Checkpoints and restartpoints.
-        Checkpoint = "checkpoint",
-        /// Autovacuum and autoanalyze.
-        Autovacuum = "autovacuum",
-        /// Lock waits and deadlocks.
-        Lock = "lock",
-        /// Temporary files.
-        TemporaryFile = "temporary_file",
-        /// Replication and recovery.
-        Replication = "replication",
-        /// The server's start-up banner.
+        Duration = "duration",
+        /// A command of MySQL's general log. The object is its name.
+        Command = "command",
+        /// Averages that a server prints about itself (PgBouncer); one attribute each.
+        Statistics = "statistics",
+        /// Any other message of the server.
+        Message = "message",
+    }
+}
+
+names! {
+    /// Bytes that were understood and are nothing to keep.
+    SkipKind {
+        /// The server's start-up banner, or the header of a table.
         Banner = "banner",
         /// Empty lines between records.
         Blank = "blank",
-        /// Any other message of the server.
-        Message = "message",
+        /// What other programs wrote into the same log.
+        OtherProgram = "other_program",
+        /// What a log shipper says about itself.
+        Shipper = "shipper",
     }
 }

@@ -1,7 +1,7 @@
 //! The books of a decoder: every byte is parsed, rejected or skipped, by reason and kind. Adds only; the sum of two ledgers is the
 //! ledger of both inputs, in any order.
 
-use crate::entry::{RejectReason, SkipKind};
+use crate::entry::{LogKind, RejectReason, SkipKind};
 
 /// Number of records and the bytes they cover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,10 +22,9 @@ impl Tally {
 /// What became of every byte of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
-    /// Executions found.
-    pub executions: u64,
-    /// Bytes that executions were read from.
-    pub bytes_parsed: u64,
+    executions: Tally,
+    steps: Tally,
+    logs: [Tally; LogKind::ALL.len()],
     rejected: [Tally; RejectReason::ALL.len()],
     skipped: [Tally; SkipKind::ALL.len()],
 }
@@ -33,8 +32,9 @@ pub struct Ledger {
 impl Default for Ledger {
     fn default() -> Ledger {
         Ledger {
-            executions: 0,
-            bytes_parsed: 0,
+            executions: Tally::default(),
+            steps: Tally::default(),
+            logs: [Tally::default(); LogKind::ALL.len()],
             rejected: [Tally::default(); RejectReason::ALL.len()],
             skipped: [Tally::default(); SkipKind::ALL.len()],
         }
@@ -44,7 +44,36 @@ impl Default for Ledger {
 impl Ledger {
     /// All bytes accounted for.
     pub fn bytes(&self) -> u64 {
-        self.bytes_parsed + self.rejected_total().bytes + self.skipped_total().bytes
+        self.bytes_parsed() + self.rejected_total().bytes + self.skipped_total().bytes
+    }
+
+    /// Executions, and the bytes of the records that they were read from.
+    pub fn executions(&self) -> Tally {
+        self.executions
+    }
+
+    /// Records that are parts of an execution whose entry is elsewhere: a statement whose duration comes later, a parse, a bind.
+    pub fn steps(&self) -> Tally {
+        self.steps
+    }
+
+    /// Events of every kind.
+    pub fn logs_total(&self) -> Tally {
+        total(&self.logs)
+    }
+
+    /// Events by kind, those that happened.
+    pub fn logs(&self) -> impl Iterator<Item = (LogKind, Tally)> + '_ {
+        LogKind::ALL
+            .iter()
+            .copied()
+            .zip(self.logs)
+            .filter(|(_, tally)| tally.bytes > 0)
+    }
+
+    /// Bytes that became entries or parts of them.
+    pub fn bytes_parsed(&self) -> u64 {
+        self.executions.bytes + self.steps.bytes + self.logs_total().bytes
     }
 
     /// Rejects of every reason.
@@ -77,14 +106,29 @@ impl Ledger {
 
     /// Adds the books of another input (or of another part of this one).
     pub fn merge(&mut self, other: &Ledger) {
-        self.executions += other.executions;
-        self.bytes_parsed += other.bytes_parsed;
+        self.executions.add(other.executions);
+        self.steps.add(other.steps);
+        for (mine, theirs) in self.logs.iter_mut().zip(other.logs) {
+            mine.add(theirs);
+        }
         for (mine, theirs) in self.rejected.iter_mut().zip(other.rejected) {
             mine.add(theirs);
         }
         for (mine, theirs) in self.skipped.iter_mut().zip(other.skipped) {
             mine.add(theirs);
         }
+    }
+
+    pub(crate) fn execution(&mut self, bytes: u64) {
+        self.executions.add(Tally { records: 1, bytes });
+    }
+
+    pub(crate) fn step(&mut self, records: u64, bytes: u64) {
+        self.steps.add(Tally { records, bytes });
+    }
+
+    pub(crate) fn log(&mut self, kind: LogKind, bytes: u64) {
+        self.logs[kind as usize].add(Tally { records: 1, bytes });
     }
 
     pub(crate) fn reject(&mut self, reason: RejectReason, records: u64, bytes: u64) {

@@ -11,14 +11,21 @@ mod entry;
 mod ledger;
 mod lines;
 mod mysql;
+mod plan;
 mod postgres;
 mod span;
 pub mod statement;
 mod timestamp;
+mod wrapper;
 
 pub use decoder::{Decoder, RECORD_BYTES_MAX, Sink};
-pub use detect::{DETECT_BYTES, Detection, Format, Tried, detect, has_only_banner};
-pub use entry::{Command, Decoded, Execution, PlanFlags, REJECT_BYTES_KEPT, Reject, RejectReason, SkipKind};
+pub use detect::{DETECT_BYTES, Detection, Format, Grammar, Tried, detect, has_only_banner};
+pub use entry::{
+    Command, Decoded, Execution, LogEntry, LogKind, PlanFlags, REJECT_BYTES_KEPT, Reject, RejectReason,
+    Severity, SkipKind,
+};
 pub use ledger::{Ledger, Tally};
+pub use plan::{Plan, PlanFingerprint};
 pub use postgres::prefix::Prefix;
 pub use span::Span;
+pub use wrapper::Wrapper;

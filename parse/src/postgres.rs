@@ -4,6 +4,7 @@
 pub(crate) mod csvlog;
 pub(crate) mod event;
 pub(crate) mod jsonlog;
+pub(crate) mod log;
 pub(crate) mod message;
 pub(crate) mod prefix;
 pub(crate) mod stderr;

@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &DemoArguments, settings: &Settings) -> anyhow::Res
                 read => format!(
                     "{}: {} executions of {server} in {}, {} rejected\n",
                     path.display(),
-                    count(i64::try_from(ledger.executions).unwrap_or(i64::MAX)),
+                    count(i64::try_from(ledger.executions().records).unwrap_or(i64::MAX)),
                     bytes(read),
                     ledger.rejected_total().records,
                 ),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use slowlake_ingest::discover;
-use slowlake_parse::{Format, RejectReason, Tally};
+use slowlake_parse::{Grammar, RejectReason, Tally};
 
 use crate::command::reading::{ReadArguments, ingest_error, say_failure, say_source_failure};
 use crate::digest::{digest, total_ledger};
@@ -219,9 +219,12 @@ fn say_nothing_found(outcomes: &[SourceOutcome], total: u64) {
         );
         return;
     }
-    let mysql = outcomes
-        .iter()
-        .any(|outcome| outcome.format == Some(Format::MysqlSlow));
+    let mysql = outcomes.iter().any(|outcome| {
+        outcome
+            .format
+            .as_ref()
+            .is_some_and(|format| *format.grammar() == Grammar::MysqlSlow)
+    });
     if let Some(format) = formats.first() {
         output::say(
             "     ",

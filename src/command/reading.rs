@@ -3,7 +3,7 @@
 use clap::Args;
 use jiff::tz::TimeZone;
 use slowlake_ingest::IngestError;
-use slowlake_parse::Format;
+use slowlake_parse::Grammar;
 
 use crate::output;
 use crate::pipeline::{CHUNK_BYTES, ReadOptions, SourceFailure};
@@ -44,11 +44,11 @@ impl ReadArguments {
             })?),
             None => None,
         };
-        let format = match self.format {
+        let grammar = match self.format {
             FormatName::Auto | FormatName::PostgresStderr => None,
-            FormatName::PostgresCsv => Some(Format::PostgresCsv),
-            FormatName::PostgresJson => Some(Format::PostgresJson),
-            FormatName::MysqlSlow => Some(Format::MysqlSlow),
+            FormatName::PostgresCsv => Some(Grammar::PostgresCsv),
+            FormatName::PostgresJson => Some(Grammar::PostgresJson),
+            FormatName::MysqlSlow => Some(Grammar::MysqlSlow),
         };
         if self.format == FormatName::PostgresStderr && self.log_line_prefix.is_none() {
             anyhow::bail!(
@@ -63,7 +63,7 @@ impl ReadArguments {
             );
         }
         Ok(ReadOptions {
-            format,
+            grammar,
             prefix: self.log_line_prefix.clone(),
             zone,
             chunk_bytes: self.chunk_bytes.max(1),

@@ -67,7 +67,7 @@ const ORIGIN_NAMES: [&str; 3] = ["database", "user", "application"];
 impl Aggregate {
     /// Adds a batch of the source with this number.
     pub(crate) fn batch(&mut self, source: u32, batch: &Batch) {
-        batch.for_each(|execution| self.execution(source, execution));
+        batch.executions(|execution| self.execution(source, execution));
     }
 
     /// Adds the executions of another aggregate.

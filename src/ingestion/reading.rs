@@ -10,7 +10,7 @@ use slowlake_parse::{Decoded, Decoder, Ledger, Span};
 
 use crate::batch::Batch;
 use crate::ingestion::resume::Resume;
-use crate::pipeline::{ReadOptions, collect};
+use crate::pipeline::ReadOptions;
 
 /// Bytes of a log that are committed together.
 const ROUND_BYTES: u64 = 16 * 1024 * 1024;
@@ -55,7 +55,7 @@ impl Reading<'_> {
                 Ok(0) => break None,
                 Ok(_) => {
                     ends_line = chunk.ends_with(b"\n");
-                    decoder.push(&chunk, &mut |decoded| self.add(decoded, &mut batch));
+                    decoder.push(&chunk, &mut |decoded| self.add(&decoded, &mut batch));
                 }
                 Err(error) => break Some(error),
             }
@@ -68,7 +68,7 @@ impl Reading<'_> {
         };
         // The record before a damage may go on in a better copy.
         if failure.is_none() {
-            decoder.finish(&mut |decoded| self.add(decoded, &mut batch));
+            decoder.finish(&mut |decoded| self.add(&decoded, &mut batch));
         }
         if decoder.position() > start {
             self.end(&mut decoder, &mut batch, &mut start);
@@ -76,8 +76,8 @@ impl Reading<'_> {
         failure
     }
 
-    fn add(&self, decoded: Decoded<'_>, batch: &mut Batch) {
-        collect(decoded, batch);
+    fn add(&self, decoded: &Decoded<'_>, batch: &mut Batch) {
+        batch.push(decoded);
         if batch.is_full() {
             self.pass(batch);
         }

@@ -57,7 +57,7 @@ impl RowMaker {
     /// Adds rows of a batch of `source`.
     pub(crate) fn batch(&mut self, batch: &Batch, source: &str) {
         let mut rows = SourceRows { maker: self, source };
-        batch.for_each(|execution| rows.execution(execution));
+        batch.executions(|execution| rows.execution(execution));
         for reject in batch.rejects() {
             rows.reject(&reject);
         }
@@ -89,10 +89,10 @@ impl RowMaker {
             source_identity: &resume.identity,
             range_end: offset_i64(range.end),
             bytes_in: offset_i64(range.bytes()),
-            bytes_parsed: offset_i64(ledger.bytes_parsed),
+            bytes_parsed: offset_i64(ledger.bytes_parsed()),
             bytes_rejected: offset_i64(rejected.bytes),
             bytes_skipped: offset_i64(ledger.skipped_total().bytes),
-            entries_query: offset_i64(ledger.executions),
+            entries_query: offset_i64(ledger.executions().records),
             rejects: offset_i64(rejected.records),
             detail: Some(&detail),
         });

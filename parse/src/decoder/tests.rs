@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use super::Decoder;
-use crate::{Format, Prefix, Span};
+use crate::{Format, Grammar, Prefix, Span};
 use found::Found;
 use logs::{Item, items};
 use writer::{STDERR_PREFIX, Style, write};
@@ -20,22 +20,24 @@ fn decoder(format: &Format) -> Decoder {
 }
 
 fn format_of(style: Style) -> Format {
-    match style {
-        Style::Stderr => Format::PostgresStderr(Prefix::new(STDERR_PREFIX)),
-        Style::Csv => Format::PostgresCsv,
-        Style::Json => Format::PostgresJson,
-        Style::Mysql8 | Style::Mysql56 | Style::MariaDb => Format::MysqlSlow,
-    }
+    let grammar = match style {
+        Style::Stderr => Grammar::PostgresStderr(Prefix::new(STDERR_PREFIX)),
+        Style::Csv => Grammar::PostgresCsv,
+        Style::Json => Grammar::PostgresJson,
+        Style::Mysql8 | Style::Mysql56 | Style::MariaDb => Grammar::MysqlSlow,
+    };
+    grammar.into()
 }
 
 fn formats() -> [Format; 5] {
     [
-        Format::PostgresStderr(Prefix::new(STDERR_PREFIX)),
-        Format::PostgresStderr(Prefix::guessed(STDERR_PREFIX)),
-        Format::PostgresCsv,
-        Format::PostgresJson,
-        Format::MysqlSlow,
+        Grammar::PostgresStderr(Prefix::new(STDERR_PREFIX)),
+        Grammar::PostgresStderr(Prefix::guessed(STDERR_PREFIX)),
+        Grammar::PostgresCsv,
+        Grammar::PostgresJson,
+        Grammar::MysqlSlow,
     ]
+    .map(Format::from)
 }
 
 fn whole(format: &Format, input: &[u8]) -> Found {
@@ -128,6 +130,7 @@ fn arbitrary() -> impl Strategy<Value = Input> {
 fn check_spans(found: &Found, bytes: u64) -> Result<(), TestCaseError> {
     let mut spans: Vec<Span> = found.executions.iter().map(|row| row.span).collect();
     prop_assert!(spans.is_sorted(), "executions come in the order of the log");
+    spans.extend(found.logs.iter().map(|log| log.span));
     spans.extend(found.rejects.iter().map(|(span, ..)| *span));
     spans.sort_unstable();
     let mut end = 0;
@@ -136,7 +139,8 @@ fn check_spans(found: &Found, bytes: u64) -> Result<(), TestCaseError> {
         end = span.end;
     }
     prop_assert!(end <= bytes);
-    prop_assert_eq!(found.ledger.executions, found.executions.len() as u64);
+    prop_assert_eq!(found.ledger.executions().records, found.executions.len() as u64);
+    prop_assert_eq!(found.ledger.logs_total().records, found.logs.len() as u64);
     prop_assert_eq!(found.ledger.rejected_total().records, found.rejects.len() as u64);
     Ok(())
 }
@@ -233,6 +237,7 @@ fn goes_on(format: &Format, input: &[u8], sizes: &[usize], stop: usize) -> Resul
     }
     let rest = Found::by(second, pieces(&input[position as usize..], sizes));
     found.executions.extend(rest.executions);
+    found.logs.extend(rest.logs);
     found.rejects.extend(rest.rejects);
     found.ledger = first.take_ledger();
     found.ledger.merge(&rest.ledger);

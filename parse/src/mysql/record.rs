@@ -87,7 +87,9 @@ impl RecordReader {
         if let Some(time_us) = header.time_us {
             (self.last_time_us, self.time_from) = (Some(time_us), Some(context));
         }
+        let envelope = output.envelope(start);
         let mut execution = Execution::new(span, Dialect::Mysql, query_time_us);
+        execution.host = envelope.host;
         header.describe(&mut execution);
         (execution.start_us, execution.end_us) = self.times(&header, &body, query_time_us);
         execution.database = match (body.database, header.schema) {
@@ -107,7 +109,7 @@ impl RecordReader {
                 execution.rows_affected,
             ) = (None, None, None);
         }
-        output.execution(&execution);
+        output.execution(&mut execution);
         self.attributes = recycle(attributes);
     }
 

@@ -136,7 +136,7 @@ impl SlowLog {
                     };
                 } else if is_banner(without_newline(line)) {
                     self.close(buffer, start, base, output);
-                    self.banner(line, output);
+                    self.banner(line, base + start as u64, output);
                 } else if !line.trim_ascii().is_empty() {
                     self.open = Open::Statement {
                         start: record,
@@ -169,9 +169,9 @@ impl SlowLog {
             };
         } else if is_banner(without_newline(line)) {
             self.close(buffer, start, base, output);
-            self.banner(line, output);
+            self.banner(line, base + start as u64, output);
         } else if line.trim_ascii().is_empty() && matches!(self.open, Open::Nothing) {
-            output.skip(SkipKind::Blank, line.len() as u64);
+            output.skip(SkipKind::Blank, span(base + start as u64, line.len()));
         } else {
             match &mut self.open {
                 Open::Unknown { end: run_end, .. } => *run_end = end,
@@ -207,7 +207,7 @@ impl SlowLog {
             if is_header_line(line) && end - candidate <= CANDIDATE_BYTES_MAX {
                 return;
             }
-            self.deny(buffer, start, output);
+            self.deny(buffer, start, base, output);
         }
         if begins_header(line) {
             if has_query_time_key(line) {
@@ -225,13 +225,13 @@ impl SlowLog {
                 }
                 _ => {
                     self.close(buffer, start, base, output);
-                    return self.banner(line, output);
+                    return self.banner(line, base + start as u64, output);
                 }
             }
         }
         self.statement_line(line);
         if matches!(self.open, Open::Tail) {
-            output.part(line.len() as u64);
+            output.rest(span(base + start as u64, line.len()));
         }
     }
 
@@ -251,10 +251,10 @@ impl SlowLog {
         {
             if text.inside != Inside::Code {
                 text.suspect();
-                return self.deny(buffer, end, output);
+                return self.deny(buffer, end, base, output);
             }
             if !text.is_finished {
-                return self.deny(buffer, end, output);
+                return self.deny(buffer, end, base, output);
             }
             if text.was_cut() {
                 let start = *start;
@@ -270,7 +270,7 @@ impl SlowLog {
     }
 
     /// The candidate was text: lines up to `end` belong to the statement.
-    fn deny(&mut self, buffer: &[u8], end: usize, output: &mut Output<'_, '_>) {
+    fn deny(&mut self, buffer: &[u8], end: usize, base: u64, output: &mut Output<'_, '_>) {
         let Some(candidate) = self.candidate.take() else {
             return;
         };
@@ -279,7 +279,7 @@ impl SlowLog {
             self.statement_line(line);
         }
         if matches!(self.open, Open::Tail) {
-            output.part(text.len() as u64);
+            output.rest(span(base + candidate as u64, text.len()));
         }
     }
 
@@ -289,9 +289,9 @@ impl SlowLog {
         }
     }
 
-    fn banner(&mut self, line: &[u8], output: &mut Output<'_, '_>) {
+    fn banner(&mut self, line: &[u8], at: u64, output: &mut Output<'_, '_>) {
         self.reader.restart(line);
-        output.skip(SkipKind::Banner, line.len() as u64);
+        output.skip(SkipKind::Banner, span(at, line.len()));
     }
 
     /// Emits what is open; it ends at `end`.
@@ -303,11 +303,8 @@ impl SlowLog {
                     .record(&buffer[start..end], base + start as u64, false, output);
             }
             Open::Unknown { start, end, reason } => {
-                let span = Span {
-                    start: base + start as u64,
-                    end: base + end as u64,
-                };
-                output.reject(span, reason, &buffer[start..end]);
+                let unknown = &buffer[start..end];
+                output.reject(span(base + start as u64, unknown.len()), reason, unknown);
             }
         }
     }
@@ -348,10 +345,7 @@ impl SlowLog {
             return;
         }
         let head = &buffer[start..limit];
-        let span = Span {
-            start: base + start as u64,
-            end: base + limit as u64,
-        };
+        let span = span(base + start as u64, head.len());
         match self.open {
             Open::Header { .. } | Open::Statement { .. } => {
                 self.reader.record(head, span.start, true, output);
@@ -364,7 +358,7 @@ impl SlowLog {
                 self.rest_of_line = Some(Booked::Rejected);
             }
             Open::Tail => {
-                output.part(span.bytes());
+                output.rest(span);
                 self.rest_of_line = Some(Booked::Parsed);
             }
         }
@@ -373,16 +367,17 @@ impl SlowLog {
     }
 
     /// Books the rest of a line that is over the limit; `false` when there may be more of it.
-    fn finish_line(&mut self, buffer: &[u8], output: &mut Output<'_, '_>) -> bool {
+    fn finish_line(&mut self, buffer: &[u8], base: u64, output: &mut Output<'_, '_>) -> bool {
         let Some(booked) = self.rest_of_line else {
             return true;
         };
         let start = self.lines.start();
         let newline = memchr::memchr(b'\n', &buffer[start..]);
         let end = newline.map_or(buffer.len(), |at| start + at + 1);
+        let rest = span(base + start as u64, end - start);
         match booked {
-            Booked::Parsed => output.part((end - start) as u64),
-            Booked::Rejected => output.reject_more(RejectReason::TooLong, (end - start) as u64),
+            Booked::Parsed => output.rest(rest),
+            Booked::Rejected => output.reject_rest(RejectReason::TooLong, rest),
         }
         self.lines.seek(end);
         if newline.is_some() {
@@ -407,7 +402,7 @@ impl SlowLog {
 
 impl Records for SlowLog {
     fn take(&mut self, buffer: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
-        while self.finish_line(buffer, output) {
+        while self.finish_line(buffer, base, output) {
             match self.lines.next(buffer, at_end) {
                 Some(line) if line.1 - self.open_start() <= RECORD_BYTES_MAX => {
                     self.line(buffer, line, base, output)
@@ -420,7 +415,7 @@ impl Records for SlowLog {
                     self.overflow(buffer, base, output)
                 }
                 None if at_end => {
-                    self.deny(buffer, buffer.len(), output);
+                    self.deny(buffer, buffer.len(), base, output);
                     if !self.go_back(base, buffer.len()) {
                         self.close(buffer, buffer.len(), base, output);
                         break;
@@ -436,6 +431,13 @@ impl Records for SlowLog {
 
     fn context(&self) -> Vec<Span> {
         self.reader.context()
+    }
+}
+
+fn span(start: u64, bytes: usize) -> Span {
+    Span {
+        start,
+        end: start + bytes as u64,
     }
 }
 

@@ -6,7 +6,7 @@ use csv_core::ReadRecordResult;
 use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
 use crate::entry::{RejectReason, SkipKind};
 use crate::postgres::event::{Event, Sessions};
-use crate::postgres::message::Severity;
+use crate::postgres::message::severity;
 use crate::span::Span;
 use crate::timestamp::{TimestampReader, number};
 
@@ -83,7 +83,7 @@ impl CsvLog {
             end: start + record.len() as u64,
         };
         if record.trim_ascii().is_empty() {
-            output.skip(SkipKind::Blank, span.bytes());
+            output.skip(SkipKind::Blank, span);
         } else if !self.event(record, (span, 0), output) {
             output.reject(span, RejectReason::MalformedCsv, record);
         }
@@ -115,18 +115,24 @@ impl CsvLog {
         let event = Event {
             span,
             bytes_cut,
-            severity: Severity::of(field(11)),
+            severity: severity(field(11)),
             time_us: Some(time_us),
             pid: number(field(3)),
             user: field(1),
             database: field(2),
             application: field(22),
             client: host,
+            backend: field(23),
             query_id: std::str::from_utf8(field(25))
                 .ok()
                 .and_then(|text| text.parse().ok()),
+            transaction_id: number(field(10)),
+            sql_state: field(12),
             message: field(MESSAGE),
             detail: field(14),
+            hint: field(15),
+            context: field(18),
+            statement: field(19),
         };
         self.sessions.event(&event, record, output);
         true
@@ -162,7 +168,7 @@ impl CsvLog {
         if self.lost == Lost::No {
             output.reject(span, RejectReason::MalformedCsv, &buffer[..resume]);
         } else {
-            output.reject_more(RejectReason::MalformedCsv, span.bytes());
+            output.reject_rest(RejectReason::MalformedCsv, span);
         }
         (self.lost, self.searched, self.in_quotes) = (lost, 0, false);
         resume
@@ -183,7 +189,7 @@ impl CsvLog {
     }
 
     /// Goes on with a record that was read up to the limit. Returns the bytes of it.
-    fn tail(&mut self, rest: &[u8], output: &mut Output<'_, '_>) -> usize {
+    fn tail(&mut self, rest: &[u8], base: u64, output: &mut Output<'_, '_>) -> usize {
         let mut taken = rest.len();
         for at in memchr::memchr2_iter(b'"', b'\n', rest) {
             if rest[at] == b'"' {
@@ -193,14 +199,17 @@ impl CsvLog {
                 break;
             }
         }
-        output.part(taken as u64);
+        output.rest(Span {
+            start: base,
+            end: base + taken as u64,
+        });
         taken
     }
 
     /// Goes on with what was cut. Returns the bytes it took; 0 when more are needed to decide.
     fn while_lost(&mut self, rest: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
         if self.lost == Lost::Tail {
-            return self.tail(rest, output);
+            return self.tail(rest, base, output);
         }
         if self.lost == Lost::InLine {
             let end = memchr::memchr(b'\n', rest).map(|at| at + 1);
@@ -208,7 +217,11 @@ impl CsvLog {
                 self.lost = Lost::AtLine;
             }
             let taken = end.unwrap_or(rest.len());
-            output.reject_more(RejectReason::MalformedCsv, taken as u64);
+            let span = Span {
+                start: base,
+                end: base + taken as u64,
+            };
+            output.reject_rest(RejectReason::MalformedCsv, span);
             return taken;
         }
         if begins_record(rest) {

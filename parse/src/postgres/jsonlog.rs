@@ -9,7 +9,7 @@ use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
 use crate::entry::{RejectReason, SkipKind};
 use crate::lines::{Lines, without_newline};
 use crate::postgres::event::{Event, Sessions};
-use crate::postgres::message::Severity;
+use crate::postgres::message::severity;
 use crate::span::Span;
 use crate::timestamp::TimestampReader;
 
@@ -49,7 +49,18 @@ struct Line<'a> {
     detail: Cow<'a, str>,
     #[serde(borrow, default)]
     application_name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    backend_type: Cow<'a, str>,
     query_id: Option<i64>,
+    txid: Option<i64>,
+    #[serde(borrow, default)]
+    state_code: Cow<'a, str>,
+    #[serde(borrow, default)]
+    hint: Cow<'a, str>,
+    #[serde(borrow, default)]
+    context: Cow<'a, str>,
+    #[serde(borrow, default)]
+    statement: Cow<'a, str>,
 }
 
 impl JsonLog {
@@ -63,17 +74,21 @@ impl JsonLog {
     }
 
     fn line(&mut self, line: &[u8], start: u64, output: &mut Output<'_, '_>) {
+        let whole = Span {
+            start,
+            end: start + line.len() as u64,
+        };
         if let Some(booked) = self.tail {
             match booked {
-                Booked::Parsed => output.part(line.len() as u64),
-                Booked::Rejected => output.reject_more(RejectReason::TooLong, line.len() as u64),
+                Booked::Parsed => output.rest(whole),
+                Booked::Rejected => output.reject_rest(RejectReason::TooLong, whole),
             }
             self.tail = self.tail.filter(|_| !line.ends_with(b"\n"));
             return;
         }
         let json = without_newline(line);
         if json.trim_ascii().is_empty() {
-            return output.skip(SkipKind::Blank, line.len() as u64);
+            return output.skip(SkipKind::Blank, whole);
         }
         let cut = line.len().min(RECORD_BYTES_MAX);
         let bytes_cut = (line.len() - cut) as u64;
@@ -95,7 +110,11 @@ impl JsonLog {
                 RejectReason::TooLong
             };
             output.reject(span, reason, &line[..cut]);
-            output.reject_more(reason, bytes_cut);
+            let rest = Span {
+                start: span.end,
+                end: whole.end,
+            };
+            output.reject_rest(reason, rest);
         }
         if bytes_cut > 0 && !line.ends_with(b"\n") {
             self.tail = Some(if is_read { Booked::Parsed } else { Booked::Rejected });
@@ -119,16 +138,22 @@ impl JsonLog {
         let event = Event {
             span,
             bytes_cut,
-            severity: Severity::of(parsed.error_severity.as_bytes()),
+            severity: severity(parsed.error_severity.as_bytes()),
             time_us: Some(time_us),
             pid: parsed.pid,
             user: parsed.user.as_bytes(),
             database: parsed.dbname.as_bytes(),
             application: parsed.application_name.as_bytes(),
             client: parsed.remote_host.as_bytes(),
+            backend: parsed.backend_type.as_bytes(),
             query_id: parsed.query_id,
+            transaction_id: parsed.txid,
+            sql_state: parsed.state_code.as_bytes(),
             message: parsed.message.as_bytes(),
             detail: parsed.detail.as_bytes(),
+            hint: parsed.hint.as_bytes(),
+            context: parsed.context.as_bytes(),
+            statement: parsed.statement.as_bytes(),
         };
         self.sessions.event(&event, raw, output);
         true

@@ -7,7 +7,7 @@ use nom::bytes::complete::{tag, take_while1};
 use nom::character::complete::space1;
 use nom::{IResult, Parser};
 
-use crate::entry::{Command, SkipKind};
+use crate::entry::{Command, Severity};
 use crate::timestamp::decimal_us;
 
 /// What a message says.
@@ -25,39 +25,44 @@ pub(crate) enum Message<'a> {
     Statement { command: Command, statement: &'a [u8] },
     /// Begins like a duration and is none.
     MalformedDuration,
-    /// Anything else.
-    Other(SkipKind),
+    /// `duration: … ms  parse NAME: …` or `… bind NAME[/PORTAL]: …`: a step before an execution.
+    Step {
+        duration_us: i64,
+        step: Step,
+        statement: &'a [u8],
+    },
+    /// `duration: … ms  plan:` and the plan of auto_explain.
+    Plan { duration_us: i64, payload: &'a [u8] },
+    /// Anything else: an event of the server.
+    Event,
 }
 
-/// Severity of a message, as far as it decides what to do with it.
+/// What the extended protocol does before it executes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Severity {
-    /// `LOG`, and words of other languages.
-    Log,
-    /// `WARNING`, `NOTICE`, `INFO`, `DEBUG`.
-    Warning,
-    /// `ERROR`, `FATAL`, `PANIC`.
-    Error,
+pub(crate) enum Step {
+    Parse,
+    Bind,
 }
 
-impl Severity {
-    /// By its English word. A word of another language counts as `LOG`: the message decides.
-    pub(crate) fn of(word: &[u8]) -> Severity {
-        match word {
-            b"ERROR" | b"FATAL" | b"PANIC" => Severity::Error,
-            b"WARNING" | b"NOTICE" | b"INFO" => Severity::Warning,
-            _ if word.starts_with(b"DEBUG") => Severity::Warning,
-            _ => Severity::Log,
+/// A severity by its English word; `None` for a word of another language.
+pub(crate) fn severity(word: &[u8]) -> Option<Severity> {
+    Some(match word {
+        b"LOG" => Severity::Log,
+        b"ERROR" => Severity::Error,
+        b"FATAL" => Severity::Fatal,
+        b"PANIC" => Severity::Panic,
+        b"WARNING" => Severity::Warning,
+        b"NOTICE" | b"INFO" | b"DEBUG" | b"DEBUG1" | b"DEBUG2" | b"DEBUG3" | b"DEBUG4" | b"DEBUG5" => {
+            Severity::Notice
         }
-    }
+        _ => return None,
+    })
 }
 
 /// Reads a message. `text` is whole: continuation lines joined, no label.
-pub(crate) fn read(severity: Severity, text: &[u8]) -> Message<'_> {
-    match severity {
-        Severity::Error => return Message::Other(SkipKind::Error),
-        Severity::Warning => return Message::Other(SkipKind::Warning),
-        Severity::Log => {}
+pub(crate) fn read(severity: Option<Severity>, text: &[u8]) -> Message<'_> {
+    if severity.is_some_and(|severity| severity != Severity::Log) {
+        return Message::Event;
     }
     if let Some(rest) = text.strip_prefix(b"duration: ") {
         return match duration(rest) {
@@ -67,7 +72,7 @@ pub(crate) fn read(severity: Severity, text: &[u8]) -> Message<'_> {
     }
     match statement(text) {
         Some((command, statement)) => Message::Statement { command, statement },
-        None => Message::Other(kind(text)),
+        None => Message::Event,
     }
 }
 
@@ -100,11 +105,18 @@ fn after_duration(duration_us: i64, rest: &[u8]) -> Message<'_> {
             statement,
         };
     }
-    if step.starts_with(b"plan:") {
-        return Message::Other(SkipKind::Plan);
+    if let Some(payload) = step.strip_prefix(b"plan:") {
+        let payload = payload.strip_prefix(b"\n").unwrap_or(payload);
+        return Message::Plan { duration_us, payload };
     }
-    if step.starts_with(b"parse ") || step.starts_with(b"bind ") {
-        return Message::Other(SkipKind::ParseBind);
+    for (word, kind) in [(&b"parse "[..], Step::Parse), (b"bind ", Step::Bind)] {
+        if let Some(named) = step.strip_prefix(word) {
+            return Message::Step {
+                duration_us,
+                step: kind,
+                statement: after_name(named).unwrap_or(b""),
+            };
+        }
     }
     if step.starts_with(b"fastpath function call: ") {
         return Message::Execution {
@@ -116,7 +128,7 @@ fn after_duration(duration_us: i64, rest: &[u8]) -> Message<'_> {
     if step.trim_ascii().is_empty() {
         Message::BareDuration { duration_us }
     } else {
-        Message::Other(SkipKind::Message)
+        Message::Event
     }
 }
 
@@ -130,37 +142,12 @@ fn statement(text: &[u8]) -> Option<(Command, &[u8])> {
         Some(named) => (Command::Fetch, named),
         None => (Command::Execute, named),
     };
-    let colon = memmem::find(named, b": ")?;
-    Some((command, &named[colon + 2..]))
+    Some((command, after_name(named)?))
 }
 
-/// The kind of a message that is no statement, by its first words.
-fn kind(text: &[u8]) -> SkipKind {
-    const KINDS: &[(&[u8], SkipKind)] = &[
-        (b"connection ", SkipKind::Connection),
-        (b"disconnection: ", SkipKind::Connection),
-        (b"replication connection ", SkipKind::Connection),
-        (b"checkpoint", SkipKind::Checkpoint),
-        (b"restartpoint ", SkipKind::Checkpoint),
-        (b"automatic ", SkipKind::Autovacuum),
-        (b"temporary file: ", SkipKind::TemporaryFile),
-        (b"received replication command: ", SkipKind::Replication),
-        (b"started streaming WAL ", SkipKind::Replication),
-        (b"replication terminated ", SkipKind::Replication),
-        (b"recovery ", SkipKind::Replication),
-        (b"redo ", SkipKind::Replication),
-        (b"consistent recovery ", SkipKind::Replication),
-    ];
-    if let Some((_, kind)) = KINDS.iter().find(|(start, _)| text.starts_with(start)) {
-        return *kind;
-    }
-    let is_lock = text.starts_with(b"process ")
-        && (memmem::find(text, b"Lock on ").is_some() || memmem::find(text, b"deadlock").is_some());
-    if is_lock {
-        SkipKind::Lock
-    } else {
-        SkipKind::Message
-    }
+/// `NAME[/PORTAL]: TEXT` without the name.
+fn after_name(named: &[u8]) -> Option<&[u8]> {
+    memmem::find(named, b": ").map(|colon| &named[colon + 2..])
 }
 
 #[cfg(test)]
@@ -168,7 +155,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expect: Message<'_>) {
-        assert_eq!(read(Severity::Log, text.as_bytes()), expect, "{text}");
+        assert_eq!(read(Some(Severity::Log), text.as_bytes()), expect, "{text}");
     }
 
     #[test]
@@ -205,15 +192,26 @@ mod tests {
     fn steps_and_plans_are_no_executions() {
         check(
             "duration: 0.563 ms  parse P_0: select 1",
-            Message::Other(SkipKind::ParseBind),
+            Message::Step {
+                duration_us: 563,
+                step: Step::Parse,
+                statement: b"select 1",
+            },
         );
         check(
             "duration: 0.340 ms  bind P_0: select 1",
-            Message::Other(SkipKind::ParseBind),
+            Message::Step {
+                duration_us: 340,
+                step: Step::Bind,
+                statement: b"select 1",
+            },
         );
         check(
             "duration: 2.625 ms  plan:\nQuery Text: select 1",
-            Message::Other(SkipKind::Plan),
+            Message::Plan {
+                duration_us: 2_625,
+                payload: b"Query Text: select 1",
+            },
         );
     }
 
@@ -240,15 +238,10 @@ mod tests {
     fn others() {
         check("duration: x ms", Message::MalformedDuration);
         check("duration: 1.5.5 ms", Message::MalformedDuration);
-        check(
-            "process 1 still waiting for ShareLock on transaction 751 after 200.080 ms",
-            Message::Other(SkipKind::Lock),
-        );
-        check("checkpoint starting: time", Message::Other(SkipKind::Checkpoint));
-        check("ready", Message::Other(SkipKind::Message));
+        check("checkpoint starting: time", Message::Event);
         assert_eq!(
-            read(Severity::Error, b"duration: 1 ms  statement: x"),
-            Message::Other(SkipKind::Error)
+            read(Some(Severity::Error), b"duration: 1 ms  statement: x"),
+            Message::Event
         );
     }
 }

@@ -5,7 +5,8 @@ pub(crate) mod infer;
 
 use memchr::{memchr, memmem};
 
-use crate::postgres::message::Severity;
+use crate::entry::Severity;
+use crate::postgres::message::severity;
 use crate::timestamp::{TimestampReader, epoch, number};
 
 /// How far into a line its prefix may reach. Names in PostgreSQL have at most 63 bytes each.
@@ -41,6 +42,12 @@ enum Field {
     /// `%r` and `%h`: a host, perhaps with a port.
     Client,
     QueryId,
+    /// `%x`: a transaction id, 0 without one.
+    Transaction,
+    /// `%e`: five letters and digits.
+    SqlState,
+    /// `%b`: what kind of process it is.
+    Backend,
     /// A time that is not when the line was written (`%s`).
     OtherTime,
     /// Digits, perhaps none.
@@ -52,12 +59,25 @@ enum Field {
 /// What a label says of its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Label {
-    /// The first line of an event.
-    Main(Severity),
-    /// `DETAIL:` of the event before.
+    /// The first line of an event. Of a word of another language nobody knows how severe it is.
+    Main(Option<Severity>),
+    /// More about the event before.
+    Part(Part),
+    /// More about the event before that nobody keeps: `QUERY:`, `LOCATION:`, `BACKTRACE:`.
+    OtherPart,
+}
+
+/// What a follow-up line says about its event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
     Detail,
-    /// `HINT:`, `STATEMENT:` and the like of the event before.
-    FollowUp,
+    Hint,
+    Context,
+    Statement,
+}
+
+impl Part {
+    pub(crate) const COUNT: usize = 4;
 }
 
 /// The beginning of one line, read. Ranges are offsets in the line.
@@ -69,6 +89,10 @@ pub(crate) struct Head {
     pub(crate) time_us: Option<i64>,
     pub(crate) pid: Option<i64>,
     pub(crate) query_id: Option<i64>,
+    /// 0 is none.
+    pub(crate) transaction_id: Option<i64>,
+    pub(crate) sql_state: (u16, u16),
+    pub(crate) backend: (u16, u16),
     pub(crate) user: (u16, u16),
     pub(crate) database: (u16, u16),
     pub(crate) application: (u16, u16),
@@ -84,6 +108,9 @@ impl Head {
             time_us: None,
             pid: None,
             query_id: None,
+            transaction_id: None,
+            sql_state: none,
+            backend: none,
             user: none,
             database: none,
             application: none,
@@ -123,7 +150,7 @@ impl Prefix {
     pub(crate) fn head(&self, line: &[u8], time: &mut TimestampReader) -> Option<Head> {
         let mut matcher = Matcher {
             line: &line[..line.len().min(PREFIX_BYTES_MAX)],
-            head: Head::new(Label::FollowUp),
+            head: Head::new(Label::OtherPart),
             time,
             attempts_left: ATTEMPTS_MAX,
         };
@@ -211,7 +238,24 @@ impl Matcher<'_> {
                     .and_then(|text| text.parse().ok());
                 Fixed::Read(at + end)
             }
-            Field::User | Field::Database | Field::Application | Field::Client | Field::Text => Fixed::Text,
+            Field::Transaction => {
+                let length = digits(rest);
+                self.head.transaction_id = number(&rest[..length]);
+                Fixed::Read(at + length)
+            }
+            Field::SqlState => match rest.get(..5) {
+                Some(code) if is_sql_state(code) => {
+                    self.head.sql_state = (at as u16, at as u16 + 5);
+                    Fixed::Read(at + 5)
+                }
+                _ => Fixed::No,
+            },
+            Field::User
+            | Field::Database
+            | Field::Application
+            | Field::Client
+            | Field::Backend
+            | Field::Text => Fixed::Text,
         }
     }
 
@@ -257,6 +301,7 @@ impl Matcher<'_> {
             Field::User => self.head.user = range,
             Field::Database => self.head.database = range,
             Field::Application => self.head.application = range,
+            Field::Backend => self.head.backend = range,
             Field::Client => {
                 // `10.0.0.5(48418)`: the port says nothing about the client.
                 let host = memchr(b'(', value).map_or(value.len(), |at| at);
@@ -288,14 +333,22 @@ pub(crate) fn label(text: &[u8]) -> Option<(Label, usize)> {
         return None;
     }
     let label = match word {
-        b"LOG" | b"ERROR" | b"FATAL" | b"PANIC" | b"WARNING" | b"NOTICE" | b"INFO" | b"DEBUG" | b"DEBUG1"
-        | b"DEBUG2" | b"DEBUG3" | b"DEBUG4" | b"DEBUG5" => Label::Main(Severity::of(word)),
-        b"DETAIL" => Label::Detail,
-        b"HINT" | b"QUERY" | b"CONTEXT" | b"LOCATION" | b"BACKTRACE" | b"STATEMENT" => Label::FollowUp,
-        _ if spaces == 2 && is_foreign_word(word) => Label::Main(Severity::Log),
-        _ => return None,
+        b"DETAIL" => Label::Part(Part::Detail),
+        b"HINT" => Label::Part(Part::Hint),
+        b"CONTEXT" => Label::Part(Part::Context),
+        b"STATEMENT" => Label::Part(Part::Statement),
+        b"QUERY" | b"LOCATION" | b"BACKTRACE" => Label::OtherPart,
+        _ => match severity(word) {
+            Some(severity) => Label::Main(Some(severity)),
+            None if spaces == 2 && is_foreign_word(word) => Label::Main(None),
+            None => return None,
+        },
     };
     Some((label, colon + 1 + spaces))
+}
+
+fn is_sql_state(code: &[u8]) -> bool {
+    code.len() == 5 && code.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 fn is_foreign_word(word: &[u8]) -> bool {
@@ -340,13 +393,16 @@ fn tokens(setting: &[u8]) -> Vec<Token> {
             Some(b's') => Field::OtherTime,
             Some(b'n') => Field::Epoch,
             Some(b'p') if !padded => Field::Pid,
-            Some(b'l' | b'P' | b'x') if !padded => Field::Digits,
+            Some(b'l' | b'P') if !padded => Field::Digits,
+            Some(b'x') if !padded => Field::Transaction,
+            Some(b'e') if !padded => Field::SqlState,
+            Some(b'b') => Field::Backend,
             Some(b'Q') if !padded => Field::QueryId,
             Some(b'u') => Field::User,
             Some(b'd') => Field::Database,
             Some(b'a') => Field::Application,
             Some(b'r' | b'h') => Field::Client,
-            Some(b'L' | b'b' | b'i' | b'e' | b'c' | b'v' | b'p' | b'l' | b'P' | b'x' | b'Q') => Field::Text,
+            Some(b'L' | b'i' | b'e' | b'c' | b'v' | b'p' | b'l' | b'P' | b'x' | b'Q') => Field::Text,
             _ => continue,
         };
         tokens.push(Token::Field(field));
@@ -427,11 +483,11 @@ mod tests {
 
     #[test]
     fn labels() {
-        assert_eq!(label(b"LOG:  x"), Some((Label::Main(Severity::Log), 6)));
-        assert_eq!(label(b"DETAIL:  x"), Some((Label::Detail, 9)));
+        assert_eq!(label(b"LOG:  x"), Some((Label::Main(Some(Severity::Log)), 6)));
+        assert_eq!(label(b"DETAIL:  x"), Some((Label::Part(Part::Detail), 9)));
         assert_eq!(
             label("СООБЩЕНИЕ:  x".as_bytes()).map(|l| l.0),
-            Some(Label::Main(Severity::Log))
+            Some(Label::Main(None))
         );
         assert_eq!(label(b"postgres LOG:  x"), None);
         assert_eq!(label(b"note: x"), None);

@@ -2,12 +2,11 @@
 //! events; what an event means is decided in [`event`](crate::postgres::event).
 
 use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
-use crate::entry::{REJECT_BYTES_KEPT, RejectReason, SkipKind};
+use crate::entry::{REJECT_BYTES_KEPT, RejectReason, Severity, SkipKind};
 use crate::lines::{Lines, without_newline};
 use crate::postgres::event::{Event, Sessions};
-use crate::postgres::message::Severity;
 use crate::postgres::prefix::infer::free_head;
-use crate::postgres::prefix::{Head, Label, PREFIX_BYTES_MAX, Prefix};
+use crate::postgres::prefix::{Head, Label, PREFIX_BYTES_MAX, Part, Prefix};
 use crate::span::Span;
 use crate::timestamp::TimestampReader;
 
@@ -44,10 +43,10 @@ struct OpenEvent {
     head: Head,
     /// End of the message, without follow-up lines.
     message_end: usize,
-    /// The text of its `DETAIL:`.
-    detail: Option<(usize, usize)>,
-    /// Whether continuation lines belong to the detail.
-    in_detail: bool,
+    /// The texts of its follow-up lines, in the order of [`Part`]; the first of each kind counts.
+    parts: [Option<(usize, usize)>; Part::COUNT],
+    /// The part that continuation lines belong to, once there is one.
+    last_part: Option<Part>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +67,7 @@ enum Booked {
 #[derive(Debug, Default)]
 struct Scratch {
     message: Vec<u8>,
-    detail: Vec<u8>,
+    parts: [Vec<u8>; Part::COUNT],
 }
 
 impl StderrLog {
@@ -87,14 +86,14 @@ impl StderrLog {
     fn line(&mut self, buffer: &[u8], (start, end): (usize, usize), base: u64, output: &mut Output<'_, '_>) {
         let line = &buffer[start..end];
         let continues = continues(line);
-        if self.in_tail(line, continues, output) {
+        if self.in_tail(line, span(base, start, end), continues, output) {
             return;
         }
         if continues {
             return self.continuation(buffer, (start, end), base, output);
         }
         match self.head(line) {
-            Some(head) if head.label != Label::Main(Severity::Log) && self.follows(&head) => {
+            Some(head) if !matches!(head.label, Label::Main(_)) && self.follows(&head) => {
                 self.follow_up(&head, start, end)
             }
             Some(head) => {
@@ -103,8 +102,8 @@ impl StderrLog {
                     start,
                     end,
                     message_end: end,
-                    in_detail: false,
-                    detail: None,
+                    parts: [None; Part::COUNT],
+                    last_part: None,
                     head,
                 });
             }
@@ -139,9 +138,12 @@ impl StderrLog {
     fn follow_up(&mut self, head: &Head, start: usize, end: usize) {
         if let Open::Event(event) = &mut self.open {
             event.end = end;
-            event.in_detail = head.label == Label::Detail && event.detail.is_none();
-            if event.in_detail {
-                event.detail = Some((start + head.message, end));
+            event.last_part = match head.label {
+                Label::Part(part) if event.parts[part as usize].is_none() => Some(part),
+                _ => None,
+            };
+            if let Some(part) = event.last_part {
+                event.parts[part as usize] = Some((start + head.message, end));
             }
         }
     }
@@ -159,17 +161,17 @@ impl StderrLog {
                 event.end = end;
                 if in_message {
                     event.message_end = end;
-                } else if event.in_detail
-                    && let Some(detail) = &mut event.detail
+                } else if let Some(part) = event.last_part
+                    && let Some(text) = &mut event.parts[part as usize]
                 {
-                    detail.1 = end;
+                    text.1 = end;
                 }
             }
             Open::Unknown { .. } => {
                 self.unknown(buffer, (start, end), RejectReason::UnrecognizedLine, base, output)
             }
             Open::Nothing if buffer[start..end].trim_ascii().is_empty() => {
-                output.skip(SkipKind::Blank, (end - start) as u64)
+                output.skip(SkipKind::Blank, span(base, start, end))
             }
             Open::Nothing => self.unknown(
                 buffer,
@@ -205,7 +207,7 @@ impl StderrLog {
     }
 
     /// The rest of a record beyond the limit; `false` when `line` is the beginning of another.
-    fn in_tail(&mut self, line: &[u8], continues: bool, output: &mut Output<'_, '_>) -> bool {
+    fn in_tail(&mut self, line: &[u8], place: Span, continues: bool, output: &mut Output<'_, '_>) -> bool {
         let Some(mut tail) = self.tail else { return false };
         let belongs = tail.in_line
             || continues
@@ -216,7 +218,7 @@ impl StderrLog {
             self.tail = None;
             return false;
         }
-        book(tail.booked, line.len() as u64, output);
+        book(tail.booked, place, output);
         tail.in_line = !line.ends_with(b"\n");
         self.tail = Some(tail);
         true
@@ -230,7 +232,7 @@ impl StderrLog {
             Open::Unknown { start, end, reason } => {
                 let cut = end.min(start + RECORD_BYTES_MAX);
                 output.reject(span(base, start, cut), reason, &buffer[start..cut]);
-                output.reject_more(reason, (end - cut) as u64);
+                output.reject_rest(reason, span(base, cut, end));
             }
         }
     }
@@ -238,20 +240,25 @@ impl StderrLog {
     fn emit(&mut self, open: &OpenEvent, buffer: &[u8], base: u64, output: &mut Output<'_, '_>) {
         let cut = open.end.min(open.start + RECORD_BYTES_MAX);
         let line = &buffer[open.start..cut];
-        let Label::Main(severity) = open.head.label else {
+        let severity = match open.head.label {
+            Label::Main(severity) => severity,
             // Follow-up lines of an event that another session's lines separate them from.
-            return output.skip(SkipKind::Message, (open.end - open.start) as u64);
+            Label::Part(_) | Label::OtherPart => Some(Severity::Log),
         };
         let message = &buffer[open.start + open.head.message..open.message_end.min(cut)];
-        let message = without_sqlstate(without_tabs(without_newline(message), &mut self.scratch.message));
-        let detail = match open.detail {
-            Some((start, end)) if start < cut => without_tabs(
-                without_newline(&buffer[start..end.min(cut)]),
-                &mut self.scratch.detail,
-            ),
-            _ => b"",
-        };
+        let mut message = without_tabs(without_newline(message), &mut self.scratch.message);
         let field = |(from, to): (u16, u16)| &line[usize::from(from)..usize::from(to)];
+        let mut sql_state = field(open.head.sql_state);
+        if let Some((code, rest)) = verbose_sql_state(message) {
+            (sql_state, message) = (code, rest);
+        }
+        let mut parts: [&[u8]; Part::COUNT] = [b""; Part::COUNT];
+        for ((part, range), scratch) in parts.iter_mut().zip(open.parts).zip(&mut self.scratch.parts) {
+            if let Some((start, end)) = range.filter(|(start, _)| *start < cut) {
+                *part = without_tabs(without_newline(&buffer[start..end.min(cut)]), scratch);
+            }
+        }
+        let part = |part: Part| parts[part as usize];
         let event = Event {
             span: span(base, open.start, cut),
             bytes_cut: (open.end - cut) as u64,
@@ -262,9 +269,15 @@ impl StderrLog {
             database: field(open.head.database),
             application: field(open.head.application),
             client: field(open.head.client),
+            backend: field(open.head.backend),
             query_id: open.head.query_id,
+            transaction_id: open.head.transaction_id,
+            sql_state,
             message,
-            detail,
+            detail: part(Part::Detail),
+            hint: part(Part::Hint),
+            context: part(Part::Context),
+            statement: part(Part::Statement),
         };
         self.sessions.event(&event, line, output);
     }
@@ -280,7 +293,7 @@ impl StderrLog {
     fn belongs(&mut self, line: &[u8]) -> bool {
         continues(line)
             || match self.head(line) {
-                Some(head) => head.label != Label::Main(Severity::Log) && self.follows(&head),
+                Some(head) => !matches!(head.label, Label::Main(_)) && self.follows(&head),
                 None => matches!(self.open, Open::Unknown { .. }),
             }
     }
@@ -359,8 +372,8 @@ impl Open {
                 event.start -= bytes;
                 event.end -= bytes;
                 event.message_end -= bytes;
-                if let Some(detail) = &mut event.detail {
-                    *detail = (detail.0 - bytes, detail.1 - bytes);
+                for text in event.parts.iter_mut().flatten() {
+                    *text = (text.0 - bytes, text.1 - bytes);
                 }
             }
             Open::Unknown { start, end, .. } => {
@@ -376,10 +389,10 @@ fn continues(line: &[u8]) -> bool {
     matches!(line.first(), Some(b'\t' | b' ' | b'\n' | b'\r'))
 }
 
-fn book(booked: Booked, bytes: u64, output: &mut Output<'_, '_>) {
+fn book(booked: Booked, place: Span, output: &mut Output<'_, '_>) {
     match booked {
-        Booked::Parsed => output.part(bytes),
-        Booked::Rejected(reason) => output.reject_more(reason, bytes),
+        Booked::Parsed => output.rest(place),
+        Booked::Rejected(reason) => output.reject_rest(reason, place),
     }
 }
 
@@ -390,19 +403,13 @@ fn span(base: u64, start: usize, end: usize) -> Span {
     }
 }
 
-/// `log_error_verbosity = verbose` puts the SQLSTATE before the message.
-fn without_sqlstate(message: &[u8]) -> &[u8] {
-    match message.split_at_checked(7) {
-        Some((code, rest))
-            if code.ends_with(b": ")
-                && code[..5]
-                    .iter()
-                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) =>
-        {
-            rest
-        }
-        _ => message,
-    }
+/// `log_error_verbosity = verbose` puts the SQLSTATE before the message: the code and the rest.
+fn verbose_sql_state(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (code, rest) = message.split_at_checked(5)?;
+    let rest = rest.strip_prefix(b": ")?;
+    code.iter()
+        .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        .then_some((code, rest))
 }
 
 /// Removes the one tab that the server puts after every line end inside a message.

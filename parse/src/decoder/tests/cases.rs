@@ -2,7 +2,7 @@
 
 use super::found::Found;
 use super::{decoder, pieces};
-use crate::{Format, Prefix, RECORD_BYTES_MAX, RejectReason, SkipKind};
+use crate::{Format, Grammar, LogKind, Prefix, RECORD_BYTES_MAX, RejectReason, SkipKind};
 
 const MEBIBYTE: usize = 1024 * 1024;
 
@@ -26,7 +26,7 @@ fn check(format: &Format, log: &str, statements: &[&str], rejects: &[(RejectReas
 }
 
 fn stderr() -> Format {
-    Format::PostgresStderr(Prefix::new("%m [%p] "))
+    Grammar::PostgresStderr(Prefix::new("%m [%p] ")).into()
 }
 
 fn stderr_line(pid: u32, message: &str) -> String {
@@ -82,14 +82,19 @@ fn a_whole_record_in_a_literal_is_text() {
         slow_record("SELECT 2"),
     ]
     .concat();
-    check(&Format::MysqlSlow, &log, &["SELECT 1", &forged, "SELECT 2"], &[]);
+    check(
+        &Grammar::MysqlSlow.into(),
+        &log,
+        &["SELECT 1", &forged, "SELECT 2"],
+        &[],
+    );
 }
 
 #[test]
 fn a_header_of_a_record_in_a_comment_is_text() {
     let forged = format!("SELECT 1 /* pasted:\n{}*/", slow_record("SELECT forged"));
     check(
-        &Format::MysqlSlow,
+        &Grammar::MysqlSlow.into(),
         &(slow_record(&forged) + &slow_record("SELECT 2")),
         &[&forged, "SELECT 2"],
         &[],
@@ -100,7 +105,7 @@ fn a_header_of_a_record_in_a_comment_is_text() {
 fn a_header_without_a_query_time_is_text() {
     let text = "SELECT 1,\n# User@Host: a comment of the client\n# of two lines\n2";
     check(
-        &Format::MysqlSlow,
+        &Grammar::MysqlSlow.into(),
         &(slow_record(text) + &slow_record("SELECT 2")),
         &[text, "SELECT 2"],
         &[],
@@ -125,7 +130,7 @@ fn a_statement_cut_by_a_crash_costs_no_other() {
             "SELECT 'a'",
             "SELECT\n'b'",
         ];
-        check(&Format::MysqlSlow, &log, &statements, &[]);
+        check(&Grammar::MysqlSlow.into(), &log, &statements, &[]);
     }
 }
 
@@ -139,7 +144,10 @@ fn a_statement_cut_by_a_crash_costs_no_other_of_very_many() {
         record.repeat(many),
     ]
     .concat();
-    let found = Found::by(decoder(&Format::MysqlSlow), pieces(log.as_bytes(), &[MEBIBYTE]));
+    let found = Found::by(
+        decoder(&Grammar::MysqlSlow.into()),
+        pieces(log.as_bytes(), &[MEBIBYTE]),
+    );
     assert_eq!(found.executions.len(), 1 + many);
     assert_eq!(found.ledger.bytes(), log.len() as u64);
 }
@@ -153,7 +161,7 @@ fn a_banner_in_the_middle_is_a_banner() {
         slow_record("SELECT 2"),
     ]
     .concat();
-    let found = check(&Format::MysqlSlow, &log, &["SELECT 1", "SELECT 2"], &[]);
+    let found = check(&Grammar::MysqlSlow.into(), &log, &["SELECT 1", "SELECT 2"], &[]);
     let databases: Vec<&[u8]> = found
         .executions
         .iter()
@@ -176,7 +184,7 @@ fn a_banner_in_the_middle_is_a_banner() {
 fn a_log_that_begins_in_a_statement_loses_that_one() {
     let log = ["FROM t\nWHERE x = 1;\n", &slow_record("SELECT 1")].concat();
     let expect = [(RejectReason::OrphanContinuation, "FROM t\nWHERE x = 1;\n")];
-    check(&Format::MysqlSlow, &log, &["SELECT 1"], &expect);
+    check(&Grammar::MysqlSlow.into(), &log, &["SELECT 1"], &expect);
 }
 
 #[test]
@@ -184,7 +192,7 @@ fn a_header_without_statement_or_time_is_no_execution() {
     let bare = "# Time: 2026-11-23T00:27:18.000000Z\n# User@Host: app[app] @ localhost []\nSELECT 1;\n";
     let log = [bare, &slow_record("SELECT 2")].concat();
     check(
-        &Format::MysqlSlow,
+        &Grammar::MysqlSlow.into(),
         &log,
         &["SELECT 2"],
         &[(RejectReason::MalformedHeader, bare)],
@@ -217,8 +225,13 @@ fn a_prefix_that_changes_is_a_mismatch_where_the_user_insists() {
 fn a_prefix_that_changes_is_read_all_the_same_where_it_was_found_out() {
     let changed = "2026-11-23 00:27:18 UTC-42-app LOG:  duration: 1.000 ms  statement: SELECT 2\n\tFROM t\n";
     let log = [&stderr_record("SELECT 1"), changed, &stderr_record("SELECT 3")].concat();
-    let guessed = Format::PostgresStderr(Prefix::guessed("%m [%p] "));
-    check(&guessed, &log, &["SELECT 1", "SELECT 2\nFROM t", "SELECT 3"], &[]);
+    let guessed = Grammar::PostgresStderr(Prefix::guessed("%m [%p] "));
+    check(
+        &guessed.into(),
+        &log,
+        &["SELECT 1", "SELECT 2\nFROM t", "SELECT 3"],
+        &[],
+    );
 }
 
 #[test]
@@ -233,12 +246,8 @@ fn a_duration_finds_the_statement_of_its_session() {
     ]
     .concat();
     let found = check(&stderr(), &log, &["SELECT 2", "SELECT 1"], &[]);
-    let skipped: Vec<_> = found
-        .ledger
-        .skipped()
-        .map(|(kind, tally)| (kind, tally.records))
-        .collect();
-    assert_eq!(skipped, [(SkipKind::DurationWithoutText, 2)]);
+    let logs: Vec<LogKind> = found.logs.iter().map(|log| log.kind).collect();
+    assert_eq!(logs, [LogKind::Duration; 2]);
 }
 
 #[test]
@@ -256,9 +265,9 @@ fn a_duration_out_of_range_is_a_reject() {
 fn line_ends_of_another_system_are_line_ends() {
     let logs = [
         (stderr(), stderr_record("SELECT 1").repeat(2)),
-        (Format::PostgresCsv, csv_record("SELECT 1").repeat(2)),
-        (Format::PostgresJson, json_record("SELECT 1").repeat(2)),
-        (Format::MysqlSlow, slow_record("SELECT 1").repeat(2)),
+        (Grammar::PostgresCsv.into(), csv_record("SELECT 1").repeat(2)),
+        (Grammar::PostgresJson.into(), json_record("SELECT 1").repeat(2)),
+        (Grammar::MysqlSlow.into(), slow_record("SELECT 1").repeat(2)),
     ];
     for (format, log) in logs {
         check(
@@ -274,9 +283,9 @@ fn line_ends_of_another_system_are_line_ends() {
 fn a_last_record_without_its_line_end_is_read() {
     let logs = [
         (stderr(), stderr_record("SELECT 1")),
-        (Format::PostgresCsv, csv_record("SELECT 1")),
-        (Format::PostgresJson, json_record("SELECT 1")),
-        (Format::MysqlSlow, slow_record("SELECT 1")),
+        (Grammar::PostgresCsv.into(), csv_record("SELECT 1")),
+        (Grammar::PostgresJson.into(), json_record("SELECT 1")),
+        (Grammar::MysqlSlow.into(), slow_record("SELECT 1")),
     ];
     for (format, log) in logs {
         check(&format, log.trim_end(), &["SELECT 1"], &[]);
@@ -300,7 +309,7 @@ fn a_csv_quote_that_never_closes_costs_one_record() {
         let log = [csv_record("SELECT 0"), cut.clone(), rest].concat();
         let statements = [&["SELECT 0"], after.as_slice()].concat();
         check(
-            &Format::PostgresCsv,
+            &Grammar::PostgresCsv.into(),
             &log,
             &statements,
             &[(RejectReason::MalformedCsv, &cut)],
@@ -313,7 +322,7 @@ fn a_csv_quote_that_never_closes_at_the_end_costs_one_record() {
     let whole = csv_record("SELECT 'lost\n'");
     let cut = &whole[..whole.find("\",,,").unwrap()];
     check(
-        &Format::PostgresCsv,
+        &Grammar::PostgresCsv.into(),
         &[&csv_record("SELECT 1"), cut].concat(),
         &["SELECT 1"],
         &[(RejectReason::MalformedCsv, cut)],
@@ -324,7 +333,7 @@ fn a_csv_quote_that_never_closes_at_the_end_costs_one_record() {
 fn a_csv_record_in_a_literal_is_text() {
     let forged = format!("SELECT '\n{}'", csv_record("SELECT forged"));
     let log = [csv_record(&forged), csv_record("SELECT 2")].concat();
-    check(&Format::PostgresCsv, &log, &[&forged, "SELECT 2"], &[]);
+    check(&Grammar::PostgresCsv.into(), &log, &[&forged, "SELECT 2"], &[]);
 }
 
 #[test]
@@ -332,7 +341,7 @@ fn a_json_line_that_is_cut_costs_one_record() {
     let cut = format!("{}\n", &json_record("SELECT lost")[..150]);
     let log = [json_record("SELECT 1"), cut.clone(), json_record("SELECT 2")].concat();
     check(
-        &Format::PostgresJson,
+        &Grammar::PostgresJson.into(),
         &log,
         &["SELECT 1", "SELECT 2"],
         &[(RejectReason::MalformedJson, &cut)],
@@ -385,9 +394,9 @@ fn check_long(format: &Format, record: impl Fn(&str) -> String, statement: &str)
 fn a_record_of_one_line_over_the_limit_is_truncated() {
     let statement = format!("SELECT '{}'", "x".repeat(RECORD_BYTES_MAX + 5 * MEBIBYTE));
     check_long(&stderr(), stderr_record, &statement);
-    check_long(&Format::MysqlSlow, slow_record, &statement);
-    check_long(&Format::PostgresCsv, csv_record, &statement);
-    check_long(&Format::PostgresJson, json_record, &statement);
+    check_long(&Grammar::MysqlSlow.into(), slow_record, &statement);
+    check_long(&Grammar::PostgresCsv.into(), csv_record, &statement);
+    check_long(&Grammar::PostgresJson.into(), json_record, &statement);
 }
 
 #[test]
@@ -397,9 +406,9 @@ fn a_record_of_many_lines_over_the_limit_is_truncated() {
         ",\n1234567890123456789012345678901234567890".repeat(RECORD_BYTES_MAX / 32)
     );
     check_long(&stderr(), stderr_record, &statement);
-    check_long(&Format::MysqlSlow, slow_record, &statement);
-    check_long(&Format::PostgresCsv, csv_record, &statement);
-    check_long(&Format::PostgresJson, json_record, &statement);
+    check_long(&Grammar::MysqlSlow.into(), slow_record, &statement);
+    check_long(&Grammar::PostgresCsv.into(), csv_record, &statement);
+    check_long(&Grammar::PostgresJson.into(), json_record, &statement);
 }
 
 #[test]
@@ -407,9 +416,9 @@ fn two_records_that_are_over_the_limit_together_are_whole() {
     let statement = format!("SELECT '{}'", "x".repeat(10 * MEBIBYTE));
     let logs = [
         (stderr(), stderr_record(&statement).repeat(2)),
-        (Format::PostgresCsv, csv_record(&statement).repeat(2)),
-        (Format::PostgresJson, json_record(&statement).repeat(2)),
-        (Format::MysqlSlow, slow_record(&statement).repeat(2)),
+        (Grammar::PostgresCsv.into(), csv_record(&statement).repeat(2)),
+        (Grammar::PostgresJson.into(), json_record(&statement).repeat(2)),
+        (Grammar::MysqlSlow.into(), slow_record(&statement).repeat(2)),
     ];
     for (format, log) in logs {
         for bytes in [log.len(), MEBIBYTE] {
@@ -433,9 +442,9 @@ fn a_line_of_nothing_over_the_limit_is_one_reject() {
     let junk = "x".repeat(RECORD_BYTES_MAX + 5 * MEBIBYTE) + "\n";
     let logs = [
         (stderr(), stderr_record("SELECT 1")),
-        (Format::PostgresCsv, csv_record("SELECT 1")),
-        (Format::PostgresJson, json_record("SELECT 1")),
-        (Format::MysqlSlow, slow_record("SELECT 1")),
+        (Grammar::PostgresCsv.into(), csv_record("SELECT 1")),
+        (Grammar::PostgresJson.into(), json_record("SELECT 1")),
+        (Grammar::MysqlSlow.into(), slow_record("SELECT 1")),
     ];
     for (format, record) in logs {
         let log = [&junk, record.as_str(), &record].concat();

@@ -3,12 +3,13 @@
 use std::fmt;
 
 use super::super::{Decoded, Decoder};
-use crate::{Command, Execution, Ledger, RejectReason, Span};
+use crate::{Command, Execution, Ledger, LogKind, RejectReason, Span};
 
 /// Everything a decoder made of an input.
 #[derive(Debug, PartialEq, Clone)]
 pub(super) struct Found {
     pub(super) executions: Vec<Row>,
+    pub(super) logs: Vec<LogRow>,
     pub(super) rejects: Vec<(Span, RejectReason, Vec<u8>)>,
     pub(super) ledger: Ledger,
 }
@@ -20,6 +21,15 @@ pub(super) struct Row {
     pub(super) is_truncated: bool,
     /// Everything else.
     rest: String,
+}
+
+/// An event of the server.
+#[derive(Debug, PartialEq, Clone)]
+pub(super) struct LogRow {
+    pub(super) span: Span,
+    pub(super) kind: LogKind,
+    /// All of it.
+    text: String,
 }
 
 /// The fields of an execution that the writers of these tests print.
@@ -42,6 +52,7 @@ impl Found {
     pub(super) fn new() -> Found {
         Found {
             executions: Vec::new(),
+            logs: Vec::new(),
             rejects: Vec::new(),
             ledger: Ledger::default(),
         }
@@ -50,6 +61,11 @@ impl Found {
     pub(super) fn add(&mut self, decoded: Decoded<'_>) {
         match decoded {
             Decoded::Execution(execution) => self.executions.push(Row::of(execution)),
+            Decoded::Log(entry) => self.logs.push(LogRow {
+                span: entry.span,
+                kind: entry.kind,
+                text: format!("{entry:?}"),
+            }),
             Decoded::Reject(reject) => self
                 .rejects
                 .push((reject.span, reject.reason, reject.raw.to_vec())),

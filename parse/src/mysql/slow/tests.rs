@@ -1,7 +1,7 @@
 //! Cases of the slow log that were once read wrongly, or nearly.
 
 use crate::decoder::Decoder;
-use crate::detect::Format;
+use crate::detect::Grammar;
 use crate::entry::Decoded;
 
 fn record(second: u32, statement: &str) -> String {
@@ -19,7 +19,7 @@ fn statements(log: &str) -> Vec<String> {
             found.push(String::from_utf8_lossy(execution.statement).into_owned());
         }
     };
-    let mut decoder = Decoder::new(&Format::MysqlSlow, None, 0);
+    let mut decoder = Decoder::new(&Grammar::MysqlSlow.into(), None, 0);
     decoder.push(log.as_bytes(), &mut sink);
     decoder.finish(&mut sink);
     assert_eq!(decoder.ledger().bytes(), log.len() as u64);
