@@ -8,6 +8,7 @@
 mod decoder;
 mod detect;
 mod entry;
+mod json;
 mod ledger;
 mod lines;
 mod mysql;
