@@ -1,0 +1,109 @@
+//! Plans in MariaDB's slow log: `# explain:` lines of columns separated by tabs, one table a line, joined in this order.
+
+use super::PlanNode;
+use super::draft::{Draft, number};
+
+/// The columns when the line that names them is missing.
+const COLUMNS: &[u8] =
+    b"id\tselect_type\ttable\ttype\tpossible_keys\tkey\tkey_len\tref\trows\tr_rows\tfiltered\tr_filtered\tExtra";
+
+/// What the server may remark on a table, as far as it tells one plan from another; some with details in parentheses, which are dropped.
+const REMARKS: [&str; 24] = [
+    "Using where",
+    "Using where with pushed condition",
+    "Using temporary",
+    "Using filesort",
+    "Using index",
+    "Using index condition",
+    "Using index for group-by",
+    "Using join buffer",
+    "Using rowid filter",
+    "Using union",
+    "Using intersect",
+    "Using sort_union",
+    "Using sort_intersect",
+    "Range checked for each record",
+    "Rowid-ordered scan",
+    "Key-ordered scan",
+    "Key-ordered Rowid-ordered scan",
+    "Distinct",
+    "Not exists",
+    "FirstMatch",
+    "LooseScan",
+    "Start temporary",
+    "End temporary",
+    "Full scan on NULL key",
+];
+
+/// Reads the block's lines; `None` when none of them is a row.
+pub(super) fn read<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> Option<Draft> {
+    let mut draft = Draft::default();
+    let mut columns = COLUMNS;
+    for line in lines {
+        let line = line.strip_prefix(b"# explain: ").unwrap_or(line);
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        if line.starts_with(b"id\t") {
+            columns = line;
+        } else if line.contains(&b'\t') && !row(columns, line, &mut draft) {
+            break;
+        }
+    }
+    (!draft.is_empty()).then_some(draft)
+}
+
+/// Adds the table of one row; `false` when there are too many.
+fn row(columns: &[u8], line: &[u8], draft: &mut Draft) -> bool {
+    let Some(index) = draft.open(0) else {
+        return false;
+    };
+    let (node, printed) = draft.node(index);
+    let (mut id, mut select_type) = (&b""[..], &b""[..]);
+    for (column, value) in columns.split(is_tab).zip(line.split(is_tab)) {
+        let value = if value == b"NULL" { b"" } else { value.trim_ascii() };
+        match column {
+            b"id" => id = value,
+            b"select_type" => select_type = value,
+            b"table" => node.relation = string(value),
+            b"type" => node.name = access(value),
+            b"key" => node.index = string(value),
+            b"rows" => node.estimated_rows = number(value).map(|rows| rows.round() as i64),
+            b"r_rows" => printed.rows = number(value),
+            b"Extra" => remark(node, value),
+            _ => {}
+        }
+    }
+    node.branch = format!("{} {}", string(id), string(select_type)).trim().to_owned();
+    true
+}
+
+/// How rows are found: the server's word, but for the two that say the least.
+fn access(value: &[u8]) -> String {
+    match value {
+        b"ALL" => "Full Scan".to_owned(),
+        b"index" => "Full Index Scan".to_owned(),
+        b"" => "No Table".to_owned(),
+        _ => string(value),
+    }
+}
+
+fn remark(node: &mut PlanNode, extra: &[u8]) {
+    let extra = String::from_utf8_lossy(extra);
+    for remark in extra.split("; ") {
+        let remark = remark.split('(').next().unwrap_or(remark).trim();
+        let known = REMARKS.iter().find(|known| known.eq_ignore_ascii_case(remark));
+        if let Some(known) = known {
+            if !node.remarks.is_empty() {
+                node.remarks.push_str(", ");
+            }
+            node.remarks.push_str(known.strip_prefix("Using ").unwrap_or(known));
+        }
+    }
+}
+
+fn is_tab(byte: &u8) -> bool {
+    *byte == b'\t'
+}
+
+fn string(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
+}
