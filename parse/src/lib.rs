@@ -22,7 +22,8 @@ pub use detect::{DETECT_BYTES, Detection, Format, Tried, detect, has_only_banner
 pub use entry::{Command, Decoded, Execution, PlanFlags, REJECT_BYTES_KEPT, Reject, RejectReason, SkipKind};
 pub use ledger::{Ledger, Tally};
 pub use plan::{
-    Blocks, Misestimate, PLAN_DEPTH_MAX, PLAN_FINGERPRINT_VERSION, PLAN_NODES_MAX, Plan, PlanFingerprint, PlanNode, PlanTotals,
+    Blocks, Misestimate, PLAN_DEPTH_MAX, PLAN_FINGERPRINT_VERSION, PLAN_NODES_MAX, Plan, PlanFingerprint,
+    PlanNode, PlanTotals,
 };
 pub use postgres::prefix::Prefix;
 pub use span::Span;

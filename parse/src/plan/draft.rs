@@ -108,7 +108,11 @@ pub(super) fn number(text: &[u8]) -> Option<f64> {
     if !text.first()?.is_ascii_digit() {
         return None;
     }
-    std::str::from_utf8(text).ok()?.parse().ok().filter(|number: &f64| number.is_finite())
+    std::str::from_utf8(text)
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
 }
 
 /// A count as the server prints them.

@@ -102,8 +102,12 @@ fn escape(escape: &[u8], out: &mut Vec<u8>) -> usize {
         Some(b'f') => 12,
         Some(b'u') => {
             // The server writes control characters so, and nothing else.
-            let digits = escape.get(2..6).and_then(|digits| std::str::from_utf8(digits).ok());
-            let char = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
+            let digits = escape
+                .get(2..6)
+                .and_then(|digits| std::str::from_utf8(digits).ok());
+            let char = digits
+                .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+                .and_then(char::from_u32);
             let char = char.unwrap_or(char::REPLACEMENT_CHARACTER);
             out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
             return escape.len().min(6);

@@ -64,7 +64,7 @@ fn row(columns: &[u8], line: &[u8], draft: &mut Draft) -> bool {
             b"id" => id = value,
             b"select_type" => select_type = value,
             b"table" => node.relation = string(value),
-            b"type" => node.name = access(value),
+            b"type" => node.name = access(value, select_type),
             b"key" => node.index = string(value),
             b"rows" => node.estimated_rows = number(value).map(|rows| rows.round() as i64),
             b"r_rows" => printed.rows = number(value),
@@ -72,16 +72,20 @@ fn row(columns: &[u8], line: &[u8], draft: &mut Draft) -> bool {
             _ => {}
         }
     }
-    node.branch = format!("{} {}", string(id), string(select_type)).trim().to_owned();
+    node.branch = format!("{} {}", string(id), string(select_type))
+        .trim()
+        .to_owned();
     true
 }
 
-/// How rows are found: the server's word, but for the two that say the least.
-fn access(value: &[u8]) -> String {
-    match value {
-        b"ALL" => "Full Scan".to_owned(),
-        b"index" => "Full Index Scan".to_owned(),
-        b"" => "No Table".to_owned(),
+/// How rows are found: the server's word, where that says enough.
+fn access(value: &[u8], select_type: &[u8]) -> String {
+    match (value, select_type) {
+        // Printed for the table that gets the rows.
+        (b"ALL", b"INSERT" | b"REPLACE") => "Insert".to_owned(),
+        (b"ALL", _) => "Full Scan".to_owned(),
+        (b"index", _) => "Full Index Scan".to_owned(),
+        (b"", _) => "No Table".to_owned(),
         _ => string(value),
     }
 }
@@ -95,7 +99,8 @@ fn remark(node: &mut PlanNode, extra: &[u8]) {
             if !node.remarks.is_empty() {
                 node.remarks.push_str(", ");
             }
-            node.remarks.push_str(known.strip_prefix("Using ").unwrap_or(known));
+            node.remarks
+                .push_str(known.strip_prefix("Using ").unwrap_or(known));
         }
     }
 }
@@ -107,3 +112,6 @@ fn is_tab(byte: &u8) -> bool {
 fn string(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,7 +110,10 @@ fn word(text: &[u8]) -> IResult<&[u8], &[u8]> {
 /// A name, quoted as in SQL if need be, and what follows it.
 fn identifier(text: &[u8]) -> Option<(&[u8], String)> {
     let Some(mut rest) = text.strip_prefix(b"\"") else {
-        let end = text.iter().position(|byte| b" .".contains(byte)).unwrap_or(text.len());
+        let end = text
+            .iter()
+            .position(|byte| b" .".contains(byte))
+            .unwrap_or(text.len());
         return (end > 0).then(|| (&text[end..], String::from_utf8_lossy(&text[..end]).into_owned()));
     };
     let mut name = Vec::new();
@@ -130,10 +133,18 @@ fn identifier(text: &[u8]) -> Option<(&[u8], String)> {
 
 /// The end of the line, from the two spaces on.
 fn numbers(text: &[u8]) -> IResult<&[u8], Numbers> {
-    let cost = (range("  (cost="), preceded(tag(" rows="), decimal), preceded(tag(" width="), decimal));
+    let cost = (
+        range("  (cost="),
+        preceded(tag(" rows="), decimal),
+        preceded(tag(" width="), decimal),
+    );
     let times = (opt(range(" (actual time=")), alt((tag(" (actual"), tag(""))));
-    let counts = (preceded(tag(" rows="), decimal), preceded(tag(" loops="), decimal));
-    let measured = (times, terminated(counts, tag(")"))).map(|((time_ms, _), (rows, loops))| (time_ms, rows, loops));
+    let counts = (
+        preceded(tag(" rows="), decimal),
+        preceded(tag(" loops="), decimal),
+    );
+    let measured =
+        (times, terminated(counts, tag(")"))).map(|((time_ms, _), (rows, loops))| (time_ms, rows, loops));
     let never = tag(" (never executed)").map(|_| (None, 0.0, 0.0));
     let (rest, ((total_cost, estimated_rows, _), _, actual, _)) =
         (cost, tag(")"), opt(alt((never, measured))), eof).parse(text)?;
@@ -151,10 +162,14 @@ fn numbers(text: &[u8]) -> IResult<&[u8], Numbers> {
 }
 
 /// The second of the two numbers after `start`: what is complete rather than begun.
-fn range<'t>(start: &'static str) -> impl Parser<&'t [u8], Output = f64, Error = nom::error::Error<&'t [u8]>> {
+fn range<'t>(
+    start: &'static str,
+) -> impl Parser<&'t [u8], Output = f64, Error = nom::error::Error<&'t [u8]>> {
     (tag(start), decimal, tag(".."), decimal).map(|(_, _, _, total)| total)
 }
 
 fn decimal(text: &[u8]) -> IResult<&[u8], f64> {
-    recognize(pair(digit1, opt(pair(tag("."), digit1)))).map(|digits| number(digits).unwrap_or(f64::MAX)).parse(text)
+    recognize(pair(digit1, opt(pair(tag("."), digit1))))
+        .map(|digits| number(digits).unwrap_or(f64::MAX))
+        .parse(text)
 }

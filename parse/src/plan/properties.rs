@@ -147,12 +147,16 @@ impl<'a> Properties<'a> {
         let node = self.draft.node(index).0;
         let field = match key {
             b"Schema" => &mut node.schema,
-            b"Relation Name" | b"Function Name" | b"Table Function Name" | b"CTE Name" | b"Tuplestore Name" => {
-                &mut node.relation
-            }
+            b"Relation Name"
+            | b"Function Name"
+            | b"Table Function Name"
+            | b"CTE Name"
+            | b"Tuplestore Name" => &mut node.relation,
             b"Index Name" => {
                 // Up to PostgreSQL 13 it is printed as in SQL.
-                let quoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+                let quoted = value
+                    .strip_prefix(b"\"")
+                    .and_then(|value| value.strip_suffix(b"\""));
                 node.index = quoted.map_or_else(|| string(value), |name| string(name).replace("\"\"", "\""));
                 return true;
             }

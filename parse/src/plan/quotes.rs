@@ -67,7 +67,11 @@ impl<'a> Inside<'a> {
             b'\'' => {
                 let is_escape_string =
                     at > 0 && matches!(line[at - 1], b'e' | b'E') && !(at > 1 && is_word(line[at - 2]));
-                *self = if is_escape_string { Inside::Escapes } else { Inside::Quote(b'\'') };
+                *self = if is_escape_string {
+                    Inside::Escapes
+                } else {
+                    Inside::Quote(b'\'')
+                };
             }
             b'"' => *self = Inside::Quote(b'"'),
             b'-' if rest.starts_with(b"--") => return None,
@@ -102,7 +106,11 @@ impl<'a> Inside<'a> {
             *self = Inside::Comment(depth.saturating_add(1));
             2
         } else if rest.starts_with(b"*/") {
-            *self = if depth > 1 { Inside::Comment(depth - 1) } else { Inside::Code };
+            *self = if depth > 1 {
+                Inside::Comment(depth - 1)
+            } else {
+                Inside::Code
+            };
             2
         } else {
             1
@@ -121,7 +129,10 @@ mod tests {
     #[test]
     fn knows_where_a_line_ends() {
         let check = |text: &'static str, expect: Inside<'_>| {
-            let end = text.as_bytes().split_inclusive(|byte| *byte == b'\n').fold(Inside::Code, Inside::after);
+            let end = text
+                .as_bytes()
+                .split_inclusive(|byte| *byte == b'\n')
+                .fold(Inside::Code, Inside::after);
             assert_eq!(end, expect, "{text:?}");
         };
         check("select 'it''s' -- it's\n", Inside::Code);

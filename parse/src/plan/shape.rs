@@ -83,7 +83,8 @@ impl Writer<'_> {
             let subtree = self.subtree(written.next, true);
             written.next = subtree.next;
             written.has_chunk |= subtree.has_chunk;
-            let repeats = subtree.has_chunk && child > 0 && self.line[before..separator] == self.line[start..];
+            let repeats =
+                subtree.has_chunk && child > 0 && self.line[before..separator] == self.line[start..];
             if repeats {
                 self.line.truncate(separator);
             } else {
@@ -122,7 +123,11 @@ impl Writer<'_> {
             let chunk = without_chunk_number(&node.index);
             has_chunk |= chunk.is_some();
             let index = chunk.unwrap_or(Cow::Borrowed(&node.index));
-            self.identifier(if has_chunk { without_numbers(&index) } else { &index });
+            self.identifier(if has_chunk {
+                without_numbers(&index)
+            } else {
+                &index
+            });
         }
         if !node.remarks.is_empty() {
             self.line.push_str(" {");
@@ -134,7 +139,8 @@ impl Writer<'_> {
 
     /// Quotes a name that could be taken for something else, so that different shapes are different lines.
     fn identifier(&mut self, name: &str) {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii();
+        let is_plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii();
         let is_derived = |byte: u8| is_plain(byte) || byte == b',';
         let derived = name.strip_prefix('<').and_then(|name| name.strip_suffix('>'));
         if name.bytes().all(is_plain) || derived.is_some_and(|name| name.bytes().all(is_derived)) {
@@ -154,7 +160,9 @@ impl Writer<'_> {
 
 /// `_hyper_1_2_chunk…` as `_hyper_1_chunk…`, likewise the compressed `compress_hyper_2_5_chunk…`; `None` for other names.
 fn without_chunk_number(name: &str) -> Option<Cow<'_, str>> {
-    let start = ["_hyper_", "compress_hyper_"].into_iter().find(|start| name.starts_with(start))?;
+    let start = ["_hyper_", "compress_hyper_"]
+        .into_iter()
+        .find(|start| name.starts_with(start))?;
     let (table, rest) = digits(&name[start.len()..])?;
     let (_, rest) = digits(rest.strip_prefix('_')?)?;
     rest.strip_prefix("_chunk")?;
@@ -175,4 +183,80 @@ fn without_numbers(index: &str) -> &str {
 fn digits(text: &str) -> Option<(&str, &str)> {
     let end = text.bytes().take_while(u8::is_ascii_digit).count();
     (end > 0).then(|| text.split_at(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::Plan;
+
+    const COSTS: &str = "  (cost=0.00..1.00 rows=1 width=8)\n";
+
+    #[test]
+    fn nodes_of_extensions() {
+        let check = |nodes: &[&str], expect: &str| {
+            let mut payload = String::from("Query Text: x\n");
+            for (depth, node) in nodes.iter().enumerate() {
+                let indent = " ".repeat((6 * depth).saturating_sub(4));
+                let arrow = if depth > 0 { "->  " } else { "" };
+                payload.push_str(&format!("{indent}{arrow}{node}{COSTS}"));
+            }
+            assert_eq!(Plan::read(payload.as_bytes()).unwrap().shape, expect);
+        };
+        check(
+            &[
+                "Custom Scan (ChunkAppend) on metrics",
+                "Custom Scan (DecompressChunk) on _hyper_1_2_chunk c",
+            ],
+            "Custom Scan (ChunkAppend) metrics > Custom Scan (DecompressChunk) _hyper_1_chunk",
+        );
+        check(
+            &["Index Scan using compress_hyper_2_5_chunk_device_idx on _internal.compress_hyper_2_5_chunk"],
+            "Index Scan compress_hyper_2_chunk using compress_hyper_2_chunk_device_idx",
+        );
+        check(
+            &["Index Scan Backward using \"12_3_metrics_pkey\" on _hyper_1_12_chunk"],
+            "Index Scan Backward _hyper_1_chunk using metrics_pkey",
+        );
+        check(
+            &["Index Scan using \"12_3_metrics_pkey\" on t"],
+            "Index Scan t using 12_3_metrics_pkey",
+        );
+        check(
+            &["Async Foreign Scan on remote.orders o"],
+            "Async Foreign Scan orders",
+        );
+        check(&["Merge on pg_temp_3.\"a.b\" x"], "Merge \"a.b\"");
+        check(&["Seq Scan on \"a\"\" > b\\\""], "Seq Scan \"a\\\" > b\\\\\"");
+    }
+
+    #[test]
+    fn equal_plans_of_chunks_count_once() {
+        let check = |tables: &[&str], expect: &str| {
+            let mut payload = format!("Query Text: x\nAppend{COSTS}");
+            for table in tables {
+                payload.push_str(&format!(
+                    "  ->  Sort{COSTS}        Sort Key: a\n        ->  Seq Scan on {table}{COSTS}"
+                ));
+            }
+            assert_eq!(Plan::read(payload.as_bytes()).unwrap().shape, expect);
+        };
+        check(&["_hyper_1_2_chunk"], "Append > Sort > Seq Scan _hyper_1_chunk");
+        check(
+            &["_hyper_1_2_chunk", "_hyper_1_3_chunk", "_hyper_1_4_chunk"],
+            "Append > Sort > Seq Scan _hyper_1_chunk",
+        );
+        check(
+            &[
+                "_hyper_1_2_chunk",
+                "_hyper_1_3_chunk",
+                "_hyper_2_3_chunk",
+                "_hyper_2_4_chunk",
+            ],
+            "Append(Sort > Seq Scan _hyper_1_chunk, Sort > Seq Scan _hyper_2_chunk)",
+        );
+        check(
+            &["part", "part"],
+            "Append(Sort > Seq Scan part, Sort > Seq Scan part)",
+        );
+    }
 }

@@ -19,7 +19,9 @@ pub(super) fn read(payload: &[u8]) -> Plan<'_> {
     }
     // A literal is open: the plan was cut, or the end of the literal was not recognized.
     reader.draft.truncated |= reader.inside != Inside::Code;
-    reader.draft.finish(Cow::Borrowed(parts.query), Cow::Borrowed(parts.parameters))
+    reader
+        .draft
+        .finish(Cow::Borrowed(parts.query), Cow::Borrowed(parts.parameters))
 }
 
 struct Parts<'a> {
@@ -174,13 +176,21 @@ fn branch(text: &[u8]) -> Option<String> {
 /// One number of `shared hit=1 read=2, temp read=3 written=4`.
 fn block_count(text: &[u8], kind: &[u8], field: &[u8]) -> i64 {
     let kinds = text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-    let fields = kinds.filter_map(|kinds| kinds.strip_prefix(kind)).flat_map(|kind| kind.split(|byte| *byte == b' '));
-    fields.filter_map(|kind| kind.strip_prefix(field)).find_map(count).unwrap_or(0)
+    let fields = kinds
+        .filter_map(|kinds| kinds.strip_prefix(kind))
+        .flat_map(|kind| kind.split(|byte| *byte == b' '));
+    fields
+        .filter_map(|kind| kind.strip_prefix(field))
+        .find_map(count)
+        .unwrap_or(0)
 }
 
 /// The number after the last `key`.
 fn number_after(text: &[u8], key: &[u8]) -> Option<f64> {
     let at = memmem::rfind(text, key)? + key.len();
-    let digits = text[at..].iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+    let digits = text[at..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || **byte == b'.')
+        .count();
     number(&text[at..at + digits])
 }

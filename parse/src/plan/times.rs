@@ -84,7 +84,10 @@ fn cte_name(node: &PlanNode) -> Option<&str> {
 /// The node with the most time of its own; the first of equals.
 pub(super) fn slowest(nodes: &[PlanNode]) -> Option<usize> {
     let timed = |index: &usize| nodes[*index].self_time_us;
-    (0..nodes.len()).rev().filter(|index| timed(index).is_some()).max_by_key(timed)
+    (0..nodes.len())
+        .rev()
+        .filter(|index| timed(index).is_some())
+        .max_by_key(timed)
 }
 
 /// The node whose estimate is furthest off. A node that may have been stopped early, because the node above wanted no more rows, did not
@@ -106,7 +109,10 @@ pub(super) fn worst_misestimate(nodes: &[PlanNode]) -> Option<Misestimate> {
         }
         let estimated_rows = estimated.saturating_mul(loops);
         // The planner never expects less than one row of a loop.
-        let (expected, returned) = ((estimated as f64).max(1.0), (actual_rows as f64 / loops as f64).max(1.0));
+        let (expected, returned) = (
+            (estimated as f64).max(1.0),
+            (actual_rows as f64 / loops as f64).max(1.0),
+        );
         let factor = (expected / returned).max(returned / expected);
         let is_excused = may_stop[node] && returned < expected;
         if !is_excused && factor > 1.0 && worst.is_none_or(|worst| factor >= worst.factor) {
@@ -128,3 +134,6 @@ fn stops_early(name: &str) -> bool {
 fn reads_everything(name: &str) -> bool {
     name.ends_with("Sort") || name.ends_with("Hash") || name.ends_with("Aggregate")
 }
+
+#[cfg(test)]
+mod tests;

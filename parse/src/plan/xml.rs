@@ -60,8 +60,13 @@ fn key<'b>(tag: &[u8], buffer: &'b mut [u8; KEY_BYTES_MAX]) -> &'b [u8] {
 
 /// The text of an element; the server escapes these characters and no others.
 fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
-    const ESCAPES: [(&[u8], u8); 5] =
-        [(b"&lt;", b'<'), (b"&gt;", b'>'), (b"&amp;", b'&'), (b"&quot;", b'"'), (b"&#x0d;", b'\r')];
+    const ESCAPES: [(&[u8], u8); 5] = [
+        (b"&lt;", b'<'),
+        (b"&gt;", b'>'),
+        (b"&amp;", b'&'),
+        (b"&quot;", b'"'),
+        (b"&#x0d;", b'\r'),
+    ];
     let Some(first) = memchr(b'&', text) else {
         return Cow::Borrowed(text);
     };
