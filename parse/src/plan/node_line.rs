@@ -173,3 +173,64 @@ fn decimal(text: &[u8]) -> IResult<&[u8], f64> {
         .map(|digits| number(digits).unwrap_or(f64::MAX))
         .parse(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_aliases_are_not() {
+        let check = |line: &str, expect: [&str; 4]| {
+            let line = format!("{line}  (cost=0.43..8.45 rows=1 width=8)");
+            let node = NodeLine::read(line.as_bytes()).unwrap();
+            assert_eq!(
+                [&*node.name, &*node.schema, &*node.relation, &*node.index],
+                expect,
+                "{line}"
+            );
+        };
+        check("Result", ["Result", "", "", ""]);
+        check("Seq Scan on orders o", ["Seq Scan", "", "orders", ""]);
+        check(
+            "Seq Scan on public.orders \"an \"\"o\"",
+            ["Seq Scan", "public", "orders", ""],
+        );
+        check(
+            "Index Only Scan Backward using a on b.c",
+            ["Index Only Scan Backward", "b", "c", "a"],
+        );
+        check(
+            "Index Scan using \"on (x\" on \"a.b\".\"c\"\"d\"",
+            ["Index Scan", "a.b", "c\"d", "on (x"],
+        );
+        check(
+            "Parallel Bitmap Heap Scan on t",
+            ["Parallel Bitmap Heap Scan", "", "t", ""],
+        );
+        check("Bitmap Index Scan on t_a", ["Bitmap Index Scan", "", "", "t_a"]);
+        check("Values Scan on \"*VALUES*\"", ["Values Scan", "", "", ""]);
+        check("Subquery Scan on x", ["Subquery Scan", "", "", ""]);
+        check(
+            "Custom Scan (Chunk_Append 2) on m",
+            ["Custom Scan (Chunk_Append 2)", "", "m", ""],
+        );
+    }
+
+    #[test]
+    fn other_lines_are_refused() {
+        for line in [
+            "",
+            "Result",
+            "result  (cost=0.00..1.00 rows=1 width=4)",
+            "Filter: (a = 1)  (cost=0.00..1.00 rows=1 width=4)",
+            "Result (cost=0.00..1.00 rows=1 width=4)",
+            "Result  (cost=0.00..1.00 rows=1 width=4) x",
+            "Result  (cost=0.00..1.00 rows=1 width=4) (actual time=0.00..1.00 rows=1)",
+            "Result  (cost=0.00..1.00 rows=-1 width=4)",
+            "Seq Scan on  (cost=0.00..1.00 rows=1 width=4)",
+            "Seq Scan on \"t  (cost=0.00..1.00 rows=1 width=4)",
+        ] {
+            assert!(NodeLine::read(line.as_bytes()).is_none(), "{line:?}");
+        }
+    }
+}

@@ -298,3 +298,68 @@ fn set_flag(flag: &mut bool, value: bool) -> bool {
 fn string(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::Plan;
+
+    #[test]
+    fn names_are_composed_as_in_the_text_format() {
+        let check = |properties: &str, expect: &str| {
+            let json = format!("{{\"Plan\": {{{properties}}}}}");
+            assert_eq!(Plan::read(json.as_bytes()).unwrap().shape, expect);
+        };
+        check(
+            "\"Node Type\": \"Merge Join\", \"Join Type\": \"Right Anti\"",
+            "Merge Right Anti Join",
+        );
+        check(
+            "\"Node Type\": \"Nested Loop\", \"Join Type\": \"Left\"",
+            "Nested Loop Left Join",
+        );
+        check(
+            "\"Node Type\": \"Nested Loop\", \"Join Type\": \"Inner\"",
+            "Nested Loop",
+        );
+        check(
+            "\"Parallel Aware\": true, \"Node Type\": \"Hash Join\", \"Join Type\": \"Full\"",
+            "Parallel Hash Full Join",
+        );
+        check(
+            "\"Node Type\": \"Aggregate\", \"Strategy\": \"Sorted\", \"Partial Mode\": \"Partial\"",
+            "Partial GroupAggregate",
+        );
+        check(
+            "\"Node Type\": \"Aggregate\", \"Strategy\": \"Plain\", \"Partial Mode\": \"Simple\"",
+            "Aggregate",
+        );
+        check(
+            "\"Node Type\": \"SetOp\", \"Strategy\": \"Sorted\", \"Command\": \"Intersect\"",
+            "SetOp Intersect",
+        );
+        check(
+            "\"Node Type\": \"ModifyTable\", \"Operation\": \"Merge\", \"Relation Name\": \"t\"",
+            "Merge t",
+        );
+        check(
+            "\"Node Type\": \"Foreign Scan\", \"Operation\": \"Update\", \"Relation Name\": \"t\"",
+            "Foreign Update t",
+        );
+        check(
+            "\"Node Type\": \"Foreign Scan\", \"Operation\": \"Select\", \"Async Capable\": true",
+            "Async Foreign Scan",
+        );
+        check(
+            "\"Node Type\": \"Custom Scan\", \"Custom Plan Provider\": \"ChunkAppend\"",
+            "Custom Scan (ChunkAppend)",
+        );
+        check(
+            "\"Node Type\": \"Function Scan\", \"Alias\": \"two\"",
+            "Function Scan two",
+        );
+        check(
+            "\"Node Type\": \"Seq Scan\", \"Schema\": \"s\", \"Alias\": \"a\"",
+            "Seq Scan",
+        );
+    }
+}

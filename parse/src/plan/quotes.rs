@@ -26,7 +26,7 @@ impl<'a> Inside<'a> {
         while at < line.len() {
             let rest = &line[at..];
             let read = match self {
-                Inside::Code => match rest.iter().position(|byte| b"'\"$-/".contains(byte)) {
+                Inside::Code => match rest.iter().position(|byte| OPENS[usize::from(*byte)]) {
                     None => return self,
                     Some(found) => match self.enter(line, at + found) {
                         None => return self,
@@ -117,6 +117,17 @@ impl<'a> Inside<'a> {
         }
     }
 }
+
+/// The bytes that what is not code begins with.
+static OPENS: [bool; 256] = {
+    let mut opens = [false; 256];
+    let mut bytes: &[u8] = b"'\"$-/";
+    while let [byte, rest @ ..] = bytes {
+        opens[*byte as usize] = true;
+        bytes = rest;
+    }
+    opens
+};
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()

@@ -1,3 +1,5 @@
+//! Real payloads: five servers, all formats, one answer.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

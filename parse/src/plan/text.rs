@@ -8,14 +8,14 @@ use super::draft::{Draft, count, number};
 use super::node_line::NodeLine;
 use super::quotes::Inside;
 use super::{Blocks, PLAN_DEPTH_MAX, Plan};
-use crate::lines::without_newline;
+use crate::lines::{Lines, without_newline};
 
 /// Reads what follows `Query Text: `.
 pub(super) fn read(payload: &[u8]) -> Plan<'_> {
     let parts = Parts::of(payload);
-    let mut reader = Reader::default();
-    for line in parts.plan.split_inclusive(|byte| *byte == b'\n') {
-        reader.line(line);
+    let (mut reader, mut lines) = (Reader::default(), Lines::default());
+    while let Some((start, end)) = lines.next(parts.plan, true) {
+        reader.line(&parts.plan[start..end]);
     }
     // A literal is open: the plan was cut, or the end of the literal was not recognized.
     reader.draft.truncated |= reader.inside != Inside::Code;
@@ -34,20 +34,21 @@ impl<'a> Parts<'a> {
     /// The statement ends where the topmost node or the parameters begin; lines of a literal or a comment may look like either.
     fn of(payload: &'a [u8]) -> Parts<'a> {
         const PARAMETERS: &[u8] = b"Query Parameters: $1 = ";
-        let (mut inside, mut at) = (Inside::Code, 0);
-        let mut parameters = None;
-        for line in payload.split_inclusive(|byte| *byte == b'\n') {
-            if at > 0 && inside == Inside::Code {
+        let (mut inside, mut lines) = (Inside::Code, Lines::default());
+        let (mut parameters, mut plan) = (None, payload.len());
+        while let Some((start, end)) = lines.next(payload, true) {
+            let line = &payload[start..end];
+            if start > 0 && inside == Inside::Code {
                 if NodeLine::read(without_newline(line)).is_some() {
+                    plan = start;
                     break;
                 } else if line.starts_with(PARAMETERS) {
-                    parameters.get_or_insert(at);
+                    parameters.get_or_insert(start);
                 }
             }
             inside = inside.after(line);
-            at += line.len();
         }
-        let (head, plan) = payload.split_at(at);
+        let (head, plan) = payload.split_at(plan);
         let (query, parameters) = match parameters {
             Some(at) => (&head[..at], &head[at + "Query Parameters: ".len()..]),
             None => (head, &b""[..]),

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use super::json;
 use super::properties::Properties;
-use crate::lines::without_newline;
+use crate::lines::{Lines, without_newline};
 
 /// Reads the properties line by line; at the end of the payload there is nothing that would say that it is whole.
 pub(super) fn read<'a>(yaml: &'a [u8], properties: &mut Properties<'a>) {
@@ -13,8 +15,9 @@ pub(super) fn read<'a>(yaml: &'a [u8], properties: &mut Properties<'a>) {
         properties,
     };
     groups.properties.enter(b"");
-    for line in yaml.split_inclusive(|byte| *byte == b'\n') {
-        let line = without_newline(line);
+    let mut lines = Lines::default();
+    while let Some((start, end)) = lines.next(yaml, true) {
+        let line = without_newline(&yaml[start..end]);
         let mut text = line.trim_ascii_start();
         groups.close(line.len() - text.len());
         while let Some(item) = text.strip_prefix(b"- ") {
@@ -48,7 +51,7 @@ impl<'a> Groups<'_, 'a> {
         if text.starts_with(b"\"") {
             return;
         }
-        let Some(colon) = text.iter().position(|byte| *byte == b':') else {
+        let Some(colon) = memchr(b':', text) else {
             return;
         };
         let (key, value) = (&text[..colon], text[colon + 1..].trim_ascii());

@@ -1,3 +1,5 @@
+//! Rows as MariaDB prints them.
+
 use crate::plan::{Plan, PlanTotals};
 
 fn mariadb(block: &str) -> Plan<'static> {
@@ -72,5 +74,26 @@ fn mariadb_columns_are_found_by_their_names() {
     assert_eq!(
         (plan.nodes[0].estimated_rows, plan.nodes[0].actual_rows),
         (Some(9), None)
+    );
+}
+
+#[test]
+fn mariadb_recursion_as_recorded() {
+    let plan = mariadb(
+        "# explain: id\tselect_type\ttable\ttype\tpossible_keys\tkey\tkey_len\tref\trows\tr_rows\tfiltered\tr_filtered\tExtra\n\
+         # explain: 1\tPRIMARY\t<derived2>\tALL\tNULL\tNULL\tNULL\tNULL\t2\t50.00\t100.00\t100.00\tUsing temporary\n\
+         # explain: 2\tDERIVED\tNULL\tNULL\tNULL\tNULL\tNULL\tNULL\tNULL\tNULL\tNULL\tNULL\tNo tables used\n\
+         # explain: 3\tRECURSIVE UNION\t<derived2>\tALL\tNULL\tNULL\tNULL\tNULL\t2\t1.00\t100.00\t98.00\tUsing where\n\
+         # explain: NULL\tUNION RESULT\t<union2,3>\tALL\tNULL\tNULL\tNULL\tNULL\tNULL\t0.00\tNULL\tNULL\t\n",
+    );
+    assert_eq!(
+        plan.shape,
+        "1 PRIMARY: Full Scan <derived2> {temporary}, 2 DERIVED: No Table, \
+         3 RECURSIVE UNION: Full Scan <derived2> {where}, UNION RESULT: Full Scan <union2,3>"
+    );
+    assert_eq!(
+        plan.misestimate
+            .map(|misestimate| (misestimate.node, misestimate.factor)),
+        Some((0, 25.0))
     );
 }

@@ -1,3 +1,5 @@
+//! What a plan's printed averages come to.
+
 use crate::plan::{Blocks, Misestimate, Plan, PlanTotals};
 
 const PARALLEL: &str = "Query Text: select 1
