@@ -116,7 +116,7 @@ pub struct PlanNode {
     pub rows_removed: Option<i64>,
     /// Time in it and its children, µs; in a parallel part the average of the processes.
     pub time_us: Option<i64>,
-    /// Time in it alone, µs. The time of an InitPlan counts twice: below the node it is listed at, and in whichever node needed its value.
+    /// Time in it alone, µs. Which node waited for an InitPlan is a guess.
     pub self_time_us: Option<i64>,
     /// Blocks it and its children touched.
     pub blocks: Blocks,

@@ -86,7 +86,7 @@ fn access(value: &[u8], select_type: &[u8]) -> String {
         (b"ALL", _) => "Full Scan".to_owned(),
         (b"index", _) => "Full Index Scan".to_owned(),
         (b"", _) => "No Table".to_owned(),
-        _ => string(value),
+        _ => words(value),
     }
 }
 
@@ -102,6 +102,16 @@ fn remark(node: &mut PlanNode, extra: &[u8]) {
             node.remarks
                 .push_str(known.strip_prefix("Using ").unwrap_or(known));
         }
+    }
+}
+
+/// A value of the server's own vocabulary: of a damaged line anything may stand there, even a literal.
+fn words(value: &[u8]) -> String {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b" _|".contains(byte);
+    if value.iter().all(is_name) {
+        string(value)
+    } else {
+        String::new()
     }
 }
 

@@ -232,7 +232,11 @@ impl Description {
             b"Scan Direction" => return set_flag(&mut self.is_backward, value == b"Backward"),
             _ => return false,
         };
-        *field = string(value);
+        // Of a damaged payload anything may stand here, even a literal.
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b" _-".contains(byte);
+        if key == b"Alias" || value.iter().all(is_name) {
+            *field = string(value);
+        }
         true
     }
 

@@ -7,6 +7,9 @@ use std::collections::HashMap;
 use super::draft::{Printed, micros};
 use super::{Misestimate, PlanNode};
 
+/// The branch of a node that is run once, for a value that others need.
+const INIT_PLAN: &str = "InitPlan";
+
 /// Fills in what follows from the printed numbers.
 pub(super) fn fill(nodes: &mut [PlanNode], printed: &[Printed]) {
     for (node, printed) in nodes.iter_mut().zip(printed) {
@@ -18,6 +21,7 @@ pub(super) fn fill(nodes: &mut [PlanNode], printed: &[Printed]) {
     let elapsed = elapsed_ms(nodes, printed);
     let mut own = own_ms(nodes, &elapsed);
     give_to_cte_scans(nodes, &elapsed, &mut own);
+    give_to_users_of_init_plans(nodes, &elapsed, &mut own);
     for ((node, elapsed), own) in nodes.iter_mut().zip(elapsed).zip(own) {
         node.time_us = elapsed.map(micros);
         node.self_time_us = elapsed.map(|_| micros(own.max(0.0)));
@@ -45,12 +49,13 @@ fn elapsed_ms(nodes: &[PlanNode], printed: &[Printed]) -> Vec<Option<f64>> {
     elapsed
 }
 
-/// Time in each node without its children's.
+/// Time in each node without its children's, but for those that are run elsewhere than they are listed.
 fn own_ms(nodes: &[PlanNode], elapsed: &[Option<f64>]) -> Vec<f64> {
     let mut own: Vec<f64> = elapsed.iter().map(|time| time.unwrap_or(0.0)).collect();
     for (index, node) in nodes.iter().enumerate() {
         if let Some(parent) = node.parent
             && cte_name(node).is_none()
+            && node.branch != INIT_PLAN
         {
             own[parent] -= elapsed[index].unwrap_or(0.0);
         }
@@ -74,6 +79,26 @@ fn give_to_cte_scans(nodes: &[PlanNode], elapsed: &[Option<f64>], own: &mut [f64
             *left -= taken;
             own[index] -= taken;
         }
+    }
+}
+
+/// An InitPlan is run by the node that needs its value first: the one it is listed at or one below. The plan does not say which (but in its
+/// expressions); if it can not be the first, the one with the most time is the best guess. At worst the square of
+/// [`PLAN_NODES_MAX`](super::PLAN_NODES_MAX).
+fn give_to_users_of_init_plans(nodes: &[PlanNode], elapsed: &[Option<f64>], own: &mut [f64]) {
+    let end = |start: usize| {
+        let is_outside = |index: &usize| nodes[*index].depth <= nodes[start].depth;
+        (start + 1..nodes.len()).find(is_outside).unwrap_or(nodes.len())
+    };
+    for (index, node) in nodes.iter().enumerate() {
+        let (INIT_PLAN, Some(parent)) = (node.branch.as_str(), node.parent) else {
+            continue;
+        };
+        let time = elapsed[index].unwrap_or(0.0);
+        let below = (parent + 1..index).chain(end(index)..end(parent));
+        let busiest = below.max_by(|a, b| own[*a].total_cmp(&own[*b]));
+        let user = busiest.filter(|_| own[parent] < time).unwrap_or(parent);
+        own[user] -= time;
     }
 }
 

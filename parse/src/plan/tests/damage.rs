@@ -113,6 +113,8 @@ fn quoted(literal: &str) -> String {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn damage_is_survived(mut payload in payloads(), changes in prop::collection::vec((any::<Index>(), any::<u8>()), 1..8)) {
         for (place, byte) in changes {

@@ -102,3 +102,60 @@ fn a_node_that_was_stopped_early_was_not_estimated_wrong() {
     check("Nested Loop Semi Join", "5", None);
     check("Result", "1000", None);
 }
+
+#[test]
+fn time_belongs_to_the_node_that_spent_it() {
+    let check = |lines: &[&str], expect: &[i64]| {
+        let mut payload = String::from("Query Text: x");
+        for line in lines {
+            let (node, time) = line.split_once('@').unwrap_or((line, ""));
+            let numbers = match time {
+                "" => String::new(),
+                _ => format!("  (cost=0.00..1.00 rows=1 width=8) (actual time=0.000..{time} rows=1 loops=1)"),
+            };
+            payload.push_str(&format!("\n{node}{numbers}"));
+        }
+        let plan = Plan::read(payload.as_bytes()).unwrap();
+        let times: Vec<_> = plan.nodes.iter().filter_map(|node| node.self_time_us).collect();
+        assert_eq!(times, expect, "{payload}");
+    };
+    // Two scans of one expression: the first runs it, as far as its time reaches.
+    check(
+        &[
+            "Nested Loop@9.000",
+            "  CTE x",
+            "    ->  Seq Scan on t@4.000",
+            "  ->  CTE Scan on x@3.000",
+            "  ->  CTE Scan on x x_1@5.000",
+        ],
+        &[1000, 4000, 0, 4000],
+    );
+    // The value of the InitPlan is needed by the scan, or by the node it is listed at.
+    check(
+        &[
+            "Limit@9.000",
+            "  InitPlan 1 (returns $0)",
+            "    ->  Seq Scan on u@4.000",
+            "  ->  Sort@8.500",
+            "        ->  Seq Scan on t@7.000",
+        ],
+        &[500, 4000, 1500, 3000],
+    );
+    check(
+        &[
+            "Result@9.000",
+            "  InitPlan 1",
+            "    ->  Seq Scan on u@4.000",
+            "  ->  Seq Scan on t@3.000",
+        ],
+        &[2000, 4000, 3000],
+    );
+    check(
+        &[
+            "Seq Scan on t@9.000",
+            "  SubPlan 1",
+            "    ->  Seq Scan on u@4.000",
+        ],
+        &[5000, 4000],
+    );
+}
