@@ -80,8 +80,7 @@ impl<'a> Reader<'a> {
             self.inside = self.inside.after(line);
             return;
         }
-        let text = without_newline(line);
-        let text = text.trim_ascii_start();
+        let text = without_newline(line).trim_ascii_start();
         let column = line.len() - line.trim_ascii_start().len();
         if column == 0 && !self.draft.is_empty() {
             self.section(text);

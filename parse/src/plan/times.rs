@@ -120,36 +120,40 @@ pub(super) fn slowest(nodes: &[PlanNode]) -> Option<usize> {
 pub(super) fn worst_misestimate(nodes: &[PlanNode]) -> Option<Misestimate> {
     let mut worst: Option<Misestimate> = None;
     let mut may_stop: Vec<bool> = Vec::with_capacity(nodes.len());
-    for (node, plan_node) in nodes.iter().enumerate() {
-        may_stop.push(plan_node.parent.is_some_and(|parent| {
+    for (index, node) in nodes.iter().enumerate() {
+        let parent = node.parent.filter(|_| node.branch != INIT_PLAN);
+        may_stop.push(parent.is_some_and(|parent| {
             stops_early(&nodes[parent].name) || (may_stop[parent] && !reads_everything(&nodes[parent].name))
         }));
-        let loops = plan_node.loops.unwrap_or(1);
-        let (Some(estimated), Some(actual_rows)) = (plan_node.estimated_rows, plan_node.actual_rows) else {
+        let Some(found) = misestimate(index, node) else {
             continue;
         };
-        // These return no rows but bitmaps.
-        if loops == 0 || matches!(plan_node.name.as_str(), "BitmapAnd" | "BitmapOr") {
-            continue;
-        }
-        let estimated_rows = estimated.saturating_mul(loops);
-        // The planner never expects less than one row of a loop.
-        let (expected, returned) = (
-            (estimated as f64).max(1.0),
-            (actual_rows as f64 / loops as f64).max(1.0),
-        );
-        let factor = (expected / returned).max(returned / expected);
-        let is_excused = may_stop[node] && returned < expected;
-        if !is_excused && factor > 1.0 && worst.is_none_or(|worst| factor >= worst.factor) {
-            worst = Some(Misestimate {
-                node,
-                estimated_rows,
-                actual_rows,
-                factor,
-            });
+        let is_excused = may_stop[index] && found.actual_rows < found.estimated_rows;
+        if !is_excused && worst.is_none_or(|worst| found.factor >= worst.factor) {
+            worst = Some(found);
         }
     }
     worst
+}
+
+/// How wrong the estimate of one node was, if it was run and was wrong.
+fn misestimate(index: usize, node: &PlanNode) -> Option<Misestimate> {
+    let (estimated, actual_rows) = (node.estimated_rows?, node.actual_rows?);
+    let loops = node.loops.unwrap_or(1);
+    // The bitmap operators return no rows but bitmaps.
+    if loops == 0 || matches!(node.name.as_str(), "BitmapAnd" | "BitmapOr") {
+        return None;
+    }
+    // The planner never expects less than one row of a loop.
+    let expected = (estimated as f64).max(1.0);
+    let returned = (actual_rows as f64 / loops as f64).max(1.0);
+    let factor = (expected / returned).max(returned / expected);
+    (factor > 1.0).then_some(Misestimate {
+        node: index,
+        estimated_rows: estimated.saturating_mul(loops),
+        actual_rows,
+        factor,
+    })
 }
 
 fn stops_early(name: &str) -> bool {
