@@ -26,7 +26,10 @@ pub use entry::{
     Severity, SkipKind,
 };
 pub use ledger::{Ledger, Tally};
-pub use plan::{Plan, PlanFingerprint};
+pub use plan::{
+    Blocks, Misestimate, PLAN_DEPTH_MAX, PLAN_FINGERPRINT_VERSION, PLAN_NODES_MAX, Plan, PlanFingerprint,
+    PlanNode, PlanTotals,
+};
 pub use postgres::prefix::Prefix;
 pub use span::Span;
 pub use wrapper::Wrapper;
