@@ -70,7 +70,9 @@ impl Redactor {
             self.statement.extend_from_slice(normalized.as_bytes());
         }
         let object = self.texts(entry);
-        for (name, value) in entry.attributes {
+        // What a function made up is of no known kind, whatever it looks like.
+        let attributes = if is_raised(entry) { &[] } else { entry.attributes };
+        for (name, value) in attributes {
             self.attribute(entry, name, value, analyzer);
         }
         let (message, statement) = (&self.message, &self.statement);
@@ -92,7 +94,7 @@ impl Redactor {
     fn texts<'e>(&mut self, entry: &LogEntry<'e>) -> &'e [u8] {
         match entry.kind {
             LogKind::Error | LogKind::Warning => self.failure(entry),
-            LogKind::Message => {
+            _ if entry.kind == LogKind::Message || is_raised(entry) => {
                 self.named(condition_of(entry).unwrap_or(WITHHELD));
                 b""
             }
@@ -167,7 +169,7 @@ impl Redactor {
             && !name
                 .iter()
                 .any(|b| b.is_ascii_control() || matches!(b, b'"' | b'\'' | b'`'));
-        if is_name && !is_raised(entry) && !self.is_in_literal(entry, name) {
+        if is_name && !self.is_in_literal(entry, name) {
             name
         } else {
             b""
