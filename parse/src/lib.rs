@@ -12,9 +12,12 @@ mod json;
 mod ledger;
 mod lines;
 mod mysql;
+mod pgbouncer;
 mod plan;
 mod postgres;
+mod redact;
 mod span;
+pub mod sql_state;
 pub mod statement;
 mod timestamp;
 mod wrapper;
@@ -31,5 +34,6 @@ pub use plan::{
     PlanNode, PlanTotals,
 };
 pub use postgres::prefix::Prefix;
+pub use redact::{Redactor, shape};
 pub use span::Span;
 pub use wrapper::Wrapper;
