@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::decoder::Decoder;
 use crate::entry::SkipKind;
-use crate::mysql::header::is_banner;
+use crate::mysql::line::is_banner;
 use crate::postgres::prefix::Prefix;
 use crate::postgres::prefix::infer::infer;
 use crate::wrapper::Wrapper;

@@ -1,6 +1,10 @@
-//! The slow query log of MySQL, Percona Server and MariaDB, all versions.
+//! The logs of MySQL, Percona Server and MariaDB, all versions.
 
+pub(crate) mod account;
+pub(crate) mod body;
 pub(crate) mod header;
+pub(crate) mod line;
 pub(crate) mod record;
 pub(crate) mod slow;
 pub(crate) mod text;
+pub(crate) mod warnings;
