@@ -9,7 +9,12 @@ use jiff::tz::TimeZone;
 use crate::detect::{Format, Grammar};
 use crate::entry::Decoded;
 use crate::ledger::Ledger;
+use crate::mysql::entries::Entries;
+use crate::mysql::error_json::ErrorJson;
+use crate::mysql::error_log::ErrorLog;
+use crate::mysql::general::GeneralLog;
 use crate::mysql::slow::SlowLog;
+use crate::mysql::table::LogTable;
 use crate::postgres::csvlog::CsvLog;
 use crate::postgres::jsonlog::JsonLog;
 use crate::postgres::stderr::StderrLog;
@@ -53,6 +58,10 @@ enum GrammarDecoder {
     Csv(Box<CsvLog>),
     Json(Box<JsonLog>),
     Slow(Box<SlowLog>),
+    Table(Box<Entries<LogTable>>),
+    General(Box<Entries<GeneralLog>>),
+    Error(Box<Entries<ErrorLog>>),
+    ErrorJson(Box<Entries<ErrorJson>>),
 }
 
 impl GrammarDecoder {
@@ -64,6 +73,12 @@ impl GrammarDecoder {
             Grammar::PostgresCsv => GrammarDecoder::Csv(Box::new(CsvLog::new(time))),
             Grammar::PostgresJson => GrammarDecoder::Json(Box::new(JsonLog::new(time))),
             Grammar::MysqlSlow => GrammarDecoder::Slow(Box::new(SlowLog::new(time))),
+            Grammar::MysqlSlowTable => GrammarDecoder::Table(Box::new(Entries::new(LogTable::new(time)))),
+            Grammar::MysqlGeneral => GrammarDecoder::General(Box::new(Entries::new(GeneralLog::new(time)))),
+            Grammar::MysqlError => GrammarDecoder::Error(Box::new(Entries::new(ErrorLog::new(time)))),
+            Grammar::MysqlErrorJson => {
+                GrammarDecoder::ErrorJson(Box::new(Entries::new(ErrorJson::new(time))))
+            }
         }
     }
 
@@ -73,6 +88,10 @@ impl GrammarDecoder {
             GrammarDecoder::Csv(log) => log.as_mut(),
             GrammarDecoder::Json(log) => log.as_mut(),
             GrammarDecoder::Slow(log) => log.as_mut(),
+            GrammarDecoder::Table(log) => log.as_mut(),
+            GrammarDecoder::General(log) => log.as_mut(),
+            GrammarDecoder::Error(log) => log.as_mut(),
+            GrammarDecoder::ErrorJson(log) => log.as_mut(),
         }
     }
 }

@@ -66,6 +66,14 @@ pub enum Grammar {
     PostgresJson,
     /// The slow query log of MySQL, Percona Server and MariaDB.
     MysqlSlow,
+    /// An export of the tables `mysql.slow_log` and `mysql.general_log`.
+    MysqlSlowTable,
+    /// The general query log of MySQL, Percona Server and MariaDB.
+    MysqlGeneral,
+    /// The error log of MySQL, Percona Server and MariaDB.
+    MysqlError,
+    /// The error log of MySQL as JSON.
+    MysqlErrorJson,
 }
 
 impl fmt::Display for Grammar {
@@ -77,6 +85,10 @@ impl fmt::Display for Grammar {
             Grammar::PostgresCsv => f.write_str("PostgreSQL csvlog"),
             Grammar::PostgresJson => f.write_str("PostgreSQL jsonlog"),
             Grammar::MysqlSlow => f.write_str("MySQL slow log"),
+            Grammar::MysqlSlowTable => f.write_str("MySQL log table"),
+            Grammar::MysqlGeneral => f.write_str("MySQL general log"),
+            Grammar::MysqlError => f.write_str("MySQL error log"),
+            Grammar::MysqlErrorJson => f.write_str("MySQL error log (JSON)"),
         }
     }
 }
@@ -114,7 +126,15 @@ pub fn detect(head: &[u8]) -> Detection {
     let head = &head[..head.len().min(DETECT_BYTES)];
     // A record cut at the end of the head is nobody's fault.
     let head = memchr::memrchr(b'\n', head).map_or(head, |newline| &head[..=newline]);
-    let mut grammars = vec![Grammar::PostgresJson, Grammar::PostgresCsv, Grammar::MysqlSlow];
+    let mut grammars = vec![
+        Grammar::PostgresJson,
+        Grammar::PostgresCsv,
+        Grammar::MysqlSlow,
+        Grammar::MysqlSlowTable,
+        Grammar::MysqlGeneral,
+        Grammar::MysqlError,
+        Grammar::MysqlErrorJson,
+    ];
     if let Some((prefix, _)) = infer(head) {
         grammars.push(Grammar::PostgresStderr(prefix));
     }

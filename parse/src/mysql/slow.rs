@@ -461,7 +461,7 @@ impl Records for SlowLog {
     fn take(&mut self, buffer: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
         while self.finish_line(buffer, base, output) {
             match self.lines.next(buffer, at_end) {
-                Some(line) if line.1 - self.open_start() <= RECORD_BYTES_MAX => {
+                Some(line) if line.1 - self.open_start().min(line.0) <= RECORD_BYTES_MAX => {
                     self.line(buffer, line, base, output)
                 }
                 Some(line) => {
