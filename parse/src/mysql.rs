@@ -10,6 +10,7 @@ pub(crate) mod error_log;
 pub(crate) mod event;
 pub(crate) mod general;
 pub(crate) mod header;
+pub(crate) mod keys;
 pub(crate) mod line;
 pub(crate) mod record;
 pub(crate) mod replication;

@@ -15,20 +15,23 @@ impl<'a> Account<'a> {
     /// Reads what stands after `# User@Host:` or in a column `user_host`.
     pub(crate) fn read(text: &'a [u8]) -> Account<'a> {
         let text = text.trim_ascii();
-        let id_at =
-            memchr::memmem::rfind(text, b"Id:").filter(|at| text[..*at].trim_ascii_end().ends_with(b"]"));
-        let (account, thread_id) = match id_at {
-            Some(at) => (text[..at].trim_ascii_end(), number(text[at + 3..].trim_ascii())),
+        let (account, thread_id) = match memchr::memrchr(b']', text) {
+            Some(end) => (
+                &text[..=end],
+                text[end + 1..].trim_ascii_start().strip_prefix(b"Id:"),
+            ),
             None => (text, None),
         };
-        let Some(at) = memchr::memmem::rfind(account, b" @ ") else {
+        let thread_id = thread_id.and_then(|id| number(id.trim_ascii()));
+        let is_between = |at: &usize| account[..*at].ends_with(b" ") && account[at + 1..].starts_with(b" ");
+        let Some(at) = memchr::memrchr_iter(b'@', account).find(is_between) else {
             return Account {
                 user: bracketed(account).unwrap_or(account),
                 thread_id,
                 ..Account::default()
             };
         };
-        let (user, host) = (account[..at].trim_ascii(), account[at + 3..].trim_ascii());
+        let (user, host) = (account[..at].trim_ascii(), account[at + 1..].trim_ascii());
         let (host, address) = match memchr::memchr(b'[', host) {
             Some(open) => (
                 host[..open].trim_ascii(),

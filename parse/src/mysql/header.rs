@@ -3,6 +3,7 @@
 
 use crate::entry::{Execution, PlanFlags};
 use crate::mysql::account::Account;
+use crate::mysql::keys::{Key, Keys};
 use crate::mysql::line::is_metrics_of_3_23;
 use crate::mysql::warnings::Warnings;
 use crate::timestamp::{TimestampReader, decimal_us, number};
@@ -71,22 +72,21 @@ pub(crate) struct Header {
     /// The lines of an `# explain:` block.
     explain: Place,
     pub(crate) warnings: Warnings,
+    keys: Keys,
     /// Names and values without a place of their own, in the order of the log.
     pub(crate) attributes: Vec<(Place, Place)>,
 }
 
 impl Header {
-    /// Forgets the record before; keeps what it has allocated.
+    /// Forgets the record before; keeps what it has allocated and learnt.
     pub(crate) fn clear(&mut self) {
-        let (mut attributes, mut warnings) = (
-            std::mem::take(&mut self.attributes),
-            std::mem::take(&mut self.warnings),
-        );
-        attributes.clear();
-        warnings.clear();
+        self.attributes.clear();
+        self.warnings.clear();
+        self.keys.begin();
         *self = Header {
-            attributes,
-            warnings,
+            attributes: std::mem::take(&mut self.attributes),
+            warnings: std::mem::take(&mut self.warnings),
+            keys: std::mem::take(&mut self.keys),
             ..Header::default()
         };
     }
@@ -165,14 +165,9 @@ impl Header {
         loop {
             next += blanks(&line[next.min(line.len())..]);
             let Some(rest) = line.get(next..) else { return };
-            let key_bytes = rest
-                .iter()
-                .position(|b| !IN_KEY[usize::from(*b)])
-                .unwrap_or(rest.len());
-            if key_bytes == 0 || rest.get(key_bytes) != Some(&b':') {
+            let Some((key, key_bytes)) = self.keys.read(rest) else {
                 return;
-            }
-            let key = &rest[..key_bytes];
+            };
             let value_at = key_bytes + 1 + usize::from(rest.get(key_bytes + 1) == Some(&b' '));
             let value_bytes = value_length(key, &rest[value_at.min(rest.len())..]);
             let value = Place::new(at + next + value_at, value_bytes);
@@ -189,47 +184,47 @@ impl Header {
     }
 
     /// Whether `key` has a place of its own.
-    fn field(&mut self, key: &[u8], value: &[u8], place: Place, time: &mut TimestampReader) -> bool {
+    fn field(&mut self, key: Key, value: &[u8], place: Place, time: &mut TimestampReader) -> bool {
         match key {
-            b"Query_time" | b"Time" => self.query_time_us = decimal_us(value, MICROS_PER_SECOND),
-            b"Lock_time" => self.lock_time_us = decimal_us(value, MICROS_PER_SECOND),
-            b"Rows_sent" => self.rows_sent = number(value),
-            b"Rows_examined" => self.rows_examined = number(value),
-            b"Rows_affected" => self.rows_affected = number(value),
-            b"Bytes_sent" => self.bytes_sent = number(value),
-            b"Bytes_received" => self.bytes_received = number(value),
-            b"Thread_id" => self.thread_id = number(value),
-            b"Schema" => self.schema = Some(place),
+            Key::QueryTime => self.query_time_us = decimal_us(value, MICROS_PER_SECOND),
+            Key::LockTime => self.lock_time_us = decimal_us(value, MICROS_PER_SECOND),
+            Key::RowsSent => self.rows_sent = number(value),
+            Key::RowsExamined => self.rows_examined = number(value),
+            Key::RowsAffected => self.rows_affected = number(value),
+            Key::BytesSent => self.bytes_sent = number(value),
+            Key::BytesReceived => self.bytes_received = number(value),
+            Key::ThreadId => self.thread_id = number(value),
+            Key::Schema => self.schema = Some(place),
             // Early 8.0 servers print uninitialised memory.
-            b"Errno" | b"Last_errno" => self.error_code = number(value).filter(|code| *code <= 65_535),
-            b"Killed" => self.killed = number(value).filter(|code| *code <= 65_535),
-            b"Full_scan" => self.flags.full_scan = yes_no(value),
-            b"Full_join" => self.flags.full_join = yes_no(value),
-            b"Tmp_table" => self.flags.tmp_table = yes_no(value),
-            b"Tmp_table_on_disk" => self.flags.tmp_table_on_disk = yes_no(value),
-            b"Filesort" => self.flags.filesort = yes_no(value),
-            b"Filesort_on_disk" => self.flags.filesort_on_disk = yes_no(value),
-            b"QC_hit" => {
+            Key::ErrorCode => self.error_code = number(value).filter(|code| *code <= 65_535),
+            Key::Killed => self.killed = number(value).filter(|code| *code <= 65_535),
+            Key::FullScan => self.flags.full_scan = yes_no(value),
+            Key::FullJoin => self.flags.full_join = yes_no(value),
+            Key::TmpTable => self.flags.tmp_table = yes_no(value),
+            Key::TmpTableOnDisk => self.flags.tmp_table_on_disk = yes_no(value),
+            Key::Filesort => self.flags.filesort = yes_no(value),
+            Key::FilesortOnDisk => self.flags.filesort_on_disk = yes_no(value),
+            Key::MariadbQueryCache => {
                 self.is_mariadb = true;
                 self.flags.query_cache_hit = yes_no(value);
             }
-            b"QC_Hit" => self.flags.query_cache_hit = yes_no(value),
-            b"Tmp_tables" | b"Created_tmp_tables" => self.tmp_tables = number(value),
-            b"Tmp_disk_tables" | b"Created_tmp_disk_tables" => self.tmp_disk_tables = number(value),
-            b"Tmp_table_sizes" => self.tmp_table_bytes = number(value),
-            b"Merge_passes" | b"Sort_merge_passes" => self.merge_passes = number(value),
-            b"Log_slow_rate_limit" => self.rate_limit = number(value),
+            Key::QueryCache => self.flags.query_cache_hit = yes_no(value),
+            Key::TmpTables => self.tmp_tables = number(value),
+            Key::TmpDiskTables => self.tmp_disk_tables = number(value),
+            Key::TmpTableSizes => self.tmp_table_bytes = number(value),
+            Key::MergePasses => self.merge_passes = number(value),
+            Key::RateLimit => self.rate_limit = number(value),
             // A statement that read and wrote nothing has transaction 0.
-            b"InnoDB_trx_id" => self.transaction_id = hexadecimal(value).filter(|id| *id != 0),
+            Key::TransactionId => self.transaction_id = hexadecimal(value).filter(|id| *id != 0),
             // The routine's name is worth keeping.
-            b"Stored_routine" => {
+            Key::StoredRoutine => {
                 self.is_nested = true;
                 return false;
             }
             // Without a zone it is a local time, and `SET timestamp` knows better.
-            b"Start" if has_zone(value) => self.start_us = time.iso(value),
-            b"End" if has_zone(value) => self.end_us = time.iso(value),
-            _ => return false,
+            Key::Start if has_zone(value) => self.start_us = time.iso(value),
+            Key::End if has_zone(value) => self.end_us = time.iso(value),
+            Key::Start | Key::End | Key::Other => return false,
         }
         true
     }
@@ -238,10 +233,10 @@ impl Header {
 const USER_HOST: &[u8] = b"# User@Host:";
 
 /// How long the value is that `rest` begins with: one word, but names may have spaces.
-fn value_length(key: &[u8], rest: &[u8]) -> usize {
+fn value_length(key: Key, rest: &[u8]) -> usize {
     match key {
-        b"Stored_routine" => rest.trim_ascii_end().len(),
-        b"Schema" => {
+        Key::StoredRoutine => rest.trim_ascii_end().len(),
+        Key::Schema => {
             let next_key = memchr::memchr(b':', rest).and_then(|colon| memchr::memrchr(b' ', &rest[..colon]));
             rest[..next_key.unwrap_or(rest.len())].trim_ascii_end().len()
         }
@@ -255,17 +250,6 @@ fn value_length(key: &[u8], rest: &[u8]) -> usize {
 fn blanks(text: &[u8]) -> usize {
     text.iter().take_while(|b| b.is_ascii_whitespace()).count()
 }
-
-/// The bytes that names of fields are made of.
-const IN_KEY: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut at = 0;
-    while at < 256 {
-        table[at] = (at as u8).is_ascii_alphanumeric() || at as u8 == b'_';
-        at += 1;
-    }
-    table
-};
 
 fn has_zone(time: &[u8]) -> bool {
     time.ends_with(b"Z") || time.iter().skip(19).any(|b| matches!(b, b'+' | b'-'))

@@ -290,9 +290,10 @@ impl SlowLog {
         self.close(buffer, candidate, base, output);
         self.begin(candidate);
         let mut at = candidate;
-        for line in buffer[candidate..end].split_inclusive(|b| *b == b'\n') {
-            self.header_line(line, at);
-            at += line.len();
+        while at < end {
+            let line_end = memchr::memchr(b'\n', &buffer[at..end]).map_or(end, |newline| at + newline + 1);
+            self.header_line(&buffer[at..line_end], at);
+            at = line_end;
         }
     }
 

@@ -4,10 +4,12 @@ use crate::decoder::Decoder;
 use crate::detect::{Grammar, detect};
 use crate::entry::{Decoded, LogKind, RejectReason, Severity};
 
+/// Kind, session, error code, user, statement.
+type Entry = (LogKind, Option<i64>, Option<i64>, String, String);
+
 #[derive(Debug, Default)]
 struct Seen {
-    /// Kind, session, error code, user, statement.
-    entries: Vec<(LogKind, Option<i64>, Option<i64>, String, String)>,
+    entries: Vec<Entry>,
     severities: Vec<Severity>,
     details: Vec<String>,
     durations: Vec<Option<i64>>,

@@ -11,7 +11,10 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn rows(export: &str) -> (Vec<Row>, Vec<(LogKind, String, String)>, Vec<RejectReason>) {
+/// Kind, user, statement.
+type Command = (LogKind, String, String);
+
+fn rows(export: &str) -> (Vec<Row>, Vec<Command>, Vec<RejectReason>) {
     let (mut rows, mut commands, mut rejects) = (Vec::new(), Vec::new(), Vec::new());
     let mut sink = |decoded: Decoded<'_>| match decoded {
         Decoded::Execution(row) => rows.push((
