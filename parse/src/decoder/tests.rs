@@ -25,6 +25,7 @@ fn format_of(style: Style) -> Format {
         Style::Csv => Grammar::PostgresCsv,
         Style::Json => Grammar::PostgresJson,
         Style::Mysql8 | Style::Mysql56 | Style::MariaDb => Grammar::MysqlSlow,
+        Style::TableTabs | Style::TableCsv => Grammar::MysqlSlowTable,
     };
     grammar.into()
 }

@@ -1,5 +1,7 @@
 //! What the messages of a server become, in logs of every layout.
 
+use proptest::prelude::*;
+
 use crate::decoder::Decoder;
 use crate::detect::{Grammar, detect};
 use crate::entry::{Decoded, LogKind, RejectReason, Severity};
@@ -11,6 +13,7 @@ type Entry = (LogKind, Option<i64>, Option<i64>, String, String);
 struct Seen {
     entries: Vec<Entry>,
     severities: Vec<Severity>,
+    messages: Vec<String>,
     details: Vec<String>,
     durations: Vec<Option<i64>>,
     times: Vec<Option<i64>>,
@@ -31,6 +34,7 @@ fn see(grammar: Grammar, log: &str) -> Seen {
             seen.entries
                 .push((entry.kind, entry.session_id, entry.error_code, user, statement));
             seen.severities.push(entry.severity);
+            seen.messages.push(text(entry.message));
             seen.details.push(text(entry.detail));
             seen.durations.push(entry.duration_us);
             seen.times.push(entry.time_us);
@@ -317,5 +321,72 @@ fn both_layouts_of_the_general_log() {
         assert_eq!(seen.entries, expect);
         assert_eq!(seen.times, [Some(1_714_557_600_000_000); 3]);
         assert!(seen.rejects.is_empty());
+    }
+}
+
+/// Lines of a text that are no beginning of anything.
+fn lines() -> impl Strategy<Value = String> {
+    "[a-z'`\\\\ ]{0,12}[a-z](\n[a-z'`#;\\\\ -]{0,12}[a-z]){0,3}".prop_map(|text| text.trim_start().to_owned())
+}
+
+/// A general log with a time in every line, or in the lines where it changes.
+fn general_log(commands: &[(i64, String)], is_new: bool) -> String {
+    let line = |(at, (id, statement)): (usize, &(i64, String))| {
+        let time = match (is_new, at % 3) {
+            (true, _) => format!("2024-05-01T10:00:{:02}.000000Z\t", at / 3),
+            (false, 0) => format!("240501 10:00:{:02}\t", at / 3),
+            _ => "\t\t".to_owned(),
+        };
+        format!("{time}{id:5} Query\t{statement}\n")
+    };
+    commands.iter().enumerate().map(line).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_a_general_log_was_told_is_what_comes_out(
+        commands in prop::collection::vec((0..100_000_i64, lines()), 1..12),
+        is_new in any::<bool>(),
+    ) {
+        let seen = see(Grammar::MysqlGeneral, &general_log(&commands, is_new));
+        let expect: Vec<Entry> = commands
+            .iter()
+            .map(|(id, statement)| (LogKind::Command, Some(*id), None, String::new(), statement.clone()))
+            .collect();
+        prop_assert_eq!(seen.entries, expect);
+        let times: Vec<Option<i64>> =
+            (0..commands.len() as i64).map(|at| Some(1_714_557_600_000_000 + at / 3 * 1_000_000)).collect();
+        prop_assert_eq!(seen.times, times);
+    }
+
+    #[test]
+    fn what_an_error_log_was_told_is_what_comes_out(
+        messages in prop::collection::vec((1..100_000_i64, 0..3_usize, lines()), 1..12),
+        is_new in any::<bool>(),
+    ) {
+        let labels = [
+            ("Note", Severity::Notice, LogKind::Message),
+            ("Warning", Severity::Warning, LogKind::Warning),
+            ("ERROR", Severity::Error, LogKind::Error),
+        ];
+        let line = |(id, label, message): &(i64, usize, String)| {
+            let label = labels[*label].0;
+            if is_new {
+                format!("2024-05-01T10:00:00.000000+00:00 {id} [{label}] [MY-{id:06}] [Server] {message}\n")
+            } else {
+                format!("2024-05-01 10:00:00 {id} [{label}] {message}\n")
+            }
+        };
+        let log: String = messages.iter().map(line).collect();
+        let seen = see(Grammar::MysqlError, &log);
+        let expect: Vec<Entry> = messages
+            .iter()
+            .map(|(id, label, _)| (labels[*label].2, Some(*id), is_new.then_some(*id), String::new(), String::new()))
+            .collect();
+        prop_assert_eq!(seen.entries, expect);
+        let texts: Vec<String> = messages.into_iter().map(|(.., message)| message).collect();
+        prop_assert_eq!(seen.messages, texts);
     }
 }
