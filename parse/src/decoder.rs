@@ -9,7 +9,12 @@ use jiff::tz::TimeZone;
 use crate::detect::{Format, Grammar};
 use crate::entry::Decoded;
 use crate::ledger::Ledger;
+use crate::mysql::entries::Entries;
+use crate::mysql::error_json::ErrorJson;
+use crate::mysql::error_log::ErrorLog;
+use crate::mysql::general::GeneralLog;
 use crate::mysql::slow::SlowLog;
+use crate::mysql::table::LogTable;
 use crate::pgbouncer::PgBouncerLog;
 use crate::postgres::csvlog::CsvLog;
 use crate::postgres::jsonlog::JsonLog;
@@ -55,6 +60,10 @@ enum GrammarDecoder {
     Json(Box<JsonLog>),
     Slow(Box<SlowLog>),
     PgBouncer(Box<PgBouncerLog>),
+    Table(Box<Entries<LogTable>>),
+    General(Box<Entries<GeneralLog>>),
+    Error(Box<Entries<ErrorLog>>),
+    ErrorJson(Box<Entries<ErrorJson>>),
 }
 
 impl GrammarDecoder {
@@ -67,6 +76,12 @@ impl GrammarDecoder {
             Grammar::PostgresJson => GrammarDecoder::Json(Box::new(JsonLog::new(time))),
             Grammar::MysqlSlow => GrammarDecoder::Slow(Box::new(SlowLog::new(time))),
             Grammar::PgBouncer => GrammarDecoder::PgBouncer(Box::new(PgBouncerLog::new(time))),
+            Grammar::MysqlSlowTable => GrammarDecoder::Table(Box::new(Entries::new(LogTable::new(time)))),
+            Grammar::MysqlGeneral => GrammarDecoder::General(Box::new(Entries::new(GeneralLog::new(time)))),
+            Grammar::MysqlError => GrammarDecoder::Error(Box::new(Entries::new(ErrorLog::new(time)))),
+            Grammar::MysqlErrorJson => {
+                GrammarDecoder::ErrorJson(Box::new(Entries::new(ErrorJson::new(time))))
+            }
         }
     }
 
@@ -77,6 +92,10 @@ impl GrammarDecoder {
             GrammarDecoder::Json(log) => log.as_mut(),
             GrammarDecoder::Slow(log) => log.as_mut(),
             GrammarDecoder::PgBouncer(log) => log.as_mut(),
+            GrammarDecoder::Table(log) => log.as_mut(),
+            GrammarDecoder::General(log) => log.as_mut(),
+            GrammarDecoder::Error(log) => log.as_mut(),
+            GrammarDecoder::ErrorJson(log) => log.as_mut(),
         }
     }
 }

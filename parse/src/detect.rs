@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::decoder::Decoder;
 use crate::entry::SkipKind;
-use crate::mysql::header::is_banner;
+use crate::mysql::line::is_banner;
 use crate::postgres::prefix::Prefix;
 use crate::postgres::prefix::infer::infer;
 use crate::wrapper::Wrapper;
@@ -68,6 +68,14 @@ pub enum Grammar {
     MysqlSlow,
     /// The log of PgBouncer, a connection pooler for PostgreSQL.
     PgBouncer,
+    /// An export of the tables `mysql.slow_log` and `mysql.general_log`.
+    MysqlSlowTable,
+    /// The general query log of MySQL, Percona Server and MariaDB.
+    MysqlGeneral,
+    /// The error log of MySQL, Percona Server and MariaDB.
+    MysqlError,
+    /// The error log of MySQL as JSON.
+    MysqlErrorJson,
 }
 
 impl fmt::Display for Grammar {
@@ -80,6 +88,10 @@ impl fmt::Display for Grammar {
             Grammar::PostgresJson => f.write_str("PostgreSQL jsonlog"),
             Grammar::MysqlSlow => f.write_str("MySQL slow log"),
             Grammar::PgBouncer => f.write_str("PgBouncer"),
+            Grammar::MysqlSlowTable => f.write_str("MySQL log table"),
+            Grammar::MysqlGeneral => f.write_str("MySQL general log"),
+            Grammar::MysqlError => f.write_str("MySQL error log"),
+            Grammar::MysqlErrorJson => f.write_str("MySQL error log (JSON)"),
         }
     }
 }
@@ -122,6 +134,10 @@ pub fn detect(head: &[u8]) -> Detection {
         Grammar::PostgresCsv,
         Grammar::MysqlSlow,
         Grammar::PgBouncer,
+        Grammar::MysqlSlowTable,
+        Grammar::MysqlGeneral,
+        Grammar::MysqlError,
+        Grammar::MysqlErrorJson,
     ];
     if let Some((prefix, _)) = infer(head) {
         grammars.push(Grammar::PostgresStderr(prefix));

@@ -25,11 +25,12 @@ fn format_of(style: Style) -> Format {
         Style::Csv => Grammar::PostgresCsv,
         Style::Json => Grammar::PostgresJson,
         Style::Mysql8 | Style::Mysql56 | Style::MariaDb => Grammar::MysqlSlow,
+        Style::TableTabs | Style::TableCsv => Grammar::MysqlSlowTable,
     };
     grammar.into()
 }
 
-fn formats() -> [Format; 6] {
+fn formats() -> [Format; 10] {
     [
         Grammar::PostgresStderr(Prefix::new(STDERR_PREFIX)),
         Grammar::PostgresStderr(Prefix::guessed(STDERR_PREFIX)),
@@ -37,6 +38,10 @@ fn formats() -> [Format; 6] {
         Grammar::PostgresJson,
         Grammar::MysqlSlow,
         Grammar::PgBouncer,
+        Grammar::MysqlSlowTable,
+        Grammar::MysqlGeneral,
+        Grammar::MysqlError,
+        Grammar::MysqlErrorJson,
     ]
     .map(Format::from)
 }
@@ -123,6 +128,23 @@ fn arbitrary() -> impl Strategy<Value = Input> {
         "2026-11-23 00:27:18.272 4711 WARNING ",
         "closing because: query_timeout (age=5s)\n",
         "stats: 0 xacts/s, 1 queries/s, in 40 B/s",
+        "2026-11-23T00:27:18.000000Z\t   42 Query\t",
+        "261123  0:27:18\t    42 Query\t",
+        "\t\t    42 Connect\tapp@web on shop\n",
+        "2026-11-23T00:27:18.000000Z 7 [Note] [MY-012468] [InnoDB] ",
+        "2026-11-23  0:27:18 7 [Warning] ",
+        "Transactions deadlock detected, dumping detailed information.\n",
+        "*** (1) TRANSACTION:\n",
+        "MySQL thread id 8, OS thread handle 1, query id 54 localhost root updating\n",
+        "*** WE ROLL BACK TRANSACTION (1)\n",
+        "{\"label\":\"Note\",\"msg\":\"",
+        "start_time\tuser_host\tquery_time\tsql_text\n",
+        "user_host,query_time,sql_text,start_time\n",
+        "2026-11-23 00:24:28.582921\troot[root] @ web []\t00:00:00.000265\t",
+        "\"2026-11-23 00:24:28.582921\",\"root[root] @ web []\",\"00:00:00.000265\",",
+        "*************************** 1. row ***************************\n",
+        "  query_time: 00:00:00.000265\n",
+        "    sql_text: ",
     ]);
     let piece = prop_oneof![
         4 => token.prop_map(|token| token.as_bytes().to_vec()),
