@@ -176,8 +176,9 @@ impl Canonical {
             return self.varying_name(place);
         }
         self.hook(Kind::Word, Keyword::None);
+        let flags = self.introducer_flag(text, place);
         self.form
-            .word(text, head, place.token(Kind::Word, Keyword::None, 0));
+            .word(text, head, place.token(Kind::Word, Keyword::None, flags));
         self.after_operand();
     }
 
@@ -193,7 +194,7 @@ impl Canonical {
             true => place.token(
                 Kind::Word,
                 Keyword::None,
-                if keep { flag::KEEP_QUOTES } else { 0 },
+                self.introducer_flag(text, place) | if keep { flag::KEEP_QUOTES } else { 0 },
             ),
             false => place.token(Kind::Quoted, Keyword::None, 0),
         };
@@ -221,13 +222,7 @@ impl Canonical {
             return self.varying_name(Place { start: 0, end: 0 });
         }
         self.hook(Kind::Quoted, Keyword::None);
-        let start = self.form.masked.len();
-        self.form.masked.extend(spelling);
-        let place = Place {
-            start,
-            end: self.form.masked.len(),
-        };
-        let spelling = self.form.masked[place.start..place.end].to_vec();
+        let (place, spelling) = self.mask(spelling);
         self.form.name(
             &spelling,
             0,
@@ -243,6 +238,18 @@ impl Canonical {
         self.form.variable(
             &text[place.start..place.end],
             place.token(Kind::Variable, Keyword::None, 0),
+        );
+        self.after_operand();
+    }
+
+    /// `` @`name` ``, spelt as without quotes.
+    pub(super) fn masked_variable(&mut self, spelling: impl Iterator<Item = u8>) {
+        self.settle(Kind::Variable, Keyword::None);
+        self.hook(Kind::Variable, Keyword::None);
+        let (place, spelling) = self.mask(spelling);
+        self.form.variable(
+            &spelling,
+            place.token(Kind::Variable, Keyword::None, flag::MASKED),
         );
         self.after_operand();
     }
@@ -270,10 +277,23 @@ impl Canonical {
                 flags: flag::EQUALS,
                 ..token
             });
+        } else if traits.is_synonym(self.dialect) && self.is_synonym_here(keyword) {
+            self.form.synonym(token);
         } else {
             self.form.word(text, head, token);
         }
         self.after_keyword(keyword, traits);
+    }
+
+    /// The character set before a literal of MySQL: whichever it is, it says nothing about the query.
+    pub(super) fn introducer(&mut self, place: Place) {
+        self.settle(Kind::Word, Keyword::None);
+        if self.name_next {
+            return self.varying_name(place);
+        }
+        self.hook(Kind::Word, Keyword::None);
+        self.form.keyword(Keyword::Charset);
+        self.after_operand();
     }
 
     /// A string, a number that cannot be an output column, NULL, TRUE, FALSE, a placeholder.
@@ -347,6 +367,11 @@ impl Canonical {
     /// `(` or `[`
     pub(super) fn open(&mut self, kind: Kind, place: Place) {
         self.settle(kind, Keyword::None);
+        let last = self.form.last();
+        if last.keyword.traits().is_synonym_called(self.dialect) {
+            self.form.pop(1);
+            self.form.synonym(last);
+        }
         if self.outer.len() >= DEPTH_MAX {
             self.untracked += 1;
             self.top.element = Element::Other;
@@ -393,6 +418,10 @@ impl Canonical {
         } else {
             flag::UNEXPECTED
         };
+        if last.has(flag::INTRODUCER) {
+            self.form.pop(1);
+            self.form.keyword(Keyword::Charset);
+        }
         while last.has(flag::SIGN) {
             self.form.pop(1);
             last = self.form.last();
@@ -405,6 +434,26 @@ impl Canonical {
         }
         self.operand = self.name_next;
         self.literal = false;
+    }
+
+    /// A name of MySQL that is a character set, if a literal follows.
+    #[inline]
+    fn introducer_flag(&self, text: &[u8], place: Place) -> u8 {
+        let introduces =
+            text.get(place.start) == Some(&b'_') && self.dialect == Dialect::Mysql && !self.after_dot();
+        if introduces { flag::INTRODUCER } else { 0 }
+    }
+
+    /// Keeps a spelling that differs from the text's.
+    #[cold]
+    fn mask(&mut self, spelling: impl Iterator<Item = u8>) -> (Place, Vec<u8>) {
+        let start = self.form.masked.len();
+        self.form.masked.extend(spelling);
+        let place = Place {
+            start,
+            end: self.form.masked.len(),
+        };
+        (place, self.form.masked[start..].to_vec())
     }
 
     #[inline]

@@ -121,6 +121,9 @@ impl<'t> Lexer<'t> {
             return self.letter(head);
         }
         let place = self.take(length);
+        if head.low as u8 == b'_' {
+            return self.out.name(self.text, head, place);
+        }
         let keyword = Keyword::find(head, &self.text[place.start..place.end]);
         if keyword != Keyword::None {
             self.out.keyword(self.text, head, place, keyword);
@@ -217,6 +220,9 @@ impl<'t> Lexer<'t> {
     }
 
     fn open(&mut self, kind: Kind) {
+        if matches!(self.at(self.position + 1), b'u' | b'_') && !self.postgres && self.digest_constant() {
+            return;
+        }
         let place = self.take(1);
         self.out.open(kind, place);
         let plain = self
@@ -260,6 +266,9 @@ impl<'t> Lexer<'t> {
     /// `@name` and `@@name` of MySQL.
     fn variable(&mut self) {
         let name = if self.at(self.position + 1) == b'@' { 2 } else { 1 };
+        if self.at(self.position + name) == b'`' && self.quoted_variable(name) {
+            return;
+        }
         let mut length = name;
         while is_word(self.at(self.position + length)) {
             length += 1;
@@ -270,6 +279,20 @@ impl<'t> Lexer<'t> {
         } else {
             self.out.variable(self.text, place);
         }
+    }
+
+    /// A variable whose name, without its sign of `sign` bytes, is in quotes: the same as without. True if it was read.
+    fn quoted_variable(&mut self, sign: usize) -> bool {
+        let start = self.position + sign + 1;
+        let (end, closed) = self.quoted_end(start, b'`', false);
+        let name = &self.text[start..end];
+        let plain = closed && !name.is_empty() && name.iter().all(|&byte| is_word(byte));
+        if plain {
+            let sign = &self.text[self.position..self.position + sign];
+            self.position = end + 1;
+            self.out.masked_variable(sign.iter().chain(name).copied());
+        }
+        plain
     }
 
     fn question(&mut self) {

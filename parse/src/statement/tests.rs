@@ -1,6 +1,7 @@
 //! The rules as tables of cases, and the properties every statement has.
 
 mod cases;
+mod closure;
 mod properties;
 mod relations;
 

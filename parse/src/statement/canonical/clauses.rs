@@ -21,6 +21,7 @@ pub(super) enum Mode {
     Release,
     Rollback,
     Set,
+    Show,
     Xa,
 }
 
@@ -109,7 +110,11 @@ impl Canonical {
                 self.form.pop(1);
                 self.form.mark_only(Kind::Param);
             }
-            K::All | K::Distinct if last.keyword == K::Union => self.top.union.arm += 1,
+            K::All if postgres && last.keyword == K::Limit => {
+                self.constant(place);
+                return Verdict::Done;
+            }
+            K::All | K::Distinct | K::Distinctrow if last.keyword == K::Union => self.top.union.arm += 1,
             K::Duplicate => self.on_duplicate |= last.keyword == K::On,
             _ => self.clause(keyword, last),
         }
@@ -304,6 +309,7 @@ impl Canonical {
             Keyword::Call if mysql => (Mode::Call, false),
             Keyword::Insert | Keyword::Replace if mysql => (Mode::Insert, false),
             Keyword::Set => (Mode::Set, false),
+            Keyword::Show if mysql => (Mode::Show, false),
             Keyword::Xa if mysql => (Mode::Xa, false),
             Keyword::Rollback => (Mode::Rollback, false),
             Keyword::Release => (Mode::Release, true),
@@ -315,6 +321,17 @@ impl Canonical {
             Keyword::Declare => (Mode::Plain, !mysql),
             _ => (Mode::Plain, false),
         };
+    }
+
+    /// `FIELDS` is another word for `COLUMNS` in `SHOW` alone; who creates a `SCHEMA` is told from who creates a `DATABASE`.
+    pub(super) fn is_synonym_here(&self, keyword: Keyword) -> bool {
+        use Keyword as K;
+        let defined = matches!(self.form.last().keyword, K::Create | K::Alter | K::Drop);
+        match keyword {
+            K::Fields => self.mode == Mode::Show,
+            K::Schema => self.mode == Mode::Show || !defined,
+            _ => true,
+        }
     }
 
     /// Whether a keyword stands where a varying name is expected.

@@ -6,6 +6,10 @@ use super::super::bytes::{eight, first_of, is_space, is_word};
 use super::super::canonical::Place;
 use super::Lexer;
 
+/// How digests spell the character set of a string, and a string of hexadecimal digits.
+const DIGEST_CHARSET: &[u8] = b"(_charset)";
+const DIGEST_HEXADECIMAL: &[u8] = b"(unknown)";
+
 impl Lexer<'_> {
     /// A string that opens here, or continues the one before.
     pub(super) fn string(&mut self, quote: u8, escapes: bool) {
@@ -103,6 +107,23 @@ impl Lexer<'_> {
         let place = self.skip_string(start, b'\'', escapes);
         self.out.constant(place);
         true
+    }
+
+    /// What the server's digests of MySQL put for some constants: `(_charset) ?` and, in MariaDB, `(unknown)`. True if it
+    /// was read.
+    pub(super) fn digest_constant(&mut self) -> bool {
+        let rest = &self.text[self.position..];
+        if rest.starts_with(DIGEST_CHARSET) {
+            let place = self.take(DIGEST_CHARSET.len());
+            self.out.introducer(place);
+            return true;
+        }
+        let unknown = rest.starts_with(DIGEST_HEXADECIMAL) && self.out.expects_operand();
+        if unknown {
+            let place = self.take(DIGEST_HEXADECIMAL.len());
+            self.out.constant(place);
+        }
+        unknown
     }
 
     /// A token that begins with a digit, or with a dot before one.

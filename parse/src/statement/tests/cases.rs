@@ -81,7 +81,11 @@ fn strings() {
         Mysql,
         &[
             (r#"select 'a\'b', "c""d", "e\"f", 'g\\'"#, "SELECT ?, ?, ?, ?"),
-            ("select _utf8mb4'a', 'a' 'b'", "SELECT _utf8mb4 ?, ? ?"),
+            ("select _utf8mb4'a', 'a' 'b'", "SELECT _charset ?, ? ?"),
+            (
+                "select _binary 0x41, _latin1\n X'41', _x, _a.b",
+                "SELECT _charset ?, _charset ?, _x, _a.b",
+            ),
         ],
     );
     let options = Options {
@@ -717,6 +721,51 @@ fn special_statements_of_mysql() {
         &[
             ("set session a = 1", "set global a = 1"),
             ("administrator command: Ping", "administrator command: Quit"),
+        ],
+    );
+}
+
+#[test]
+fn synonyms_of_mysql() {
+    same(
+        Mysql,
+        &[
+            ("select distinct a from t", "select distinctrow a from t"),
+            ("select current_timestamp", "select now"),
+            ("select localtime()", "select now()"),
+            ("select substr(a, 1)", "select substring(a, 1)"),
+            (
+                "select a from t where b = any (select 1)",
+                "select a from t where b = some (select 1)",
+            ),
+            (
+                "create table t (a int, b varchar(5))",
+                "create table t (a integer, b varcharacter(5))",
+            ),
+            ("select a + interval 1 day", "select a + interval 1 sql_tsi_day"),
+            ("show columns from t", "show fields from t"),
+            ("select @`a`, @@`b`", "select @a, @@b"),
+            ("select `mid`, `user` from t", "select mid, user from t"),
+        ],
+    );
+    different(
+        Mysql,
+        &[
+            ("select mid from t", "select substring from t"),
+            ("select fields from t", "select columns from t"),
+            ("create schema s", "create database s"),
+            ("select t.localtime from t", "select t.now from t"),
+        ],
+    );
+    different(Postgres, &[("select current_timestamp", "select now")]);
+    check(
+        Mysql,
+        &[
+            (
+                "select `mid`(a), `some`, some from t",
+                "SELECT `mid`(a), `some`, some FROM t",
+            ),
+            ("select (unknown), f(unknown)", "SELECT ?, f(unknown)"),
         ],
     );
 }

@@ -20,7 +20,8 @@ const FRAGMENTS: &[&str] = &[
     "E'\\''", "x'1f'", "N'n'", "$1", "?", ":p", "$$d$$", "1.5e3", "1a", "(", ")", "(", ")", "[", "]", ",",
     ",", ";", ".", "...", "?+", "::", ":", ":=", "=", "<>", "!=", "+", "-", "*", "/", "|", "||", "->>",
     "?|", "@>", "#>>", "/*c*/", "-- c\n", "\n", "/*!40101", "*/", "{", "}", "\\", "\u{e9}", "$", "&", "U",
-    "\"", "'", "`",
+    "\"", "'", "`", "DISTINCTROW", "SHOW", "FIELDS", "SCHEMA", "CREATE", "CURRENT_TIMESTAMP", "SOME", "mid", "`mid`",
+    "@`v`", "(unknown)", "(_charset)", "_utf8'x'", "_latin1 0x41",
 ];
 
 /// Fragments any sequence of which is read somehow, most of them as no SQL.
