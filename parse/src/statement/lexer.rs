@@ -10,6 +10,7 @@ use super::canonical::{Canonical, Place};
 use super::dialect::Options;
 use super::form::Kind;
 use super::keyword::Keyword;
+use super::tags::{Comments, Opening};
 
 /// Reads one text into its canonical form.
 pub(super) struct Lexer<'t> {
@@ -26,12 +27,19 @@ pub(super) struct Lexer<'t> {
     /// Where the last string of PostgreSQL ended, and whether it had backslash escapes: the next may continue it.
     string_end: usize,
     string_escapes: bool,
+    comments: &'t mut Comments,
     out: &'t mut Canonical,
 }
 
 impl<'t> Lexer<'t> {
     /// `text` is `length` bytes and the padding.
-    pub(super) fn new(text: &'t [u8], length: usize, options: &Options, out: &'t mut Canonical) -> Lexer<'t> {
+    pub(super) fn new(
+        text: &'t [u8],
+        length: usize,
+        options: &Options,
+        comments: &'t mut Comments,
+        out: &'t mut Canonical,
+    ) -> Lexer<'t> {
         Lexer {
             text,
             length,
@@ -42,6 +50,7 @@ impl<'t> Lexer<'t> {
             versions: 0,
             string_end: usize::MAX,
             string_escapes: false,
+            comments,
             out,
         }
     }
@@ -49,6 +58,7 @@ impl<'t> Lexer<'t> {
     /// Reads the whole text.
     pub(super) fn run(mut self) {
         self.out.clear();
+        self.comments.clear();
         while self.position < self.length {
             let mut byte = self.at(self.position);
             // Nearly every token is followed by one space.
@@ -370,8 +380,12 @@ impl<'t> Lexer<'t> {
     }
 
     fn line_comment(&mut self) {
-        let rest = &self.text[self.position..self.length];
+        let start = self.position;
+        let rest = &self.text[start..self.length];
         self.position += memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        if rest[0] == b'-' {
+            self.comments.push(Opening::Line, start + 2..self.position);
+        }
     }
 
     fn block_comment(&mut self) {
@@ -388,10 +402,16 @@ impl<'t> Lexer<'t> {
             }
             return;
         }
-        self.position = self.comment_end().unwrap_or_else(|| {
-            self.out.truncated = true;
-            self.length
-        });
+        match self.comment_end() {
+            Some(end) => {
+                self.comments.push(Opening::Block, self.position + 2..end - 2);
+                self.position = end;
+            }
+            None => {
+                self.out.truncated = true;
+                self.position = self.length;
+            }
+        }
     }
 
     /// Behind the `*/` of the comment that begins here; PostgreSQL counts comments inside.

@@ -4,6 +4,7 @@ mod cases;
 mod closure;
 mod properties;
 mod relations;
+mod tags;
 
 use super::{Analyzer, Dialect, Fingerprint, Options};
 

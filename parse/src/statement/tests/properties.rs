@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn dialects() -> impl Strategy<Value = Dialect> {
+pub(super) fn dialects() -> impl Strategy<Value = Dialect> {
     prop::sample::select(&BOTH[..])
 }
 
@@ -122,6 +122,7 @@ proptest! {
     fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200), dialect in dialects()) {
         let mut analyzer = analyzer(dialect);
         let fingerprint = analyzer.fingerprint(&bytes);
+        prop_assert_eq!(analyzer.fingerprint(&bytes), fingerprint, "a text that repeats");
         prop_assert_eq!(analyzer.analyze(&bytes).fingerprint, fingerprint);
     }
 
