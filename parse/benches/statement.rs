@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
-use slowlake_parse::statement::{Analyzer, Dialect, Fingerprint, Options};
+use slowlake_parse::statement::{Analyzer, Dialect, Options};
 
 fn main() {
     divan::main();
@@ -30,6 +30,9 @@ enum Shape {
 /// How many queries there are in [`Shape::Log`] and [`Shape::Prepared`].
 const QUERIES: usize = 300;
 
+/// How many statements are measured at once.
+const PART: usize = 1000;
+
 const SHAPES: [Shape; 6] = [
     Shape::ShortOltp,
     Shape::WideJoin,
@@ -53,28 +56,14 @@ fn fingerprint_mysql(bencher: Bencher, shape: Shape) {
 fn analyze_postgres(bencher: Bencher, shape: Shape) {
     let statements = statements(shape, Dialect::Postgres);
     let mut analyzer = Analyzer::new(Options::new(Dialect::Postgres));
-    bencher
-        .counter(BytesCount::from(
-            statements.iter().map(String::len).sum::<usize>(),
-        ))
-        .counter(ItemsCount::from(statements.len()))
-        .bench_local(|| {
-            statements
-                .iter()
-                .map(|text| analyzer.analyze(text.as_bytes()).normalized.len())
-                .sum::<usize>()
-        });
+    measure(bencher, &statements, |text| {
+        analyzer.analyze(text.as_bytes()).normalized.len() as i64
+    });
 }
 
 fn run(bencher: Bencher, shape: Shape, dialect: Dialect) {
     let statements = statements(shape, dialect);
     let mut analyzer = Analyzer::new(Options::new(dialect));
-    bencher
-        .counter(BytesCount::from(
-            statements.iter().map(String::len).sum::<usize>(),
-        ))
-        .counter(ItemsCount::from(statements.len()))
-        .bench_local(|| all(&mut analyzer, &statements));
     let distinct: std::collections::BTreeSet<_> = statements
         .iter()
         .map(|text| analyzer.fingerprint(text.as_bytes()))
@@ -84,14 +73,19 @@ fn run(bencher: Bencher, shape: Shape, dialect: Dialect) {
         "{} fingerprints: literals count",
         distinct.len()
     );
+    measure(bencher, &statements, |text| {
+        analyzer.fingerprint(text.as_bytes()).get()
+    });
 }
 
-fn all(analyzer: &mut Analyzer, statements: &[String]) -> i64 {
-    statements
-        .iter()
-        .map(|text| analyzer.fingerprint(text.as_bytes()))
-        .map(Fingerprint::get)
-        .fold(0, |sum, one| sum ^ one)
+/// Measures the next [`PART`] of the statements at a time: short enough to find a quiet moment of a busy machine.
+fn measure(bencher: Bencher, statements: &[String], mut read: impl FnMut(&str) -> i64) {
+    let mut parts = statements.chunks(PART).cycle();
+    bencher
+        .with_inputs(|| parts.next().unwrap_or_default())
+        .input_counter(|part: &&[String]| BytesCount::from(part.iter().map(String::len).sum::<usize>()))
+        .input_counter(|part: &&[String]| ItemsCount::from(part.len()))
+        .bench_local_values(|part| part.iter().fold(0, |sum, text| sum ^ read(text)));
 }
 
 /// Statements of one shape, each with other literals; the same in every run. There are so many short ones that an analyzer
@@ -99,8 +93,7 @@ fn all(analyzer: &mut Analyzer, statements: &[String]) -> i64 {
 fn statements(shape: Shape, dialect: Dialect) -> Vec<String> {
     let mut random = Random(0x5eed);
     let count = match shape {
-        Shape::ShortOltp => 40_000,
-        Shape::Log | Shape::Prepared => 40_000,
+        Shape::ShortOltp | Shape::Log | Shape::Prepared => 40_000,
         Shape::WideJoin => 10_000,
         Shape::LongIn => 60,
         Shape::MultiRowInsert => 6,
