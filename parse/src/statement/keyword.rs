@@ -159,10 +159,10 @@ keywords! {
         End "end", Only "only", Window "window",
     }
     PG | OPERAND => {
-        Do "do", Placing "placing", Variadic "variadic",
+        Placing "placing", Variadic "variadic",
     }
     PG | OPERAND | UP => {
-        Ilike "ilike", Symmetric "symmetric",
+        Do "do", Ilike "ilike", Symmetric "symmetric",
     }
     PG | STARTS => {
         CurrentCatalog "current_catalog", CurrentRole "current_role", CurrentSchema "current_schema",

@@ -3,6 +3,7 @@
 mod cases;
 mod closure;
 mod properties;
+mod redaction;
 mod relations;
 mod tags;
 

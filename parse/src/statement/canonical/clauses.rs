@@ -115,6 +115,7 @@ impl Canonical {
                 return Verdict::Done;
             }
             K::All | K::Distinct | K::Distinctrow if last.keyword == K::Union => self.top.union.arm += 1,
+            K::For if self.mode == Mode::Set && self.value != NO_VALUE => self.end_settings(),
             K::Duplicate => self.on_duplicate |= last.keyword == K::On,
             _ => self.clause(keyword, last),
         }
@@ -402,6 +403,12 @@ impl Canonical {
         if self.outer.is_empty() && self.value == NO_VALUE {
             self.value = self.form.count();
         }
+    }
+
+    /// `FOR` after `SET STATEMENT x = 1`: what follows is a statement of its own.
+    fn end_settings(&mut self) {
+        self.end_value();
+        self.mode = Mode::Plain;
     }
 
     /// Leaves one constant of the value of a `SET`, unless it is an expression.

@@ -133,8 +133,10 @@ impl Lexer<'_> {
         if !self.postgres && self.out.after_dot() {
             return self.name_of_digits(start);
         }
-        let (length, integer) = number_length(rest, self.postgres);
-        if !self.postgres && integer != Integer::No && is_word(rest[length]) {
+        let (mut length, integer) = number_length(rest, self.postgres);
+        if !self.postgres && integer == Integer::Decimal && lacks_exponent(rest, length) {
+            length += 1;
+        } else if !self.postgres && integer != Integer::No && is_word(rest[length]) {
             return self.name_of_digits(start);
         }
         self.position = start + length;
@@ -343,6 +345,11 @@ fn number_length(text: &[u8], separators: bool) -> (usize, Integer) {
     (at, integer)
 }
 
+/// `12e` without the digits of an exponent: a name to MySQL, but it is a number that was cut rather.
+fn lacks_exponent(text: &[u8], length: usize) -> bool {
+    matches!(text[length], b'e' | b'E') && !is_word(text[length + 1])
+}
+
 /// MySQL reads these word bytes, the first of them a digit or `$`, as a name even without quotes.
 pub(super) fn is_glued_name(name: &[u8]) -> bool {
     let mut padded = [0; 80];
@@ -351,7 +358,10 @@ pub(super) fn is_glued_name(name: &[u8]) -> bool {
     };
     room.copy_from_slice(name);
     match name.first() {
-        Some(b'0'..=b'9') => number_length(&padded, false).0 < name.len(),
+        Some(b'0'..=b'9') => {
+            let length = number_length(&padded, false).0;
+            length < name.len() && !lacks_exponent(&padded, length)
+        }
         Some(b'$') => name[1..].iter().any(|byte| !byte.is_ascii_digit()),
         _ => true,
     }
