@@ -3,6 +3,15 @@
 //! Reads any bytes without failing, in one pass and in time linear in them; knows no log format, keeps no statement and
 //! never lets a byte of a literal out, not even of a statement that was cut. The rules are in `canonical`, which the
 //! `lexer` feeds; what is hashed is the sequence of canonical tokens, so that spacing and noise words cannot count.
+//!
+//! **Closure.** The normalized text, the text in `pg_stat_statements` and the `DIGEST_TEXT` of MySQL and MariaDB have the
+//! fingerprint of the statement that was logged, except where the server's text says less: digests lose how many
+//! literals any list but that of `IN` and `VALUES` had (`?, ...`), the names of variables (`@?`), `CREATE SCHEMA` from
+//! `CREATE DATABASE`, and whatever they are too short for; PostgreSQL 18 loses the casts in a list it squashes.
+//!
+//! **Redaction.** The normalized text, the verb and the tables are free of literals, however a statement is cut, as long
+//! as [`Options`] say how the server reads quotes. The number of an output column (`ORDER BY 2`) is no literal, nor is
+//! what MySQL takes for a name (`7AND`). Of tags, see [`Tags::known_pairs`].
 
 mod bytes;
 mod canonical;

@@ -1,12 +1,13 @@
 //! The canonical rules: which of the tokens the lexer reads stay, which become a constant, which are dropped.
 //!
 //! One pass, with O(1) looks back at what was kept and no look ahead: a rule that needs what follows takes back what it
-//! wrote. Never looks at the bytes of a literal. Lists of constants are in [`lists`], clauses of a query and special
-//! statements in [`clauses`].
+//! wrote. Never looks at the bytes of a literal. Names are in [`names`], lists of constants in [`lists`], clauses of a
+//! query and special statements in [`clauses`].
 
 mod clauses;
 mod frame;
 mod lists;
+mod names;
 mod pending;
 
 use super::bytes::Head;
@@ -168,92 +169,6 @@ impl Canonical {
         self.top.kind == FrameKind::Values
     }
 
-    /// A name without quotes.
-    #[inline]
-    pub(super) fn name(&mut self, text: &[u8], head: Head, place: Place) {
-        self.settle(Kind::Word, Keyword::None);
-        if self.name_next {
-            return self.varying_name(place);
-        }
-        self.hook(Kind::Word, Keyword::None);
-        let flags = self.introducer_flag(text, place);
-        self.form
-            .word(text, head, place.token(Kind::Word, Keyword::None, flags));
-        self.after_operand();
-    }
-
-    /// A name in quotes. `word`: the same without them, as long as it is not taken for a keyword.
-    pub(super) fn quoted_name(&mut self, text: &[u8], place: Place, word: bool, keyword: Keyword) {
-        self.settle(Kind::Quoted, Keyword::None);
-        if self.name_next {
-            return self.varying_name(place);
-        }
-        self.hook(Kind::Quoted, Keyword::None);
-        let keep = keyword.traits().needs_quotes(self.dialect);
-        let token = match word && !keyword.traits().reserved(self.dialect) {
-            true => place.token(
-                Kind::Word,
-                Keyword::None,
-                self.introducer_flag(text, place) | if keep { flag::KEEP_QUOTES } else { 0 },
-            ),
-            false => place.token(Kind::Quoted, Keyword::None, 0),
-        };
-        self.form
-            .name(&text[place.start..place.end], text[place.start - 1], token);
-        self.after_operand();
-    }
-
-    /// A name of MySQL that begins with a digit or `$`. `glued`: it is one even if no dot is before it.
-    pub(super) fn digit_name(&mut self, text: &[u8], place: Place, glued: bool) {
-        self.settle(Kind::Quoted, Keyword::None);
-        if self.name_next {
-            return self.varying_name(place);
-        }
-        self.hook(Kind::Quoted, Keyword::None);
-        let token = place.token(if glued { Kind::Word } else { Kind::Quoted }, Keyword::None, 0);
-        self.form.name(&text[place.start..place.end], 0, token);
-        self.after_operand();
-    }
-
-    /// A name whose numbers are masked: always a quoted one, for it holds a `?`.
-    pub(super) fn masked_name(&mut self, spelling: impl Iterator<Item = u8>) {
-        self.settle(Kind::Quoted, Keyword::None);
-        if self.name_next {
-            return self.varying_name(Place { start: 0, end: 0 });
-        }
-        self.hook(Kind::Quoted, Keyword::None);
-        let (place, spelling) = self.mask(spelling);
-        self.form.name(
-            &spelling,
-            0,
-            place.token(Kind::Quoted, Keyword::None, flag::MASKED),
-        );
-        self.after_operand();
-    }
-
-    /// `@name`.
-    pub(super) fn variable(&mut self, text: &[u8], place: Place) {
-        self.settle(Kind::Variable, Keyword::None);
-        self.hook(Kind::Variable, Keyword::None);
-        self.form.variable(
-            &text[place.start..place.end],
-            place.token(Kind::Variable, Keyword::None, 0),
-        );
-        self.after_operand();
-    }
-
-    /// `` @`name` ``, spelt as without quotes.
-    pub(super) fn masked_variable(&mut self, spelling: impl Iterator<Item = u8>) {
-        self.settle(Kind::Variable, Keyword::None);
-        self.hook(Kind::Variable, Keyword::None);
-        let (place, spelling) = self.mask(spelling);
-        self.form.variable(
-            &spelling,
-            place.token(Kind::Variable, Keyword::None, flag::MASKED),
-        );
-        self.after_operand();
-    }
-
     /// A word of the keyword table.
     #[inline]
     pub(super) fn keyword(&mut self, text: &[u8], head: Head, place: Place, keyword: Keyword) {
@@ -283,17 +198,6 @@ impl Canonical {
             self.form.word(text, head, token);
         }
         self.after_keyword(keyword, traits);
-    }
-
-    /// The character set before a literal of MySQL: whichever it is, it says nothing about the query.
-    pub(super) fn introducer(&mut self, place: Place) {
-        self.settle(Kind::Word, Keyword::None);
-        if self.name_next {
-            return self.varying_name(place);
-        }
-        self.hook(Kind::Word, Keyword::None);
-        self.form.keyword(Keyword::Charset);
-        self.after_operand();
     }
 
     /// A string, a number that cannot be an output column, NULL, TRUE, FALSE, a placeholder.
@@ -434,26 +338,6 @@ impl Canonical {
         }
         self.operand = self.name_next;
         self.literal = false;
-    }
-
-    /// A name of MySQL that is a character set, if a literal follows.
-    #[inline]
-    fn introducer_flag(&self, text: &[u8], place: Place) -> u8 {
-        let introduces =
-            text.get(place.start) == Some(&b'_') && self.dialect == Dialect::Mysql && !self.after_dot();
-        if introduces { flag::INTRODUCER } else { 0 }
-    }
-
-    /// Keeps a spelling that differs from the text's.
-    #[cold]
-    fn mask(&mut self, spelling: impl Iterator<Item = u8>) -> (Place, Vec<u8>) {
-        let start = self.form.masked.len();
-        self.form.masked.extend(spelling);
-        let place = Place {
-            start,
-            end: self.form.masked.len(),
-        };
-        (place, self.form.masked[start..].to_vec())
     }
 
     #[inline]

@@ -3,14 +3,15 @@
 //! Drops white space and comments, finds the ends of literals, tells operators from placeholders. Every token goes
 //! straight to [`Canonical`]; nothing is kept here and nothing is ever refused.
 
+mod comment;
 mod literal;
 
-use super::bytes::{CLASS, Class, Head, is_space, is_word};
+use super::bytes::{CLASS, Class, Head, is_word};
 use super::canonical::{Canonical, Place};
 use super::dialect::Options;
 use super::form::Kind;
 use super::keyword::Keyword;
-use super::tags::{Comments, Opening};
+use super::tags::Comments;
 
 /// Reads one text into its canonical form.
 pub(super) struct Lexer<'t> {
@@ -371,67 +372,6 @@ impl<'t> Lexer<'t> {
             [b'<', b'=' | b'>' | b'<', _] | [b'>', b'=' | b'>', _] | [b'!', b'=', _] => 2,
             [b'&', b'&', _] | [b'|', b'|', _] | [b'-', b'>', _] => 2,
             _ => 1,
-        }
-    }
-
-    /// `--`, in MySQL only before white space or the end.
-    fn opens_line_comment(&self) -> bool {
-        self.at(self.position + 1) == b'-' && (self.postgres || is_space(self.at(self.position + 2)))
-    }
-
-    fn line_comment(&mut self) {
-        let start = self.position;
-        let rest = &self.text[start..self.length];
-        self.position += memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
-        if rest[0] == b'-' {
-            self.comments.push(Opening::Line, start + 2..self.position);
-        }
-    }
-
-    fn block_comment(&mut self) {
-        let version = match &self.text[self.position + 2..self.position + 4] {
-            [b'!', _] => 3,
-            b"M!" => 4,
-            _ => 0,
-        };
-        if !self.postgres && version > 0 {
-            self.versions += 1;
-            self.position += version;
-            while self.at(self.position).is_ascii_digit() {
-                self.position += 1;
-            }
-            return;
-        }
-        match self.comment_end() {
-            Some(end) => {
-                self.comments.push(Opening::Block, self.position + 2..end - 2);
-                self.position = end;
-            }
-            None => {
-                self.out.truncated = true;
-                self.position = self.length;
-            }
-        }
-    }
-
-    /// Behind the `*/` of the comment that begins here; PostgreSQL counts comments inside.
-    fn comment_end(&self) -> Option<usize> {
-        let mut depth = 1u32;
-        let mut at = self.position + 2;
-        loop {
-            at += memchr::memchr2(b'*', b'/', self.text.get(at..self.length)?)?;
-            match (self.at(at), self.at(at + 1)) {
-                (b'*', b'/') => depth -= 1,
-                (b'/', b'*') if self.postgres => depth += 1,
-                _ => {
-                    at += 1;
-                    continue;
-                }
-            }
-            at += 2;
-            if depth == 0 {
-                return Some(at);
-            }
         }
     }
 }

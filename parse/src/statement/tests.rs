@@ -2,6 +2,7 @@
 
 mod cases;
 mod closure;
+mod options;
 mod properties;
 mod redaction;
 mod relations;
