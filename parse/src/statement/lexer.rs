@@ -132,9 +132,6 @@ impl<'t> Lexer<'t> {
             return self.letter(head);
         }
         let place = self.take(length);
-        if head.low as u8 == b'_' {
-            return self.out.name(self.text, head, place);
-        }
         let keyword = Keyword::find(head, &self.text[place.start..place.end]);
         if keyword != Keyword::None {
             self.out.keyword(self.text, head, place, keyword);
