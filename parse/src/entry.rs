@@ -356,7 +356,8 @@ names! {
         Warning = "warning",
         /// A statement or session was ended from outside: by a timeout or by somebody; `cause`.
         Canceled = "canceled",
-        /// Two or more sessions waited for each other; `processes` and each one's statement.
+        /// Two or more sessions waited for each other; `processes` and each one's statement. MySQL: `processes` are threads, of each
+        /// `statement_<thread>` and `transaction_<thread>`, and `rolled_back` is the thread that lost, whose statement the entry has.
         Deadlock = "deadlock",
         /// A session waits for a lock; `mode`, `holders`, `queue`. The object is what is locked.
         LockWait = "lock_wait",
@@ -387,21 +388,23 @@ names! {
         ConnectionAuthenticated = "connection_authenticated",
         /// A session began; `ssl`.
         ConnectionAuthorized = "connection_authorized",
-        /// A session ended; its duration is how long it was.
+        /// A session ended; its duration is how long it was. MySQL: `reason`, where the server ended it or lost it.
         Disconnection = "disconnection",
-        /// A client was not let in: wrong password, no such user or database, too many clients.
+        /// A client was not let in: wrong password, no such user or database, too many clients. MySQL: `reason` (`password`, `not_permitted`,
+        /// `too_many`, `blocked`).
         ConnectionFailed = "connection_failed",
-        /// A process of the server crashed; `signal`.
+        /// A process of the server crashed; `signal`. MySQL: the detail is the stack.
         Crash = "crash",
-        /// The server started.
+        /// The server started. MySQL: `phase` (`starting`, `ready`), `version`, `port`.
         Startup = "startup",
-        /// The server was asked to stop or stopped.
+        /// The server was asked to stop or stopped. MySQL: `phase` (`requested`, `stopped`).
         Shutdown = "shutdown",
         /// The server recovers, or a standby replays.
         Recovery = "recovery",
         /// A query on a standby stood in the way of the replay; `conflict`, `processes`.
         RecoveryConflict = "recovery_conflict",
-        /// Replication began, stopped, or lost what it needs; `slot`, `lsn`, `timeline`.
+        /// Replication began, stopped, or lost what it needs; `slot`, `lsn`, `timeline`. MySQL: `phase` (`started`, `stopped`, `failed`),
+        /// `channel`, `position`, `gtid`; the object is the file of the source's log.
         Replication = "replication",
         /// Archiving of WAL failed.
         Archive = "archive",
@@ -411,11 +414,11 @@ names! {
         Plan = "plan",
         /// A duration whose statement was never logged.
         Duration = "duration",
-        /// A command of MySQL's general log. The object is its name.
+        /// A command of MySQL's general log. The object is its name; from a table it has `server_id`.
         Command = "command",
         /// Averages that a server prints about itself (PgBouncer); one attribute each.
         Statistics = "statistics",
-        /// Any other message of the server.
+        /// Any other message of the server. MySQL's messages of every kind have `subsystem`, where the server tells it.
         Message = "message",
     }
 }
