@@ -15,6 +15,7 @@ use crate::mysql::error_log::ErrorLog;
 use crate::mysql::general::GeneralLog;
 use crate::mysql::slow::SlowLog;
 use crate::mysql::table::LogTable;
+use crate::pgbouncer::PgBouncerLog;
 use crate::postgres::csvlog::CsvLog;
 use crate::postgres::jsonlog::JsonLog;
 use crate::postgres::stderr::StderrLog;
@@ -62,6 +63,7 @@ enum GrammarDecoder {
     General(Box<Entries<GeneralLog>>),
     Error(Box<Entries<ErrorLog>>),
     ErrorJson(Box<Entries<ErrorJson>>),
+    PgBouncer(Box<PgBouncerLog>),
 }
 
 impl GrammarDecoder {
@@ -79,6 +81,7 @@ impl GrammarDecoder {
             Grammar::MysqlErrorJson => {
                 GrammarDecoder::ErrorJson(Box::new(Entries::new(ErrorJson::new(time))))
             }
+            Grammar::PgBouncer => GrammarDecoder::PgBouncer(Box::new(PgBouncerLog::new(time))),
         }
     }
 
@@ -92,6 +95,7 @@ impl GrammarDecoder {
             GrammarDecoder::General(log) => log.as_mut(),
             GrammarDecoder::Error(log) => log.as_mut(),
             GrammarDecoder::ErrorJson(log) => log.as_mut(),
+            GrammarDecoder::PgBouncer(log) => log.as_mut(),
         }
     }
 }

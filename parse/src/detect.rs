@@ -74,6 +74,8 @@ pub enum Grammar {
     MysqlError,
     /// The error log of MySQL as JSON.
     MysqlErrorJson,
+    /// The log of PgBouncer, a connection pooler for PostgreSQL.
+    PgBouncer,
 }
 
 impl fmt::Display for Grammar {
@@ -89,6 +91,7 @@ impl fmt::Display for Grammar {
             Grammar::MysqlGeneral => f.write_str("MySQL general log"),
             Grammar::MysqlError => f.write_str("MySQL error log"),
             Grammar::MysqlErrorJson => f.write_str("MySQL error log (JSON)"),
+            Grammar::PgBouncer => f.write_str("PgBouncer"),
         }
     }
 }
@@ -134,6 +137,7 @@ pub fn detect(head: &[u8]) -> Detection {
         Grammar::MysqlGeneral,
         Grammar::MysqlError,
         Grammar::MysqlErrorJson,
+        Grammar::PgBouncer,
     ];
     if let Some((prefix, _)) = infer(head) {
         grammars.push(Grammar::PostgresStderr(prefix));

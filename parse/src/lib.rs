@@ -8,12 +8,16 @@
 mod decoder;
 mod detect;
 mod entry;
+mod json;
 mod ledger;
 mod lines;
 mod mysql;
+mod pgbouncer;
 mod plan;
 mod postgres;
+mod redact;
 mod span;
+pub mod sql_state;
 pub mod statement;
 mod timestamp;
 mod wrapper;
@@ -25,7 +29,11 @@ pub use entry::{
     Severity, SkipKind,
 };
 pub use ledger::{Ledger, Tally};
-pub use plan::{Plan, PlanFingerprint};
+pub use plan::{
+    Blocks, Misestimate, PLAN_DEPTH_MAX, PLAN_FINGERPRINT_VERSION, PLAN_NODES_MAX, Plan, PlanFingerprint,
+    PlanNode, PlanTotals,
+};
 pub use postgres::prefix::Prefix;
+pub use redact::{Redactor, shape};
 pub use span::Span;
 pub use wrapper::Wrapper;

@@ -30,7 +30,7 @@ fn format_of(style: Style) -> Format {
     grammar.into()
 }
 
-fn formats() -> [Format; 9] {
+fn formats() -> [Format; 10] {
     [
         Grammar::PostgresStderr(Prefix::new(STDERR_PREFIX)),
         Grammar::PostgresStderr(Prefix::guessed(STDERR_PREFIX)),
@@ -41,6 +41,7 @@ fn formats() -> [Format; 9] {
         Grammar::MysqlGeneral,
         Grammar::MysqlError,
         Grammar::MysqlErrorJson,
+        Grammar::PgBouncer,
     ]
     .map(Format::from)
 }
@@ -140,6 +141,10 @@ fn arbitrary() -> impl Strategy<Value = Input> {
         "*************************** 1. row ***************************\n",
         "  query_time: 00:00:00.000265\n",
         "    sql_text: ",
+        "2026-11-23 00:27:18.272 UTC [1] LOG C-0x4f: shop/app@10.0.0.5:4018 ",
+        "2026-11-23 00:27:18.272 4711 WARNING ",
+        "closing because: query_timeout (age=5s)\n",
+        "stats: 0 xacts/s, 1 queries/s, in 40 B/s",
     ]);
     let piece = prop_oneof![
         4 => token.prop_map(|token| token.as_bytes().to_vec()),
