@@ -59,11 +59,11 @@ enum GrammarDecoder {
     Csv(Box<CsvLog>),
     Json(Box<JsonLog>),
     Slow(Box<SlowLog>),
-    PgBouncer(Box<PgBouncerLog>),
     Table(Box<Entries<LogTable>>),
     General(Box<Entries<GeneralLog>>),
     Error(Box<Entries<ErrorLog>>),
     ErrorJson(Box<Entries<ErrorJson>>),
+    PgBouncer(Box<PgBouncerLog>),
 }
 
 impl GrammarDecoder {
@@ -75,13 +75,13 @@ impl GrammarDecoder {
             Grammar::PostgresCsv => GrammarDecoder::Csv(Box::new(CsvLog::new(time))),
             Grammar::PostgresJson => GrammarDecoder::Json(Box::new(JsonLog::new(time))),
             Grammar::MysqlSlow => GrammarDecoder::Slow(Box::new(SlowLog::new(time))),
-            Grammar::PgBouncer => GrammarDecoder::PgBouncer(Box::new(PgBouncerLog::new(time))),
             Grammar::MysqlSlowTable => GrammarDecoder::Table(Box::new(Entries::new(LogTable::new(time)))),
             Grammar::MysqlGeneral => GrammarDecoder::General(Box::new(Entries::new(GeneralLog::new(time)))),
             Grammar::MysqlError => GrammarDecoder::Error(Box::new(Entries::new(ErrorLog::new(time)))),
             Grammar::MysqlErrorJson => {
                 GrammarDecoder::ErrorJson(Box::new(Entries::new(ErrorJson::new(time))))
             }
+            Grammar::PgBouncer => GrammarDecoder::PgBouncer(Box::new(PgBouncerLog::new(time))),
         }
     }
 
@@ -91,11 +91,11 @@ impl GrammarDecoder {
             GrammarDecoder::Csv(log) => log.as_mut(),
             GrammarDecoder::Json(log) => log.as_mut(),
             GrammarDecoder::Slow(log) => log.as_mut(),
-            GrammarDecoder::PgBouncer(log) => log.as_mut(),
             GrammarDecoder::Table(log) => log.as_mut(),
             GrammarDecoder::General(log) => log.as_mut(),
             GrammarDecoder::Error(log) => log.as_mut(),
             GrammarDecoder::ErrorJson(log) => log.as_mut(),
+            GrammarDecoder::PgBouncer(log) => log.as_mut(),
         }
     }
 }

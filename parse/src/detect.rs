@@ -66,8 +66,6 @@ pub enum Grammar {
     PostgresJson,
     /// The slow query log of MySQL, Percona Server and MariaDB.
     MysqlSlow,
-    /// The log of PgBouncer, a connection pooler for PostgreSQL.
-    PgBouncer,
     /// An export of the tables `mysql.slow_log` and `mysql.general_log`.
     MysqlSlowTable,
     /// The general query log of MySQL, Percona Server and MariaDB.
@@ -76,6 +74,8 @@ pub enum Grammar {
     MysqlError,
     /// The error log of MySQL as JSON.
     MysqlErrorJson,
+    /// The log of PgBouncer, a connection pooler for PostgreSQL.
+    PgBouncer,
 }
 
 impl fmt::Display for Grammar {
@@ -87,11 +87,11 @@ impl fmt::Display for Grammar {
             Grammar::PostgresCsv => f.write_str("PostgreSQL csvlog"),
             Grammar::PostgresJson => f.write_str("PostgreSQL jsonlog"),
             Grammar::MysqlSlow => f.write_str("MySQL slow log"),
-            Grammar::PgBouncer => f.write_str("PgBouncer"),
             Grammar::MysqlSlowTable => f.write_str("MySQL log table"),
             Grammar::MysqlGeneral => f.write_str("MySQL general log"),
             Grammar::MysqlError => f.write_str("MySQL error log"),
             Grammar::MysqlErrorJson => f.write_str("MySQL error log (JSON)"),
+            Grammar::PgBouncer => f.write_str("PgBouncer"),
         }
     }
 }
@@ -133,11 +133,11 @@ pub fn detect(head: &[u8]) -> Detection {
         Grammar::PostgresJson,
         Grammar::PostgresCsv,
         Grammar::MysqlSlow,
-        Grammar::PgBouncer,
         Grammar::MysqlSlowTable,
         Grammar::MysqlGeneral,
         Grammar::MysqlError,
         Grammar::MysqlErrorJson,
+        Grammar::PgBouncer,
     ];
     if let Some((prefix, _)) = infer(head) {
         grammars.push(Grammar::PostgresStderr(prefix));

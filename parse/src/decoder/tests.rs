@@ -37,11 +37,11 @@ fn formats() -> [Format; 10] {
         Grammar::PostgresCsv,
         Grammar::PostgresJson,
         Grammar::MysqlSlow,
-        Grammar::PgBouncer,
         Grammar::MysqlSlowTable,
         Grammar::MysqlGeneral,
         Grammar::MysqlError,
         Grammar::MysqlErrorJson,
+        Grammar::PgBouncer,
     ]
     .map(Format::from)
 }
@@ -124,10 +124,6 @@ fn arbitrary() -> impl Strategy<Value = Input> {
         "SET timestamp=1795393638;\n",
         "/usr/sbin/mysqld, Version: 8.0.36 (MySQL). started with:\n",
         "Tcp port: 3306  Unix socket: /x\n",
-        "2026-11-23 00:27:18.272 UTC [1] LOG C-0x4f: shop/app@10.0.0.5:4018 ",
-        "2026-11-23 00:27:18.272 4711 WARNING ",
-        "closing because: query_timeout (age=5s)\n",
-        "stats: 0 xacts/s, 1 queries/s, in 40 B/s",
         "2026-11-23T00:27:18.000000Z\t   42 Query\t",
         "261123  0:27:18\t    42 Query\t",
         "\t\t    42 Connect\tapp@web on shop\n",
@@ -145,6 +141,10 @@ fn arbitrary() -> impl Strategy<Value = Input> {
         "*************************** 1. row ***************************\n",
         "  query_time: 00:00:00.000265\n",
         "    sql_text: ",
+        "2026-11-23 00:27:18.272 UTC [1] LOG C-0x4f: shop/app@10.0.0.5:4018 ",
+        "2026-11-23 00:27:18.272 4711 WARNING ",
+        "closing because: query_timeout (age=5s)\n",
+        "stats: 0 xacts/s, 1 queries/s, in 40 B/s",
     ]);
     let piece = prop_oneof![
         4 => token.prop_map(|token| token.as_bytes().to_vec()),
