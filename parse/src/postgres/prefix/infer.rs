@@ -126,7 +126,7 @@ fn samples(head: &[u8]) -> Vec<(&[u8], usize)> {
 }
 
 /// The first English label of a line: where it begins, what it is, where its message begins.
-fn find_label(line: &[u8]) -> Option<(usize, Label, usize)> {
+pub(crate) fn find_label(line: &[u8]) -> Option<(usize, Label, usize)> {
     let line = &line[..line.len().min(PREFIX_BYTES_MAX)];
     for colon in memmem::find_iter(line, b": ") {
         let word = line[..colon]
