@@ -143,14 +143,14 @@ fn whole_lines(head: &[u8]) -> &[u8] {
     memchr::memrchr(b'\n', head).map_or(head, |newline| &head[..=newline])
 }
 
-/// Tries formats; of those that understand the same the one with fewer wrappers is first.
+/// Tries formats; of those that understand the same the one with more wrappers is first: a guessed prefix may swallow a wrapper.
 fn best_first(formats: impl Iterator<Item = Format>, head: &[u8]) -> Vec<Tried> {
     let mut tried: Vec<Tried> = formats.map(|format| attempt(format, head)).collect();
     tried.sort_by(|a, b| {
         let by_share = b.share.total_cmp(&a.share);
         let by_executions = b.executions.cmp(&a.executions);
-        let by_wrappers = a.format.wrappers.len().cmp(&b.format.wrappers.len());
-        by_share.then(by_executions).then(by_wrappers)
+        let by_wrappers = b.format.wrappers.len().cmp(&a.format.wrappers.len());
+        by_share.then(by_wrappers).then(by_executions)
     });
     tried
 }

@@ -25,7 +25,6 @@ use crate::decoder::{Output, RECORD_BYTES_MAX, Records, Sink};
 use crate::detect::Grammar;
 use crate::entry::SkipKind;
 use crate::ledger::Ledger;
-use crate::lines::without_newline;
 use crate::span::Span;
 use crate::wrapper::layer::{Glue, Layer, Piece};
 use crate::wrapper::queue::{Group, Message, Queue};
@@ -83,6 +82,9 @@ pub(crate) struct Unwrapper {
     marks: Marks,
     /// How far the buffer is known to have no line end.
     searched: usize,
+    /// The beginning of a line that the outermost wrapper holds in parts, for an inner one that needs all of it; and where it begins.
+    carried: Vec<u8>,
+    carried_from: Option<u64>,
 }
 
 /// Who reads the lines without their wrappers, and where that goes.
@@ -105,6 +107,8 @@ impl Unwrapper {
             base: 0,
             marks: Marks::default(),
             searched: 0,
+            carried: Vec::new(),
+            carried_from: None,
         }
     }
 
@@ -128,6 +132,7 @@ impl Unwrapper {
             }
         }
         if at_end {
+            self.give_up_carried();
             while let Some(group) = self.queue.group(true) {
                 self.hand_over(group, reader);
             }
@@ -143,6 +148,7 @@ impl Unwrapper {
             self.line(line, base + start);
             start += line.len() as u64;
         }
+        self.give_up_carried();
         let mut first: Option<Message> = None;
         while let Some(message) = self.queue.pop() {
             let has_many = message.lines.iter().any(|line| line.mark.nth > 0);
@@ -163,6 +169,7 @@ impl Unwrapper {
                 self.append_group(group);
             }
         }
+        self.give_up_carried();
         while let Some(group) = self.queue.group(true) {
             self.append_group(group);
         }
@@ -171,7 +178,11 @@ impl Unwrapper {
 
     /// Stream offset up to which everything is decoded, when lines up to `taken` are taken.
     pub(crate) fn position(&self, taken: u64) -> u64 {
-        self.marks.first().or(self.queue.start()).unwrap_or(taken)
+        self.marks
+            .first()
+            .or(self.queue.start())
+            .or(self.carried_from)
+            .unwrap_or(taken)
     }
 
     /// Spans of inner records in the source: whole lines of it.
@@ -201,22 +212,44 @@ impl Unwrapper {
     /// Takes one line of the source apart.
     fn line(&mut self, line: &[u8], start: u64) {
         let end = start + line.len() as u64;
-        self.queue.line(Span { start, end });
-        let line = without_newline(line);
+        match self.carried_from {
+            None => self.queue.line(Span { start, end }),
+            Some(_) => self.queue.more_of_line(Span { start, end }),
+        }
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
         let (queue, marks) = (&mut self.queue, &mut self.marks);
         let mut add = |piece: Piece<'_>| queue.add(&piece, marks.stream(piece.host));
-        if line.is_empty() {
-            return add(Piece::skip(SkipKind::Blank));
-        }
-        if !open(&mut self.layers, line, &mut add) {
+        if line.trim_ascii().is_empty() {
+            add(Piece::skip(SkipKind::Blank));
+        } else if !open(&mut self.layers, line, &mut self.carried, &mut add) {
             add(Piece {
                 text: line,
                 glue: Glue::Stray,
                 ..Piece::default()
             });
         }
-        if self.queue.line_is_empty() {
-            self.queue.add(&Piece::skip(SkipKind::Shipper), 0);
+        if self.carried.is_empty() {
+            self.carried_from = None;
+            if self.queue.line_is_empty() {
+                self.queue.add(&Piece::skip(SkipKind::Shipper), 0);
+            }
+        } else {
+            self.carried_from.get_or_insert(start);
+            if self.carried.len() >= LINE_BYTES_MAX {
+                self.give_up_carried();
+            }
+        }
+    }
+
+    /// The rest of a line in parts does not come.
+    fn give_up_carried(&mut self) {
+        if self.carried_from.take().is_some() {
+            let piece = Piece {
+                text: &self.carried,
+                ..Piece::default()
+            };
+            self.queue.add(&piece, self.marks.stream(b""));
+            self.carried.clear();
         }
     }
 
@@ -243,6 +276,10 @@ impl Unwrapper {
 
     /// Puts a message at the end of the text, with a mark for every line.
     fn append(&mut self, message: &Message) {
+        if let Some(line) = message.lines.first().filter(|_| self.base == 0 && self.text.is_empty()) {
+            // Formats know the beginning of a log by its offset.
+            self.base = line.mark.lines.start;
+        }
         let mut start = 0;
         for (number, line) in message.lines.iter().enumerate() {
             let mut mark = line.mark;
@@ -271,17 +308,39 @@ impl Unwrapper {
 }
 
 /// Opens the layers of a line one after the other; `false` when it is not in the outermost. What is not in an inner one stands there as it is.
-fn open(layers: &mut [Box<dyn Layer>], line: &[u8], out: &mut dyn FnMut(Piece<'_>)) -> bool {
+/// Parts of a line that has more layers inside are `carried` until it is whole.
+fn open(
+    layers: &mut [Box<dyn Layer>],
+    line: &[u8],
+    carried: &mut Vec<u8>,
+    out: &mut dyn FnMut(Piece<'_>),
+) -> bool {
     let Some((layer, inner)) = layers.split_first_mut() else {
         return false;
     };
-    layer.open(line, &mut |piece| {
-        let is_open = piece.skip.is_none()
-            && open(inner, without_newline(piece.text), &mut |inner| {
-                out(piece.around(inner));
-            });
-        if !is_open {
-            out(piece);
+    let mut each = |piece: Piece<'_>| {
+        if piece.skip.is_some() || inner.is_empty() {
+            return out(piece);
         }
-    })
+        if piece.glue == Glue::Partial {
+            return carried.extend_from_slice(piece.text);
+        }
+        carried.extend_from_slice(piece.text);
+        let whole = std::mem::take(carried);
+        let text = whole.strip_suffix(b"\n").unwrap_or(&whole);
+        let is_open = open(inner, text, carried, &mut |inner| out(piece.around(inner)));
+        if !is_open {
+            out(Piece { text, ..piece });
+        }
+        *carried = whole;
+        carried.clear();
+    };
+    if layer.open(line, &mut each) {
+        return true;
+    }
+    // JSON has to be UTF-8, but not every shipper checks what it ships.
+    match String::from_utf8_lossy(line) {
+        Cow::Borrowed(_) => false,
+        Cow::Owned(line) => layer.open(line.as_bytes(), &mut each),
+    }
 }

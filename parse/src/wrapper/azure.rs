@@ -90,7 +90,7 @@ impl Azure {
             event.extend_from_slice(b":  ");
         }
         let at = event.len();
-        push_lines(message.trim_ascii_end(), event);
+        push_lines(message.strip_suffix(b"\n").unwrap_or(message), event);
         let label_at = find_label(event).map_or(at, |(label_at, ..)| label_at);
         let parts = [
             ("DETAIL", &properties.detail),

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use sonic_rs::LazyValue;
 
 use crate::entry::SkipKind;
-use crate::wrapper::json::{integer, lane, name, text, utf8};
+use crate::wrapper::json::{integer, lane, name, text};
 use crate::wrapper::layer::{Layer, Piece};
 
 #[derive(Debug, Default)]
@@ -39,10 +39,9 @@ impl Layer for CloudWatch {
         if line.trim_ascii_start().first() != Some(&b'{') {
             return false;
         }
-        let line = utf8(line);
-        let batches: sonic_rs::Result<Vec<Batch<'_>>> =
-            sonic_rs::Deserializer::from_str(line.trim()).into_stream().collect();
-        let Ok(batches) = batches else { return false };
+        let Some(batches) = std::str::from_utf8(line).ok().and_then(batches) else {
+            return false;
+        };
         for batch in &batches {
             let group = batch.log_group.as_ref().and_then(name).unwrap_or_default();
             let stream = batch.log_stream.as_ref().and_then(name).unwrap_or_default();
@@ -65,4 +64,17 @@ impl Layer for CloudWatch {
         }
         true
     }
+}
+
+/// The objects of a line, one after the other.
+fn batches(line: &str) -> Option<Vec<Batch<'_>>> {
+    let (mut batches, mut rest) = (Vec::new(), line.trim());
+    while !rest.is_empty() {
+        let mut objects = sonic_rs::Deserializer::from_str(rest).into_stream::<LazyValue<'_>>();
+        let object = objects.next()?.ok()?;
+        let length = object.as_raw_str().len();
+        batches.push(sonic_rs::from_str(&rest[..length]).ok()?);
+        rest = rest[length..].trim_start();
+    }
+    Some(batches)
 }

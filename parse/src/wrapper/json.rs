@@ -1,7 +1,5 @@
 //! JSON as wrappers need it: texts, numbers and times out of values that are not read any further. Knows no wrapper's keys.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use sonic_rs::{JsonValueTrait, LazyValue};
 use xxhash_rust::xxh3::xxh3_64;
@@ -10,14 +8,17 @@ use crate::timestamp::{TimestampReader, decimal_us, number};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
-/// Reads a line as one object of a shape and hands it to `read`; `false` when it is another, or `read` says so. The line may stand in an array
-/// of one object a line.
+/// Reads a line as one object of a shape and hands it to `read`; `false` when it is another, is not UTF-8, or `read` says so. The line may stand
+/// in an array of one object a line.
 pub(super) fn object<'l, T: Deserialize<'l>>(line: &'l [u8], read: impl FnOnce(T) -> Option<()>) -> bool {
     let line = in_array(line);
     if line.first() != Some(&b'{') {
         return false;
     }
-    sonic_rs::from_slice::<T>(line).is_ok_and(|object| read(object).is_some())
+    let Ok(line) = std::str::from_utf8(line) else {
+        return false;
+    };
+    sonic_rs::from_str::<T>(line).is_ok_and(|object| read(object).is_some())
 }
 
 /// A line of an array without what makes it an element.
@@ -29,11 +30,6 @@ fn in_array(line: &[u8]) -> &[u8] {
     }
     let line = line.strip_suffix(b"]").unwrap_or(line).trim_ascii_end();
     line.strip_suffix(b",").unwrap_or(line).trim_ascii()
-}
-
-/// The bytes of a line as UTF-8, which JSON has to be: not every shipper checks what it ships.
-pub(super) fn utf8(line: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(line)
 }
 
 /// The text of a string, which stands in `scratch` if it has escapes.

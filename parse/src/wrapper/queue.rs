@@ -4,7 +4,6 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::detect::Grammar;
-use crate::lines::without_newline;
 use crate::postgres::prefix::Label;
 use crate::postgres::prefix::infer::find_label;
 use crate::span::Span;
@@ -51,6 +50,8 @@ struct OuterLine {
     span: Span,
     /// Lines it had inside so far.
     inner: u64,
+    /// The number of the message that its bytes are booked with, while that is none of a database.
+    booked: Option<u64>,
 }
 
 /// What tells that a line goes on with the one before of its lane.
@@ -139,8 +140,15 @@ impl Queue {
             number: self.line.number + 1,
             span,
             inner: 0,
+            booked: None,
         };
         self.held_lines += 1;
+        self.held_bytes += span.bytes();
+    }
+
+    /// More lines of the source belong to the line.
+    pub(super) fn more_of_line(&mut self, span: Span) {
+        self.line.span.end = span.end;
         self.held_bytes += span.bytes();
     }
 
@@ -155,7 +163,7 @@ impl Queue {
         if piece.skip.is_some() {
             return self.skip(piece, key);
         }
-        let text = without_newline(piece.text);
+        let text = piece.text.strip_suffix(b"\n").unwrap_or(piece.text);
         if piece.glue == Glue::Stray && self.continues_any(text) {
             key = self.last_key;
         }
@@ -186,7 +194,13 @@ impl Queue {
         if add_tab {
             message.text.push(b'\t');
         }
+        let number = message.lines.len();
         message.add(text, matches!(join, Join::Glued), piece, stream, &mut self.line);
+        if let Some(skipped) = self.line.booked.take() {
+            let skipped = &mut self.messages[(skipped - self.first) as usize].lines[0].mark;
+            let bytes = std::mem::take(&mut skipped.bytes);
+            self.messages[at].lines[number].mark.bytes = bytes;
+        }
     }
 
     /// Something between the messages that is nothing of a database.
@@ -195,6 +209,9 @@ impl Queue {
         self.open.remove(&key);
         let message = &mut self.messages[at];
         message.is_closed = true;
+        if self.line.inner == 0 {
+            self.line.booked = Some(self.first + at as u64);
+        }
         message.add(b"", false, piece, key.0, &mut self.line);
     }
 
@@ -248,7 +265,7 @@ impl Queue {
 
     /// Whether a line goes on with another, whichever it is.
     fn continues_any(&self, text: &[u8]) -> bool {
-        self.continuation != Continuation::Never && matches!(text.first(), None | Some(b'\t' | b' '))
+        self.continuation != Continuation::Never && matches!(text.first(), None | Some(b'\t' | b' ' | b'\r'))
     }
 
     fn is_follow_up(&self, text: &[u8]) -> bool {

@@ -229,8 +229,8 @@ fn element_length(text: &[u8]) -> Option<usize> {
 
 /// Control characters as rsyslog writes them. The server puts a tab after every line end, which tells its messages from a client's `#011`.
 fn without_escapes<'t>(message: &'t [u8], scratch: &'t mut Vec<u8>) -> &'t [u8] {
-    let is_escaped = message.starts_with(b"#011") || memmem::find(message, b"#012#011").is_some();
-    if !is_escaped {
+    let is_escaped = || message.starts_with(b"#011") || memmem::find(message, b"#012#011").is_some();
+    if memchr::memchr(b'#', message).is_none() || !is_escaped() {
         return message;
     }
     scratch.clear();
