@@ -35,6 +35,8 @@ pub(crate) use marks::{Envelope, Marks};
 /// Longer lines of a source are taken in parts. In its wrapper a record may be twice as long, for its escapes.
 const LINE_BYTES_MAX: usize = 2 * RECORD_BYTES_MAX;
 
+/// Bytes of the last line of a record of MySQL that are read again: enough to know that it is a statement.
+const LEARNED_LINE_BYTES_MAX: usize = 64;
 /// Wrappers in wrappers are looked for this deep.
 const DEPTH_MAX: usize = 3;
 /// Lines that are looked at to find a wrapper.
@@ -158,6 +160,7 @@ impl Unwrapper {
             }
             first.get_or_insert(message);
         }
+        self.cut_learned();
         self.decode(true, reader);
     }
 
@@ -191,6 +194,16 @@ impl Unwrapper {
         places.sort_unstable();
         places.dedup();
         places
+    }
+
+    /// MySQL's slow log needs only the beginnings of records, and those lines are whole: what follows could be read as records where the end of a
+    /// literal is missing.
+    fn cut_learned(&mut self) {
+        let text = self.text.trim_ascii_end();
+        let last = memchr::memrchr(b'\n', text).map_or(0, |newline| newline + 1);
+        if self.queue.is_of_mysql() && text.len() - last > LEARNED_LINE_BYTES_MAX {
+            self.text.truncate(last + LEARNED_LINE_BYTES_MAX);
+        }
     }
 
     /// How much of the buffer is lines to be taken now.

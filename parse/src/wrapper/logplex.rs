@@ -11,6 +11,16 @@ pub(super) struct Logplex {
     time: TimestampReader,
 }
 
+/// What stands before a message.
+struct Header<'l> {
+    time_us: i64,
+    /// The drain.
+    host: &'l [u8],
+    /// What stands in `app[…]`.
+    process: &'l [u8],
+    rest: &'l [u8],
+}
+
 impl Logplex {
     pub(super) fn new(time: TimestampReader) -> Logplex {
         Logplex { time }
@@ -19,7 +29,13 @@ impl Logplex {
 
 impl Layer for Logplex {
     fn open(&mut self, line: &[u8], out: &mut dyn FnMut(Piece<'_>)) -> bool {
-        let Some((time_us, host, process, rest)) = self.header(line) else {
+        let Some(Header {
+            time_us,
+            host,
+            process,
+            rest,
+        }) = self.header(line)
+        else {
             return false;
         };
         let Some(process) = process.strip_prefix(b"postgres.") else {
@@ -50,8 +66,7 @@ impl Layer for Logplex {
 }
 
 impl Logplex {
-    /// Time, drain, what stands in `app[…]`, and what follows.
-    fn header<'l>(&mut self, line: &'l [u8]) -> Option<(i64, &'l [u8], &'l [u8], &'l [u8])> {
+    fn header<'l>(&mut self, line: &'l [u8]) -> Option<Header<'l>> {
         let (time, rest) = word(line)?;
         let time_us = self.time.iso(time)?;
         let (first, after) = word(rest)?;
@@ -64,6 +79,11 @@ impl Logplex {
         let source = source.strip_suffix(b":").unwrap_or(source);
         let source = source.strip_suffix(b"]")?;
         let process = source.strip_prefix(b"app[").or(source.strip_prefix(b"heroku["))?;
-        Some((time_us, host, process, rest))
+        Some(Header {
+            time_us,
+            host,
+            process,
+            rest,
+        })
     }
 }

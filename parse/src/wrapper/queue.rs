@@ -134,6 +134,10 @@ impl Queue {
         }
     }
 
+    pub(super) fn is_of_mysql(&self) -> bool {
+        self.continuation == Continuation::NoHeader
+    }
+
     /// The next line of the source begins.
     pub(super) fn line(&mut self, span: Span) {
         self.line = OuterLine {
