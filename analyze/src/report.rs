@@ -194,4 +194,6 @@ pub struct LedgerCoverage {
 pub struct Entries {
     /// Executions.
     pub query: i64,
+    /// Events of the servers.
+    pub log: i64,
 }

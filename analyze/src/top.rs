@@ -343,7 +343,10 @@ async fn ledger(session: &Session, request: &TopRequest) -> Result<LedgerCoverag
             bytes_parsed: sum(1),
             bytes_rejected: sum(2),
             bytes_skipped: sum(3),
-            entries: Entries { query: sum(4) },
+            entries: Entries {
+                query: sum(4),
+                log: sum(5),
+            },
             rejects: BTreeMap::new(),
         };
     })

@@ -12,7 +12,7 @@ use slowlake_store::Lake;
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::reading::{ReadArguments, ingest_error, say_failure, say_source_failure};
 use crate::exit_code::ExitCode;
-use crate::ingestion::{Ingested, Ingestion, IngestionError, RowMaker, TextPolicy};
+use crate::ingestion::{Ingested, Ingestion, IngestionError, RowMaker, ServerName, TextPolicy};
 use crate::output;
 use crate::progress::Progress;
 use crate::render::json::ledger;
@@ -28,7 +28,7 @@ pub(crate) struct IngestArguments {
     /// The lake: a folder, made if it does not exist [default: the environment's SLOWLAKE_LAKE]
     #[arg(long, value_name = "URI")]
     lake: Option<String>,
-    /// Name of the server that wrote the logs [default: the name of this machine]
+    /// Name of the server that wrote the logs [default: what the log says, else the name of this machine]
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
     /// Name of the cluster the server belongs to
@@ -74,7 +74,12 @@ pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::R
     let lake = runtime
         .block_on(Lake::open_or_create(&location))
         .map_err(store_error)?;
-    let server = arguments.server.clone().unwrap_or_else(|| settings.host.clone());
+    let server = match &arguments.server {
+        Some(name) => ServerName::Given(name.clone()),
+        None => ServerName::Found {
+            otherwise: settings.host.clone(),
+        },
+    };
     let maker = RowMaker::new(server, arguments.cluster.clone(), arguments.statement_text);
     let progress = Progress::start(settings, &found.sources);
     let began = Instant::now();

@@ -45,7 +45,7 @@ const DIMENSION: &str = "CASE WHEN grouping(server) = 0 THEN 0 WHEN grouping(dat
 pub(super) fn texts(fingerprints: &[i64]) -> String {
     format!(
         "SELECT NULL, fingerprint, min(dialect), min(normalized), min(verb), first_value(tables ORDER BY normalized) \
-         FROM events WHERE kind = 'query' AND normalized IS NOT NULL AND {} GROUP BY fingerprint",
+         FROM events WHERE kind IN ('query', 'log') AND normalized IS NOT NULL AND {} GROUP BY fingerprint",
         among(fingerprints)
     )
 }
@@ -60,10 +60,10 @@ pub(super) fn examples(request: &TopRequest, fingerprints: &[i64]) -> String {
     )
 }
 
-/// `bytes, bytes_parsed, bytes_rejected, bytes_skipped, entries_query`, one row.
+/// `bytes, bytes_parsed, bytes_rejected, bytes_skipped, entries_query, entries_log`, one row.
 pub(super) fn ledger(request: &TopRequest) -> String {
     format!(
-        "SELECT sum(bytes_in), sum(bytes_parsed), sum(bytes_rejected), sum(bytes_skipped), sum(entries_query) \
+        "SELECT sum(bytes_in), sum(bytes_parsed), sum(bytes_rejected), sum(bytes_skipped), sum(entries_query), sum(entries_log) \
          FROM ledger WHERE {}",
         any_of("server", &request.filters.server)
     )
