@@ -382,3 +382,18 @@ fn kept(text: &[u8], keeps: bool) -> Cow<'_, str> {
 fn lossy(text: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(&text[..text.len().min(MAX_STATEMENT_BYTES)])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_given_name_is_stronger_than_what_the_log_says() {
+        let given = ServerName::Given("a".to_owned());
+        let found = ServerName::Found {
+            otherwise: "b".to_owned(),
+        };
+        assert_eq!([given.of("db-7"), given.of("")], ["a", "a"]);
+        assert_eq!([found.of("db-7"), found.of("")], ["db-7", "b"]);
+    }
+}
