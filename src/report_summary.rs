@@ -25,6 +25,8 @@ pub(crate) fn of_top(report: &TopReport, order: &str) -> Summary {
         window: totals.first_us.zip(totals.last_us),
         calls: totals.calls,
         total_us: totals.total_us,
+        estimated_calls: totals.calls,
+        estimated_total_us: totals.total_us,
         shapes: usize::try_from(totals.queries).unwrap_or(0),
         latency: percentiles(totals.p50_us, totals.p95_us, totals.p99_us, totals.max_us),
         timeline: timeline(report),

@@ -21,6 +21,9 @@ pub(crate) struct Summary {
     pub(crate) window: Option<(i64, i64)>,
     pub(crate) calls: i64,
     pub(crate) total_us: i64,
+    /// Both as they were, where the server logged one execution in so many; time without what is nested.
+    pub(crate) estimated_calls: i64,
+    pub(crate) estimated_total_us: i64,
     /// Different queries.
     pub(crate) shapes: usize,
     /// Percentiles and maximum over all executions.

@@ -7,7 +7,6 @@ mod counters;
 mod deadlocks;
 mod errors;
 mod locks;
-mod plans;
 mod server;
 mod temporary_files;
 mod vacuums;
@@ -32,7 +31,6 @@ pub(crate) struct Events {
     checkpoints: checkpoints::Checkpoints,
     vacuums: vacuums::Vacuums,
     connections: connections::Connections,
-    plans: plans::Plans,
     server: server::Server,
     counters: counters::Counters,
 }
@@ -74,13 +72,15 @@ impl Events {
             LogKind::ConnectionReceived
             | LogKind::ConnectionAuthenticated
             | LogKind::ConnectionAuthorized
+            | LogKind::ConnectionReady
             | LogKind::Disconnection
+            | LogKind::ConnectionLost
             | LogKind::ConnectionFailed => self.connections.add(&seen),
-            LogKind::Plan => self.plans.add(&seen),
             LogKind::Command | LogKind::Statistics => self.counters.add(&seen),
             LogKind::Error
             | LogKind::Warning
             | LogKind::Canceled
+            | LogKind::Plan
             | LogKind::Duration
             | LogKind::Message => {}
             LogKind::Crash
@@ -109,7 +109,6 @@ impl Events {
         self.checkpoints.merge(other.checkpoints);
         self.vacuums.merge(other.vacuums);
         self.connections.merge(other.connections);
-        self.plans.merge(other.plans);
         self.server.merge(other.server);
         self.counters.merge(other.counters);
     }
@@ -131,7 +130,7 @@ impl Events {
             checkpoints: self.checkpoints.finish(),
             vacuums: self.vacuums.finish(),
             connections: self.connections.finish(),
-            plans: self.plans.finish(&texts),
+            plans: Vec::new(),
             prepared: Vec::new(),
             server: self.server.finish(),
             statistics,

@@ -29,6 +29,58 @@ pub(crate) struct Sections {
     pub(crate) commands: Vec<NameCount>,
 }
 
+impl Sections {
+    /// Leaves only what concerns queries whose fingerprint begins with `wanted`, and counts only that.
+    pub(crate) fn keep_query(&mut self, wanted: &str) {
+        let is_it = |fingerprint: &String| fingerprint.starts_with(wanted);
+        let keep = |statements: &mut Vec<StatementCount>, count: &mut i64| {
+            statements.retain(|statement| is_it(&statement.fingerprint));
+            *count = statements.iter().map(|statement| statement.count).sum();
+            *count > 0
+        };
+        let mut all = std::mem::take(self);
+        all.errors
+            .retain_mut(|group| keep(&mut group.statements, &mut group.count));
+        all.canceled
+            .retain_mut(|group| keep(&mut group.statements, &mut group.count));
+        all.locks.longest.retain(|wait| is_it(&wait.fingerprint));
+        all.locks.blockers.retain(|blocker| is_it(&blocker.fingerprint));
+        let ended = |outcome: &str| {
+            let waits = all.locks.longest.iter();
+            waits.filter(|wait| wait.outcome == outcome).count() as i64
+        };
+        self.locks = Locks {
+            waits: all.locks.longest.len() as i64,
+            acquired: ended("acquired"),
+            failed: ended("failed"),
+            waited_us: all.locks.longest.iter().map(|wait| wait.waited_us).sum(),
+            longest: all.locks.longest,
+            blockers: all.locks.blockers,
+            ..Locks::default()
+        };
+        all.deadlocks
+            .list
+            .retain(|deadlock| deadlock.processes.iter().any(|one| is_it(&one.fingerprint)));
+        all.deadlocks.count = all.deadlocks.list.len() as i64;
+        let files = &mut all.temporary_files;
+        files.queries.retain(|query| is_it(&query.fingerprint));
+        files.files = files.queries.iter().map(|query| query.files).sum();
+        files.bytes = files.queries.iter().map(|query| query.bytes).sum();
+        files.largest_bytes = files
+            .queries
+            .iter()
+            .map(|query| query.largest_bytes)
+            .max()
+            .unwrap_or(0);
+        files.largest_at_us = None;
+        all.plans.retain(|query| is_it(&query.fingerprint));
+        all.prepared.retain(|query| is_it(&query.fingerprint));
+        (self.errors, self.canceled) = (all.errors, all.canceled);
+        (self.deadlocks, self.temporary_files) = (all.deadlocks, all.temporary_files);
+        (self.plans, self.prepared) = (all.plans, all.prepared);
+    }
+}
+
 /// A name and how often it was met.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct NameCount {
@@ -269,7 +321,9 @@ pub(crate) struct Connections {
     pub(crate) authorized: i64,
     pub(crate) disconnected: i64,
     pub(crate) failed: i64,
-    /// Why, by condition, the most frequent first.
+    /// Sessions whose client went away without a word.
+    pub(crate) lost: i64,
+    /// Why connections failed, the most frequent first.
     pub(crate) failures: Vec<NameCount>,
     /// Sessions begun, the most frequent first.
     pub(crate) databases: Vec<NameCount>,

@@ -3,7 +3,6 @@
 use slowlake_parse::{LogEntry, LogKind};
 use slowlake_store::LatencyHistogram;
 
-use super::errors::condition;
 use super::{Seen, text};
 use crate::digest::bounded::{Merge, Sums};
 use crate::digest::timeline::{Sum, Timeline};
@@ -15,6 +14,7 @@ pub(super) struct Connections {
     authorized: i64,
     disconnected: i64,
     failed: i64,
+    lost: i64,
     failures: Sums<String, i64>,
     databases: Sums<String, i64>,
     users: Sums<String, i64>,
@@ -53,14 +53,13 @@ impl Connections {
             LogKind::Disconnection => self.end(entry),
             LogKind::ConnectionFailed => {
                 self.failed += 1;
-                let code = text(entry.sql_state);
-                let cause = match (condition(&code), code.is_empty()) {
-                    ("", true) => "unknown".to_owned(),
-                    ("", false) => code,
-                    (name, _) => name.to_owned(),
+                let cause = match seen.attribute("reason") {
+                    b"" => "unknown".to_owned(),
+                    reason => text(reason),
                 };
                 self.failures.of(cause).merge(1);
             }
+            LogKind::ConnectionLost => self.lost += 1,
             _ => {}
         }
     }
@@ -122,6 +121,7 @@ impl Connections {
             authorized: self.authorized,
             disconnected: self.disconnected,
             failed: self.failed,
+            lost: self.lost,
             session_us: self.session_us,
             session_p50_us: quantile(0.50),
             session_p95_us: quantile(0.95),
@@ -144,6 +144,7 @@ impl Merge for Connections {
         self.authorized += other.authorized;
         self.disconnected += other.disconnected;
         self.failed += other.failed;
+        self.lost += other.lost;
         self.failures.merge(other.failures);
         self.databases.merge(other.databases);
         self.users.merge(other.users);

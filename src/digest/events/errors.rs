@@ -3,14 +3,14 @@
 use std::cmp::Reverse;
 
 use slowlake_parse::statement::Fingerprint;
-use slowlake_parse::{LogKind, Severity};
+use slowlake_parse::{LogKind, Severity, sql_state};
 
 use super::{Normalized, Seen, text};
 use crate::digest::bounded::{First, Merge, Period, Sums};
 use crate::summary::sections::{CancelGroup, ErrorGroup, StatementCount};
 
-/// Statements of a group that are shown.
-const STATEMENTS_SHOWN: usize = 5;
+/// Statements of a group that are told one by one.
+const STATEMENTS_SHOWN: usize = 20;
 /// Bytes of a message that are kept as an example.
 const MESSAGE_BYTES: usize = 1024;
 /// Bytes of a message that make its group, where it has no code.
@@ -126,7 +126,7 @@ impl Group {
     fn error(self, code: Code, texts: &Normalized<'_>) -> ErrorGroup {
         ErrorGroup {
             condition: condition(&code.code).to_owned(),
-            class: class(&code.code).to_owned(),
+            class: sql_state::class(&code.code).unwrap_or("").to_owned(),
             severity: code.severity.name().to_owned(),
             code: code.code,
             count: self.count,
@@ -205,14 +205,10 @@ fn shape(message: &[u8]) -> String {
     text(&shape)
 }
 
-/// The name of a SQLSTATE; empty when it has none.
-fn condition(_code: &str) -> &'static str {
-    ""
-}
-
-/// The class of a SQLSTATE in words; empty when it has none.
-fn class(_code: &str) -> &'static str {
-    ""
+/// The name of a SQLSTATE, or of a number of MySQL; empty when it has none.
+fn condition(code: &str) -> &'static str {
+    let number = || sql_state::mysql_error(code.parse().ok()?);
+    sql_state::condition(code).or_else(number).unwrap_or("")
 }
 
 #[cfg(test)]
