@@ -409,7 +409,7 @@ names! {
         /// A session ended; its duration is how long it was; `port`, `reason` (PgBouncer).
         Disconnection = "disconnection",
         /// A client was not let in; `reason`: `password`, `not_permitted`, `no_user`, `no_database`, `too_many`, `not_ready`, `protocol`,
-        /// `ssl`, `authentication`.
+        /// `ssl`, `authentication`, `pool`; `hba_line`.
         ConnectionFailed = "connection_failed",
         /// A client went away without a word, or the connection to it broke.
         ConnectionLost = "connection_lost",

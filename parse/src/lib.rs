@@ -14,6 +14,7 @@ mod mysql;
 mod plan;
 mod postgres;
 mod span;
+pub mod sql_state;
 pub mod statement;
 mod timestamp;
 mod wrapper;
