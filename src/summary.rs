@@ -17,7 +17,7 @@ pub(crate) struct Summary {
     pub(crate) inputs: Vec<String>,
     /// Server names, when one or few.
     pub(crate) servers: Vec<String>,
-    /// First and last time of an execution, µs since 1970 UTC.
+    /// First and last time of an execution, µs since 1970 UTC; of an event where there is no execution.
     pub(crate) window: Option<(i64, i64)>,
     pub(crate) calls: i64,
     pub(crate) total_us: i64,

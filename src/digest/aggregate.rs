@@ -140,6 +140,7 @@ impl<'r> Aggregate<'r> {
     /// Fills the parts of a summary that entries decide; `source_name` names a source by its number.
     pub(crate) fn summarize(mut self, limit: usize, source_name: impl Fn(u32) -> String) -> Summary {
         let events = std::mem::take(&mut self.events);
+        let of_events = events.window();
         let (reject_shapes, _) = std::mem::take(&mut self.reject_shapes).finish();
         let mut sections = events.finish(|fingerprint| {
             let class = self.classes.get(&fingerprint)?;
@@ -150,7 +151,7 @@ impl<'r> Aggregate<'r> {
         let order = self.order();
         let left_out = &order[order.len().min(limit)..];
         let mut summary = Summary {
-            window: self.window(),
+            window: self.window().or(of_events),
             calls: totals.calls,
             total_us: totals.total_us,
             estimated_calls: totals.estimated.0,

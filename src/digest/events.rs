@@ -16,13 +16,14 @@ use std::collections::HashMap;
 use slowlake_parse::statement::Fingerprint;
 use slowlake_parse::{Execution, LogEntry, LogKind};
 
-use crate::digest::bounded::{Merge, Place};
+use crate::digest::bounded::{Merge, Period, Place};
 use crate::digest::statements::{Analyzers, Texts};
 use crate::summary::sections::Sections;
 
 /// All sections, in the making.
 #[derive(Default)]
 pub(crate) struct Events {
+    period: Period,
     texts: Texts,
     errors: errors::Errors,
     locks: locks::Locks,
@@ -53,6 +54,7 @@ impl Events {
                 .texts
                 .fingerprint(analyzers, entry.dialect, entry.statement),
         };
+        self.period.add(entry.time_us);
         self.errors.add(&seen);
         match entry.kind {
             LogKind::LockWait | LogKind::LockAcquired | LogKind::LockFailed => self.locks.add(&seen),
@@ -101,6 +103,7 @@ impl Events {
 
     /// Adds the events of another part of the input.
     pub(crate) fn merge(&mut self, other: Events) {
+        self.period.merge(other.period);
         self.texts.merge(other.texts);
         self.errors.merge(other.errors);
         self.locks.merge(other.locks);
@@ -111,6 +114,11 @@ impl Events {
         self.connections.merge(other.connections);
         self.server.merge(other.server);
         self.counters.merge(other.counters);
+    }
+
+    /// First and last time of an event, µs since 1970 UTC.
+    pub(crate) fn window(&self) -> Option<(i64, i64)> {
+        self.period.first_us.zip(self.period.last_us)
     }
 
     /// The sections; `executed` knows the normalized text of statements that were executed.

@@ -52,7 +52,7 @@ impl Page<'_> {
         let title = self.strong(&summary.title);
         writeln!(self.out, "{title}")?;
         for input in &summary.inputs {
-            writeln!(self.out, "{input}")?;
+            self.wrapped("", input)?;
         }
         if let Some((first, last)) = summary.window {
             let servers = if summary.servers.is_empty() {
@@ -80,9 +80,8 @@ impl Page<'_> {
 
     fn totals(&mut self, summary: &Summary) -> std::fmt::Result {
         let latency = &summary.latency;
-        writeln!(
-            self.out,
-            "  {}   {}   {} database time   p50 {}   p95 {}   p99 {}   max {}",
+        let totals = format!(
+            "{}   {}   {} database time   p50 {}   p95 {}   p99 {}   max {}",
             plural(summary.calls, "execution"),
             plural(summary.shapes as i64, "query shape"),
             duration(summary.total_us),
@@ -90,33 +89,35 @@ impl Page<'_> {
             duration(latency.p95_us),
             duration(latency.p99_us),
             duration(latency.max_us),
-        )?;
+        );
+        self.wrapped("  ", &totals)?;
         if summary.is_sampled {
-            writeln!(
-                self.out,
-                "  the server logs one execution in so many: in fact about {}, {} database time; order, shares and averages are by that",
+            let text = format!(
+                "the server logs one execution in so many: in fact about {}, {} database time; order, shares and averages are by that",
                 plural(summary.estimated_calls, "execution"),
                 duration(summary.estimated_total_us),
-            )?;
+            );
+            self.wrapped("  ", &text)?;
         }
         if summary.nested.0 > 0 {
-            writeln!(
-                self.out,
-                "  {} inside stored routines whose call is logged as well: their {} are not added to the database time",
+            let text = format!(
+                "{} inside stored routines whose call is logged as well: their {} are not added to the database time",
                 plural(summary.nested.0, "execution"),
                 duration(summary.nested.1),
-            )?;
+            );
+            self.wrapped("  ", &text)?;
         }
         if let Some(line) = timeline(&summary.timeline, self.style.columns.saturating_sub(60)) {
             writeln!(self.out, "  time  {line}")?;
         }
         for breakdown in &summary.by {
-            writeln!(
-                self.out,
-                "  {:<12}{}",
+            let line = format!(
+                "{:<12}{}",
                 breakdown.name,
                 parts(breakdown, summary.estimated_total_us, 5)
-            )?;
+            );
+            let line = shorten(&printable(&line), self.style.columns.saturating_sub(2));
+            writeln!(self.out, "  {line}")?;
         }
         writeln!(self.out)
     }
@@ -312,6 +313,14 @@ impl Page<'_> {
         Ok(())
     }
 
+    /// A text in as many lines as it takes.
+    fn wrapped(&mut self, before: &str, text: &str) -> std::fmt::Result {
+        for line in wrapped(&printable(text), self.style.columns - before.len()) {
+            writeln!(self.out, "{before}{line}")?;
+        }
+        Ok(())
+    }
+
     fn strong(&self, text: &str) -> String {
         self.colored(text, "1")
     }
@@ -439,6 +448,29 @@ fn right(text: &str, width: usize) -> String {
     format!("{}{text}", " ".repeat(width.saturating_sub(text.width())))
 }
 
+/// Lines of at most `room` columns, cut between words, but never after a digit: a number stays with its unit.
+fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut piece = String::new();
+    let mut words = text.split(' ').peekable();
+    while let Some(word) = words.next() {
+        piece.push_str(word);
+        if words.peek().is_some() && word.ends_with(|c: char| c.is_ascii_digit()) {
+            piece.push(' ');
+            continue;
+        }
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + piece.width() <= room => {
+                line.push(' ');
+                line.push_str(&piece);
+            }
+            _ => lines.push(piece.clone()),
+        }
+        piece.clear();
+    }
+    lines
+}
+
 /// Control characters of a log must not reach a terminal.
 fn printable(text: &str) -> String {
     text.chars()
@@ -452,4 +484,16 @@ fn printable(text: &str) -> String {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_between_words_but_not_between_a_number_and_its_unit() {
+        assert_eq!(wrapped("one two  three", 8), ["one two ", "three"]);
+        assert_eq!(wrapped("took 1.69 s in 3 629 files", 12), ["took 1.69 s", "in", "3 629 files"]);
+        assert_eq!(wrapped("unbreakable", 4), ["unbreakable"]);
+    }
 }

@@ -33,6 +33,9 @@ struct Event {
 impl Server {
     pub(super) fn add(&mut self, seen: &Seen<'_>) {
         let entry = seen.entry;
+        if !is_worth_telling(seen) {
+            return;
+        }
         self.kinds.of(entry.kind).merge(1);
         let message = entry.message;
         self.list.offer(Event {
@@ -77,6 +80,19 @@ impl Merge for Server {
         self.kinds.merge(other.kinds);
         self.list.merge(other.list);
     }
+}
+
+/// A start and a stop take many lines; the one that says it is enough, unless something goes wrong.
+fn is_worth_telling(seen: &Seen<'_>) -> bool {
+    let phase = seen.attribute("phase");
+    seen.entry.severity >= Severity::Warning
+        || match seen.entry.kind {
+            LogKind::Startup => matches!(phase, b"ready" | b""),
+            LogKind::Shutdown => matches!(phase, b"stopped" | b""),
+            LogKind::Recovery => phase != b"progress",
+            LogKind::Replication => !matches!(phase, b"command" | b"slot_released"),
+            _ => true,
+        }
 }
 
 /// What a person wants to know first.

@@ -41,7 +41,11 @@ pub(super) fn errors(groups: &[ErrorGroup]) -> Option<Panel> {
         vec![
             Cell::text(&group.severity),
             Cell::text(&group.code),
-            Cell::text(&group.condition),
+            Cell::Text(if group.condition.is_empty() {
+                String::new()
+            } else {
+                words(&group.condition)
+            }),
             Cell::Count(group.count),
             Cell::time(group.first_us),
             Cell::time(group.last_us),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Page, bars, printable, right};
+use super::{Page, bars, printable, right, wrapped};
 use crate::render::markdown::shorten;
 use crate::render::section::{ALL, Cell, Panel, Table, panels};
 use crate::summary::sections::Sections;
@@ -143,21 +143,6 @@ fn narrow(widths: &mut [usize], flexible: &[bool], room: usize) {
     }
 }
 
-/// Lines of at most `room` columns, cut between words.
-fn wrapped(text: &str, room: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.width() + 1 + word.width() <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,11 +155,5 @@ mod tests {
         let mut widths = [50, 9, 50];
         narrow(&mut widths, &[false, true, false], 60);
         assert_eq!(widths, [50, TEXT_WIDTH_MIN, 50]);
-    }
-
-    #[test]
-    fn lines_are_cut_between_words() {
-        assert_eq!(wrapped("one two  three", 8), ["one two ", "three"]);
-        assert_eq!(wrapped("unbreakable", 4), ["unbreakable"]);
     }
 }
