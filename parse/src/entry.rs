@@ -398,7 +398,8 @@ names! {
         Autovacuum = "autovacuum",
         /// A table was analyzed by the server itself. The object is the table; attributes as of a vacuum from `delay_us` on.
         Autoanalyze = "autoanalyze",
-        /// A connection came in; `port`.
+        /// A connection came in; `port`. From PgBouncer `side`, here and in the kinds that follow: `client`, or `server` for a connection that
+        /// the pooler opens itself.
         ConnectionReceived = "connection_received",
         /// A client proved who it is; `identity`, `method`, `hba_line`.
         ConnectionAuthenticated = "connection_authenticated",

@@ -11,6 +11,7 @@ mod entry;
 mod ledger;
 mod lines;
 mod mysql;
+mod pgbouncer;
 mod plan;
 mod postgres;
 mod span;
