@@ -10,6 +10,7 @@ use crate::detect::{Format, Grammar};
 use crate::entry::Decoded;
 use crate::ledger::Ledger;
 use crate::mysql::slow::SlowLog;
+use crate::pgbouncer::PgBouncerLog;
 use crate::postgres::csvlog::CsvLog;
 use crate::postgres::jsonlog::JsonLog;
 use crate::postgres::stderr::StderrLog;
@@ -53,6 +54,7 @@ enum GrammarDecoder {
     Csv(Box<CsvLog>),
     Json(Box<JsonLog>),
     Slow(Box<SlowLog>),
+    PgBouncer(Box<PgBouncerLog>),
 }
 
 impl GrammarDecoder {
@@ -64,6 +66,7 @@ impl GrammarDecoder {
             Grammar::PostgresCsv => GrammarDecoder::Csv(Box::new(CsvLog::new(time))),
             Grammar::PostgresJson => GrammarDecoder::Json(Box::new(JsonLog::new(time))),
             Grammar::MysqlSlow => GrammarDecoder::Slow(Box::new(SlowLog::new(time))),
+            Grammar::PgBouncer => GrammarDecoder::PgBouncer(Box::new(PgBouncerLog::new(time))),
         }
     }
 
@@ -73,6 +76,7 @@ impl GrammarDecoder {
             GrammarDecoder::Csv(log) => log.as_mut(),
             GrammarDecoder::Json(log) => log.as_mut(),
             GrammarDecoder::Slow(log) => log.as_mut(),
+            GrammarDecoder::PgBouncer(log) => log.as_mut(),
         }
     }
 }

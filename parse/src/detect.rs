@@ -66,6 +66,8 @@ pub enum Grammar {
     PostgresJson,
     /// The slow query log of MySQL, Percona Server and MariaDB.
     MysqlSlow,
+    /// The log of PgBouncer, a connection pooler for PostgreSQL.
+    PgBouncer,
 }
 
 impl fmt::Display for Grammar {
@@ -77,6 +79,7 @@ impl fmt::Display for Grammar {
             Grammar::PostgresCsv => f.write_str("PostgreSQL csvlog"),
             Grammar::PostgresJson => f.write_str("PostgreSQL jsonlog"),
             Grammar::MysqlSlow => f.write_str("MySQL slow log"),
+            Grammar::PgBouncer => f.write_str("PgBouncer"),
         }
     }
 }
@@ -114,7 +117,12 @@ pub fn detect(head: &[u8]) -> Detection {
     let head = &head[..head.len().min(DETECT_BYTES)];
     // A record cut at the end of the head is nobody's fault.
     let head = memchr::memrchr(b'\n', head).map_or(head, |newline| &head[..=newline]);
-    let mut grammars = vec![Grammar::PostgresJson, Grammar::PostgresCsv, Grammar::MysqlSlow];
+    let mut grammars = vec![
+        Grammar::PostgresJson,
+        Grammar::PostgresCsv,
+        Grammar::MysqlSlow,
+        Grammar::PgBouncer,
+    ];
     if let Some((prefix, _)) = infer(head) {
         grammars.push(Grammar::PostgresStderr(prefix));
     }

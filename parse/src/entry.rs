@@ -349,27 +349,37 @@ names! {
 
 names! {
     /// What an event of a server is. The items name the attributes that an entry of the kind can have beside the fields of its own.
+    ///
+    /// Values are text. Numbers are decimal integers: µs where the name ends in `_us`, bytes in `_bytes`, thousandths in `_permille`, else
+    /// counts; lists are separated by commas; a flag is `1` and absent when it is not so; a number that the log does not have is absent.
     LogKind {
-        /// A statement or session failed; SQLSTATE says how.
+        /// A statement or session failed; SQLSTATE says how. `character` (of the statement, from 1, where the server points). The object is the
+        /// constraint, table or other object that the server names.
         Error = "error",
-        /// A warning or notice.
+        /// A warning or notice; as an error.
         Warning = "warning",
-        /// A statement or session was ended from outside: by a timeout or by somebody; `cause`.
+        /// A statement or session was ended from outside; `cause`: `statement_timeout`, `lock_timeout`, `user_request`, `administrator`,
+        /// `idle_in_transaction`, `idle_session`, `transaction_timeout`, `recovery_conflict`, `autovacuum_task`, `authentication_timeout`,
+        /// `crash` (of another process), `connection_lost`, `database_dropped`, `timeout` or `unknown`; `conflict` as in a recovery conflict.
         Canceled = "canceled",
-        /// Two or more sessions waited for each other; `processes` and each one's statement.
+        /// Two or more sessions waited for each other; `processes`, and of each process `statement_<pid>`, `mode_<pid>`, `object_<pid>` and
+        /// `holder_<pid>`. `relation` is the table's name, where the server says it.
         Deadlock = "deadlock",
-        /// A session waits for a lock; `mode`, `holders`, `queue`. The object is what is locked.
+        /// A session waits for a lock; `process`, `mode`, `holders`, `queue`, `lock_type` (`relation`, `transaction`, `tuple`, …),
+        /// `relation_oid`, `database_oid`, `relation` (a name), `reason` (`avoided_deadlock`). The object is what is locked; the duration is
+        /// the wait so far.
         LockWait = "lock_wait",
-        /// A session got the lock that it waited for; `mode`.
+        /// A session got the lock that it waited for; as a wait, without `holders`, `queue` and `reason`.
         LockAcquired = "lock_acquired",
-        /// A session did not get a lock; `mode`, `holders`, `queue`.
+        /// A session did not get a lock; as a wait, `reason` is `deadlock`, `failed` or `not_available`.
         LockFailed = "lock_failed",
         /// A temporary file was removed. The object is its path.
         TemporaryFile = "temporary_file",
         /// A checkpoint began; `reasons`.
         CheckpointStart = "checkpoint_start",
-        /// A checkpoint ended; `buffers`, `buffers_percent`, `wal_added`, `wal_removed`, `wal_recycled`, `write_us`, `sync_us`, `sync_files`,
-        /// `sync_longest_us`, `sync_average_us`, `distance_bytes`, `estimate_bytes`.
+        /// A checkpoint ended; `reasons`, `buffers`, `buffers_permille` (of shared buffers), `slru_buffers`, `wal_added`, `wal_removed`,
+        /// `wal_recycled`, `write_us`, `sync_us`, `sync_files`, `sync_longest_us`, `sync_average_us`, `distance_bytes`, `estimate_bytes`,
+        /// `lsn`, `redo_lsn`.
         Checkpoint = "checkpoint",
         /// A restartpoint began; as a checkpoint.
         RestartpointStart = "restartpoint_start",
@@ -377,35 +387,54 @@ names! {
         Restartpoint = "restartpoint",
         /// Checkpoints come too often; `interval_us`.
         CheckpointsTooFrequent = "checkpoints_too_frequent",
-        /// A table was vacuumed by the server itself. The object is the table.
+        /// A table was vacuumed by the server itself. The object is the table. Flags `aggressive`, `wraparound`; `index_scans`,
+        /// `pages_removed`, `pages_remain`, `pages_scanned`, `pages_scanned_permille`, `pages_eagerly_scanned`, `pages_skipped_pins`,
+        /// `pages_skipped_frozen`, `tuples_removed`, `tuples_remain`, `tuples_dead`, `tuples_missed`, `tuples_missed_pages`, `cutoff_xid`,
+        /// `cutoff_age`, `relfrozenxid`, `relfrozenxid_advance`, `relminmxid`, `relminmxid_advance`, `frozen_pages`, `frozen_tuples`,
+        /// `all_visible_pages`, `all_frozen_pages`, `were_all_visible_pages`, `index_scan` (`needed`, `not_needed`, `bypassed`, `failsafe`),
+        /// `dead_item_pages`, `dead_items`, of each index `index_pages_<name>`, `index_newly_deleted_<name>`, `index_deleted_<name>` and
+        /// `index_reusable_<name>`, and `delay_us`, `read_us`, `write_us`, `read_bytes_per_s`, `write_bytes_per_s`, `buffer_hits`,
+        /// `buffer_reads`, `buffer_dirtied`, `wal_records`, `wal_images`, `wal_bytes`, `wal_buffers_full`, `cpu_user_us`, `cpu_system_us`.
         Autovacuum = "autovacuum",
-        /// A table was analyzed by the server itself. The object is the table.
+        /// A table was analyzed by the server itself. The object is the table; attributes as of a vacuum from `delay_us` on.
         Autoanalyze = "autoanalyze",
-        /// A connection came in; `port`.
+        /// A connection came in; `port`. From PgBouncer `side`, here and in the kinds that follow: `client`, or `server` for a connection that
+        /// the pooler opens itself.
         ConnectionReceived = "connection_received",
-        /// A client proved who it is; `identity`, `method`.
+        /// A client proved who it is; `identity`, `method`, `hba_line`.
         ConnectionAuthenticated = "connection_authenticated",
-        /// A session began; `ssl`.
+        /// A session began. Flags `replication`, `ssl`, `gss`; `ssl_protocol`, `ssl_cipher`, `ssl_bits`.
         ConnectionAuthorized = "connection_authorized",
-        /// A session ended; its duration is how long it was.
+        /// A session can take its first statement; `fork_us`, `authentication_us`. The duration is all of its set-up.
+        ConnectionReady = "connection_ready",
+        /// A session ended; its duration is how long it was; `port`, `reason` (PgBouncer).
         Disconnection = "disconnection",
-        /// A client was not let in: wrong password, no such user or database, too many clients.
+        /// A client was not let in; `reason`: `password`, `not_permitted`, `no_user`, `no_database`, `too_many`, `not_ready`, `protocol`,
+        /// `ssl`, `authentication`, `pool`; `hba_line`.
         ConnectionFailed = "connection_failed",
-        /// A process of the server crashed; `signal`.
+        /// A client went away without a word, or the connection to it broke.
+        ConnectionLost = "connection_lost",
+        /// A process of the server crashed; `process`, `signal`, `exit_code`. The object is what kind of process.
         Crash = "crash",
-        /// The server started.
+        /// The server started; `phase` (`starting`, `listening`, `not_listening`, `was_shut_down`, `worker_started`, `ready`), `version`, `port`.
         Startup = "startup",
-        /// The server was asked to stop or stopped.
+        /// The server was asked to stop or stopped; `phase` (`requested`, `stopping`, `worker_stopped`, `stopped`), `mode` (`smart`, `fast`,
+        /// `immediate`), `exit_code` of a worker.
         Shutdown = "shutdown",
-        /// The server recovers, or a standby replays.
+        /// The server recovers, or a standby replays; `phase` (`interrupted`, `started`, `redo_started`, `consistent`, `progress`,
+        /// `end_of_wal`, `redo_done`, `promoted`, `paused`, `complete`, `failed`), `lsn`, `timeline`. The object is a file of WAL.
         Recovery = "recovery",
-        /// A query on a standby stood in the way of the replay; `conflict`, `processes`.
+        /// A query on a standby stood in the way of the replay; `phase` (`waiting`, `finished`), `conflict` (`snapshot`, `lock`, `buffer_pin`,
+        /// `tablespace`, `database`, `logical_slot`, `deadlock`), `processes`. The duration is how long the replay has waited.
         RecoveryConflict = "recovery_conflict",
-        /// Replication began, stopped, or lost what it needs; `slot`, `lsn`, `timeline`.
+        /// Replication began, stopped, or lost what it needs; `phase` (`command`, `started`, `stopped`, `failed`, `timeout`, `wal_removed`,
+        /// `slot_created`, `slot_invalidated`, `slot_released`, `synchronous`, `waiting`), `slot`, `lsn`, `timeline`, `priority`. The object
+        /// is the slot, the standby or the file of WAL.
         Replication = "replication",
-        /// Archiving of WAL failed.
+        /// Archiving of WAL failed; `exit_code`, `signal`. The object is the file.
         Archive = "archive",
-        /// A setting changed, or the configuration was read.
+        /// A setting changed, or the configuration was read; `phase` (`reload`, `changed`, `removed`, `needs_restart`, `failed`), `value`. The
+        /// object is the setting.
         Configuration = "configuration",
         /// The plan of an execution; the numbers are in the plan.
         Plan = "plan",
@@ -413,7 +442,8 @@ names! {
         Duration = "duration",
         /// A command of MySQL's general log. The object is its name.
         Command = "command",
-        /// Averages that a server prints about itself (PgBouncer); one attribute each.
+        /// Averages that PgBouncer prints about itself; `xacts_per_s`, `queries_per_s`, `client_parses_per_s`, `server_parses_per_s`,
+        /// `binds_per_s`, `in_bytes_per_s`, `out_bytes_per_s`, `xact_us`, `query_us`, `wait_us`.
         Statistics = "statistics",
         /// Any other message of the server.
         Message = "message",

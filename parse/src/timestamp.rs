@@ -40,6 +40,12 @@ impl TimestampReader {
         Some((us, at + zone_bytes))
     }
 
+    /// `2026-11-23 00:27:18[.272]` of the server's local time. Returns µs and the bytes read.
+    pub(crate) fn local_time(&mut self, text: &[u8]) -> Option<(i64, usize)> {
+        let (local_us, at) = self.date_and_time(text, b' ')?;
+        Some((self.local(local_us)?, at))
+    }
+
     /// `2024-05-10T17:45:09.474988Z`, with `+08:00` or without any zone.
     pub(crate) fn iso(&mut self, text: &[u8]) -> Option<i64> {
         let (local_us, at) = self.date_and_time(text, b'T')?;

@@ -101,6 +101,7 @@ pub(crate) fn run(arguments: &DemoArguments, settings: &Settings) -> anyhow::Res
         color: settings.color,
         coverage: false,
         in_full: false,
+        sections: &[],
     };
     output::write(&text::render(&summary, &style), None)?;
     Ok(ExitCode::Ok)

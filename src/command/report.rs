@@ -153,6 +153,7 @@ fn run_top(arguments: &TopArguments, settings: &Settings) -> anyhow::Result<Exit
         color: settings.color && arguments.file.is_none(),
         coverage: false,
         in_full: false,
+        sections: &[],
     };
     output::write(
         &render(&summary, arguments.output, &style)?,

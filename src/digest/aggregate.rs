@@ -2,25 +2,34 @@
 //! an example chosen by its duration and its place.
 
 use hashbrown::HashMap;
-use slowlake_parse::Execution;
-use slowlake_parse::statement::{Analyzer, Dialect, Fingerprint, Options};
+use slowlake_parse::statement::{Analyzer, Dialect, Fingerprint};
+use slowlake_parse::{Execution, LogEntry};
 use slowlake_store::LatencyHistogram;
 
 use crate::batch::Batch;
+use crate::digest::Recipe;
+use crate::digest::bounded::{Merge, Place, Sums};
+use crate::digest::events::Events;
+use crate::digest::reject::{Rejects, shape};
+use crate::digest::statements::Analyzers;
 use crate::digest::timeline::Timeline;
-use crate::summary::{Breakdown, Part, Percentiles, Query, Summary, decade_of, dialect_name};
+use crate::summary::sections::PreparedQuery;
+use crate::summary::{Breakdown, Part, Percentiles, Query, Slot, Summary, decade_of, dialect_name};
 
 /// Bytes of an example statement that are kept.
 const EXAMPLE_BYTES: usize = 16 * 1024;
 
-/// Sums per query, and the timeline.
-#[derive(Default)]
-pub(crate) struct Aggregate {
+/// Sums per query, the timeline, and what the servers say of themselves.
+pub(crate) struct Aggregate<'r> {
+    recipe: &'r Recipe,
     classes: HashMap<Fingerprint, Class>,
-    timeline: Timeline,
+    timeline: Timeline<(i64, i64)>,
     origins: Origins,
-    postgres: Option<Analyzer>,
-    mysql: Option<Analyzer>,
+    analyzers: Analyzers,
+    events: Events,
+    reject_shapes: Sums<String, Rejects>,
+    /// Executions and events that the filter left out.
+    filtered: (u64, u64),
 }
 
 /// One query class: all executions of one fingerprint.
@@ -28,6 +37,14 @@ pub(crate) struct Aggregate {
 struct Class {
     calls: i64,
     total_us: i64,
+    /// Calls and time as they were, where the server logs one execution in so many.
+    estimated: (i64, i64),
+    /// What of that is in the time of a stored routine as well: of the estimate, and the time as logged.
+    nested: (i64, i64),
+    nested_logged_us: i64,
+    /// Calls and time (µs) of the steps before executions, where they are logged apart.
+    parses: (i64, i64),
+    binds: (i64, i64),
     min_us: i64,
     latency: LatencyHistogram,
     rows_sent: Option<i64>,
@@ -36,8 +53,10 @@ struct Class {
     first_us: Option<i64>,
     last_us: Option<i64>,
     example: Example,
-    /// Calls and database time (µs) by origin.
+    /// Estimated calls and database time (µs) by origin.
     origins: HashMap<u32, (i64, i64)>,
+    /// What of that is nested.
+    nested_origins: HashMap<u32, (i64, i64)>,
 }
 
 /// The slowest execution; of equals the first.
@@ -46,8 +65,7 @@ struct Example {
     query_time_us: i64,
     /// Whose SQL it is; what both servers write alike is one query.
     dialect: Option<Dialect>,
-    /// Number of the source, and offset in it.
-    at: (u32, u64),
+    at: Place,
     statement: Vec<u8>,
     normalized: String,
     verb: String,
@@ -64,79 +82,176 @@ struct Origins {
 
 const ORIGIN_NAMES: [&str; 3] = ["database", "user", "application"];
 
-impl Aggregate {
+impl<'r> Aggregate<'r> {
+    pub(crate) fn new(recipe: &'r Recipe) -> Aggregate<'r> {
+        Aggregate {
+            recipe,
+            classes: HashMap::new(),
+            timeline: Timeline::default(),
+            origins: Origins::default(),
+            analyzers: Analyzers::new(recipe.statement),
+            events: Events::default(),
+            reject_shapes: Sums::default(),
+            filtered: (0, 0),
+        }
+    }
+
     /// Adds a batch of the source with this number.
     pub(crate) fn batch(&mut self, source: u32, batch: &Batch) {
-        batch.executions(|execution| self.execution(source, execution));
+        batch.executions(|execution| match &self.recipe.filter {
+            Some(filter) if !filter.wants_execution(execution) => self.filtered.0 += 1,
+            _ => self.execution(source, execution),
+        });
+        batch.logs(|entry| match &self.recipe.filter {
+            Some(filter) if !filter.wants_event(entry) => self.filtered.1 += 1,
+            _ => self.event(source, entry),
+        });
+        for reject in batch.rejects() {
+            self.reject_shapes.of(shape(reject.raw)).merge(Rejects {
+                records: 1,
+                bytes: reject.span.bytes(),
+            });
+        }
     }
 
     /// Adds the executions of another aggregate.
-    pub(crate) fn merge(&mut self, other: Aggregate) {
+    pub(crate) fn merge(&mut self, other: Aggregate<'_>) {
         self.timeline.merge(other.timeline);
+        self.events.merge(other.events);
+        self.reject_shapes.merge(other.reject_shapes);
+        self.filtered = plus(self.filtered, other.filtered);
         let renumbered: Vec<u32> = other
             .origins
             .names
             .iter()
             .map(|names| self.origins.number(names.each_ref().map(|n| n.as_bytes())))
             .collect();
+        let renumber = |origins: HashMap<u32, (i64, i64)>| {
+            let each = |(origin, sum): (u32, _)| (renumbered[origin as usize], sum);
+            origins.into_iter().map(each).collect()
+        };
         for (key, mut class) in other.classes {
-            class.origins = class
-                .origins
-                .into_iter()
-                .map(|(origin, sum)| (renumbered[origin as usize], sum))
-                .collect();
+            class.origins = renumber(class.origins);
+            class.nested_origins = renumber(class.nested_origins);
             self.classes.entry(key).or_default().merge(class);
         }
     }
 
-    /// Fills the parts of a summary that executions decide; `source_name` names a source by its number.
-    pub(crate) fn summarize(&self, limit: usize, source_name: impl Fn(u32) -> String) -> Summary {
-        let total_us = self.classes.values().map(|class| class.total_us).sum();
-        let mut latency = LatencyHistogram::new();
-        for class in self.classes.values() {
-            latency.merge(&class.latency);
-        }
-        let max_us = self
-            .classes
-            .values()
-            .map(|class| class.example.query_time_us)
-            .max()
-            .unwrap_or(0);
-        let mut order: Vec<_> = self.classes.iter().collect();
-        order.sort_by_key(|(fingerprint, class)| (std::cmp::Reverse(class.total_us), **fingerprint));
+    /// Fills the parts of a summary that entries decide; `source_name` names a source by its number.
+    pub(crate) fn summarize(mut self, limit: usize, source_name: impl Fn(u32) -> String) -> Summary {
+        let events = std::mem::take(&mut self.events);
+        let of_events = events.window();
+        let (reject_shapes, _) = std::mem::take(&mut self.reject_shapes).finish();
+        let mut sections = events.finish(|fingerprint| {
+            let class = self.classes.get(&fingerprint)?;
+            Some(class.example.normalized.clone())
+        });
+        sections.prepared = self.prepared();
+        let totals = self.totals();
+        let order = self.order();
         let left_out = &order[order.len().min(limit)..];
-        let mut all_origins: HashMap<u32, (i64, i64)> = HashMap::new();
-        for (origin, (calls, us)) in self.classes.values().flat_map(|class| &class.origins) {
-            let sum = all_origins.entry(*origin).or_default();
-            *sum = (sum.0 + calls, sum.1.saturating_add(*us));
-        }
-        Summary {
-            window: self.window(),
-            calls: self.classes.values().map(|class| class.calls).sum(),
-            total_us,
+        let mut summary = Summary {
+            window: self.window().or(of_events),
+            calls: totals.calls,
+            total_us: totals.total_us,
+            estimated_calls: totals.estimated.0,
+            estimated_total_us: totals.estimated.1 - totals.nested_estimated_us,
+            is_sampled: totals.estimated.0 != totals.calls,
+            nested: totals.nested,
             shapes: self.classes.len(),
-            latency: percentiles(&latency, max_us),
-            timeline: self.timeline.slots(),
+            latency: percentiles(&totals.latency, totals.max_us),
+            timeline: self.slots(),
             order: "total time".to_owned(),
             left_out: (
                 left_out.len(),
-                left_out.iter().map(|(_, class)| class.total_us).sum(),
+                left_out.iter().map(|(_, class)| class.estimated.1).sum(),
             ),
-            by: self.origins.breakdowns(&all_origins),
-            queries: (1..)
-                .zip(order.into_iter().take(limit))
-                .map(|(rank, (fingerprint, class))| {
-                    let mut query = class.query(rank, total_us);
-                    query.fingerprint = fingerprint.to_string();
-                    query.dialect = class.example.dialect.map_or("", dialect_name).to_owned();
-                    query.by = self.origins.breakdowns(&class.origins);
-                    query.example_at =
-                        format!("{} byte {}", source_name(class.example.at.0), class.example.at.1);
-                    query
-                })
-                .collect(),
+            by: self.origins.breakdowns(&self.all_origins()),
+            sections,
             ..Summary::default()
+        };
+        summary.coverage.filtered = self.filtered;
+        summary.coverage.rejected_shapes = Rejects::most_frequent(reject_shapes);
+        summary.queries = (1..)
+            .zip(order.iter().take(limit))
+            .map(|(rank, (fingerprint, class))| Query {
+                fingerprint: fingerprint.to_string(),
+                by: self.origins.breakdowns(&class.origins),
+                example_at: format!("{} byte {}", source_name(class.example.at.0), class.example.at.1),
+                ..class.query(rank, summary.estimated_total_us)
+            })
+            .collect();
+        summary
+    }
+
+    /// Queries by their time, the longest first; ties by fingerprint.
+    fn order(&self) -> Vec<(&Fingerprint, &Class)> {
+        let mut order: Vec<_> = self.classes.iter().collect();
+        order.sort_by_key(|(fingerprint, class)| (std::cmp::Reverse(class.estimated.1), **fingerprint));
+        order
+    }
+
+    fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for class in self.classes.values() {
+            totals.calls += class.calls;
+            totals.total_us += class.total_us - class.nested_logged_us;
+            totals.estimated = plus_us(totals.estimated, class.estimated);
+            totals.nested = plus_us(totals.nested, (class.nested.0, class.nested_logged_us));
+            totals.nested_estimated_us += class.nested.1;
+            totals.latency.merge(&class.latency);
+            totals.max_us = totals.max_us.max(class.example.query_time_us);
         }
+        totals
+    }
+
+    /// Sums by origin, without what is nested.
+    fn all_origins(&self) -> HashMap<u32, (i64, i64)> {
+        let mut all: HashMap<u32, (i64, i64)> = HashMap::new();
+        for class in self.classes.values() {
+            for (origin, sum) in &class.origins {
+                let entry = all.entry(*origin).or_default();
+                *entry = plus_us(*entry, *sum);
+            }
+            for (origin, (calls, us)) in &class.nested_origins {
+                let entry = all.entry(*origin).or_default();
+                *entry = plus_us(*entry, (-calls, -us));
+            }
+        }
+        all
+    }
+
+    fn slots(&self) -> Vec<Slot> {
+        let slot = |(start_us, length_us, (calls, total_us)): (i64, i64, (i64, i64))| Slot {
+            start_us,
+            length_us,
+            calls,
+            total_us,
+        };
+        self.timeline.slots().into_iter().map(slot).collect()
+    }
+
+    /// Queries whose steps are logged apart, by the time of the steps.
+    fn prepared(&self) -> Vec<PreparedQuery> {
+        let mut list: Vec<(&Fingerprint, &Class)> = self
+            .classes
+            .iter()
+            .filter(|(_, class)| class.parses.0 + class.binds.0 > 0)
+            .collect();
+        let steps_us = |class: &Class| class.parses.1.saturating_add(class.binds.1);
+        list.sort_by_key(|(fingerprint, class)| (std::cmp::Reverse(steps_us(class)), **fingerprint));
+        list.into_iter()
+            .map(|(fingerprint, class)| PreparedQuery {
+                fingerprint: fingerprint.to_string(),
+                normalized: class.example.normalized.clone(),
+                parses: class.parses.0,
+                parse_us: class.parses.1,
+                binds: class.binds.0,
+                bind_us: class.binds.1,
+                executes: class.calls,
+                execute_us: class.total_us,
+            })
+            .collect()
     }
 
     fn window(&self) -> Option<(i64, i64)> {
@@ -146,28 +261,54 @@ impl Aggregate {
     }
 
     fn execution(&mut self, source: u32, execution: &Execution<'_>) {
-        let analyzer = match execution.dialect {
-            Dialect::Postgres => self
-                .postgres
-                .get_or_insert_with(|| Analyzer::new(Options::new(Dialect::Postgres))),
-            Dialect::Mysql => self
-                .mysql
-                .get_or_insert_with(|| Analyzer::new(Options::new(Dialect::Mysql))),
-        };
+        let analyzer = self.analyzers.of(execution.dialect);
         let fingerprint = analyzer.fingerprint(execution.statement);
         let origin = self
             .origins
             .number([execution.database, execution.user, execution.application]);
         if let Some(at) = execution.end_us.or(execution.start_us) {
-            self.timeline.record(at, execution.query_time_us);
+            let (calls, us) = estimate(execution);
+            self.timeline
+                .add(at, (calls, if execution.is_nested { 0 } else { us }));
         }
         let class = self.classes.entry(fingerprint).or_default();
         class.add(execution, origin);
         let at = (source, execution.span.start);
         if class.calls == 1 || class.example.is_beaten_by(execution.query_time_us, at) {
-            class.example.replace(execution, at, analyzer);
+            class
+                .example
+                .replace(execution, at, analyzer, self.recipe.redact);
+        }
+        self.events.execution(execution, fingerprint, at);
+    }
+
+    fn event(&mut self, source: u32, entry: &LogEntry<'_>) {
+        let place = (source, entry.span.start);
+        if self.recipe.redact {
+            // What a message quotes may be a literal: only its kind is told.
+            let entry = LogEntry {
+                message: entry.kind.name().as_bytes(),
+                ..entry.clone()
+            };
+            self.events.add(&entry, place, &mut self.analyzers);
+        } else {
+            self.events.add(entry, place, &mut self.analyzers);
         }
     }
+}
+
+/// Sums over all queries.
+#[derive(Default)]
+struct Totals {
+    calls: i64,
+    /// Without what is nested.
+    total_us: i64,
+    /// With it.
+    estimated: (i64, i64),
+    nested: (i64, i64),
+    nested_estimated_us: i64,
+    latency: LatencyHistogram,
+    max_us: i64,
 }
 
 impl Class {
@@ -182,7 +323,20 @@ impl Class {
         self.lock_time_us = sum(self.lock_time_us, execution.lock_time_us);
         self.first_us = least(self.first_us, execution.start_us);
         self.last_us = greatest(self.last_us, execution.end_us);
-        self.add_origin(origin, (1, us));
+        let estimated = estimate(execution);
+        self.estimated = plus_us(self.estimated, estimated);
+        if let Some(us) = execution.parse_time_us {
+            self.parses = plus_us(self.parses, (1, us));
+        }
+        if let Some(us) = execution.bind_time_us {
+            self.binds = plus_us(self.binds, (1, us));
+        }
+        add_origin(&mut self.origins, origin, estimated);
+        if execution.is_nested {
+            self.nested = plus_us(self.nested, estimated);
+            self.nested_logged_us = self.nested_logged_us.saturating_add(us);
+            add_origin(&mut self.nested_origins, origin, estimated);
+        }
     }
 
     fn merge(&mut self, other: Class) {
@@ -199,8 +353,16 @@ impl Class {
         self.lock_time_us = sum(self.lock_time_us, other.lock_time_us);
         self.first_us = least(self.first_us, other.first_us);
         self.last_us = greatest(self.last_us, other.last_us);
+        self.estimated = plus_us(self.estimated, other.estimated);
+        self.nested = plus_us(self.nested, other.nested);
+        self.nested_logged_us = self.nested_logged_us.saturating_add(other.nested_logged_us);
+        self.parses = plus_us(self.parses, other.parses);
+        self.binds = plus_us(self.binds, other.binds);
         for (origin, sum) in other.origins {
-            self.add_origin(origin, sum);
+            add_origin(&mut self.origins, origin, sum);
+        }
+        for (origin, sum) in other.nested_origins {
+            add_origin(&mut self.nested_origins, origin, sum);
         }
         if self
             .example
@@ -210,11 +372,6 @@ impl Class {
         }
     }
 
-    fn add_origin(&mut self, origin: u32, (calls, total_us): (i64, i64)) {
-        let sum = self.origins.entry(origin).or_default();
-        *sum = (sum.0 + calls, sum.1.saturating_add(total_us));
-    }
-
     fn query(&self, rank: usize, report_total_us: i64) -> Query {
         let mut decades = [0; crate::summary::DECADES];
         for (bin, calls) in self.latency.bins() {
@@ -222,15 +379,19 @@ impl Class {
         }
         Query {
             rank,
+            dialect: self.example.dialect.map_or("", dialect_name).to_owned(),
             normalized: self.example.normalized.clone(),
             verb: self.example.verb.clone(),
             tables: self.example.tables.clone(),
             calls: self.calls,
             total_us: self.total_us,
+            estimated_calls: self.estimated.0,
+            estimated_total_us: self.estimated.1,
+            nested_calls: self.nested.0,
             share: if report_total_us == 0 {
                 0.0
             } else {
-                self.total_us as f64 / report_total_us as f64
+                self.estimated.1 as f64 / report_total_us as f64
             },
             min_us: self.min_us,
             latency: percentiles(&self.latency, self.example.query_time_us),
@@ -247,17 +408,22 @@ impl Class {
 }
 
 impl Example {
-    fn is_beaten_by(&self, query_time_us: i64, at: (u32, u64)) -> bool {
+    fn is_beaten_by(&self, query_time_us: i64, at: Place) -> bool {
         (query_time_us, std::cmp::Reverse(at)) > (self.query_time_us, std::cmp::Reverse(self.at))
     }
 
-    fn replace(&mut self, execution: &Execution<'_>, at: (u32, u64), analyzer: &mut Analyzer) {
+    fn replace(&mut self, execution: &Execution<'_>, at: Place, analyzer: &mut Analyzer, redact: bool) {
         let statement = execution.statement;
         (self.query_time_us, self.at, self.dialect) = (execution.query_time_us, at, Some(execution.dialect));
+        let analysis = analyzer.analyze(statement);
+        let shown = if redact {
+            analysis.normalized.as_bytes()
+        } else {
+            statement
+        };
         self.statement.clear();
         self.statement
-            .extend_from_slice(&statement[..statement.len().min(EXAMPLE_BYTES)]);
-        let analysis = analyzer.analyze(statement);
+            .extend_from_slice(&shown[..shown.len().min(EXAMPLE_BYTES)]);
         analysis.normalized.clone_into(&mut self.normalized);
         analysis.verb.clone_into(&mut self.verb);
         self.tables = analysis.tables.to_vec();
@@ -312,6 +478,26 @@ pub(crate) fn percentiles(latency: &LatencyHistogram, max_us: i64) -> Percentile
         p99_us: quantile(0.99),
         max_us,
     }
+}
+
+/// How many executions one in the log stands for, and their time, µs.
+fn estimate(execution: &Execution<'_>) -> (i64, i64) {
+    let rate = execution.rate_limit.unwrap_or(1).max(1);
+    (rate, execution.query_time_us.saturating_mul(rate))
+}
+
+fn add_origin(origins: &mut HashMap<u32, (i64, i64)>, origin: u32, sum: (i64, i64)) {
+    let entry = origins.entry(origin).or_default();
+    *entry = plus_us(*entry, sum);
+}
+
+/// Calls and time of both.
+fn plus_us(a: (i64, i64), b: (i64, i64)) -> (i64, i64) {
+    (a.0 + b.0, a.1.saturating_add(b.1))
+}
+
+fn plus(a: (u64, u64), b: (u64, u64)) -> (u64, u64) {
+    (a.0 + b.0, a.1 + b.1)
 }
 
 fn sum(a: Option<i64>, b: Option<i64>) -> Option<i64> {

@@ -1,5 +1,7 @@
 //! The summary for a terminal: the answer first, aligned, with units; colour only helps.
 
+mod sections;
+
 use std::fmt::Write;
 
 use unicode_width::UnicodeWidthStr;
@@ -10,7 +12,7 @@ use crate::summary::{Breakdown, Coverage, Query, Slot, Summary};
 
 /// What the terminal can do, and how much to show.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Style {
+pub(crate) struct Style<'s> {
     /// Width in columns.
     pub(crate) columns: usize,
     /// Whether to colour.
@@ -19,6 +21,8 @@ pub(crate) struct Style {
     pub(crate) coverage: bool,
     /// Whether every query is shown in full.
     pub(crate) in_full: bool,
+    /// Sections that are asked for in full.
+    pub(crate) sections: &'s [String],
 }
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -28,7 +32,7 @@ const NUMBERS_WIDTH: usize = 71;
 const EXAMPLE_LINES: usize = 6;
 
 /// The whole report.
-pub(crate) fn render(summary: &Summary, style: &Style) -> String {
+pub(crate) fn render(summary: &Summary, style: &Style<'_>) -> String {
     let mut page = Page {
         out: String::new(),
         style,
@@ -40,7 +44,7 @@ pub(crate) fn render(summary: &Summary, style: &Style) -> String {
 
 struct Page<'p> {
     out: String,
-    style: &'p Style,
+    style: &'p Style<'p>,
 }
 
 impl Page<'_> {
@@ -48,7 +52,7 @@ impl Page<'_> {
         let title = self.strong(&summary.title);
         writeln!(self.out, "{title}")?;
         for input in &summary.inputs {
-            writeln!(self.out, "{input}")?;
+            self.wrapped("", input)?;
         }
         if let Some((first, last)) = summary.window {
             let servers = if summary.servers.is_empty() {
@@ -69,15 +73,15 @@ impl Page<'_> {
             self.totals(summary)?;
             self.queries(summary)?;
         }
+        self.sections(&summary.sections)?;
         self.coverage(&summary.coverage)?;
         self.next(&summary.next)
     }
 
     fn totals(&mut self, summary: &Summary) -> std::fmt::Result {
         let latency = &summary.latency;
-        writeln!(
-            self.out,
-            "  {}   {}   {} database time   p50 {}   p95 {}   p99 {}   max {}",
+        let totals = format!(
+            "{}   {}   {} database time   p50 {}   p95 {}   p99 {}   max {}",
             plural(summary.calls, "execution"),
             plural(summary.shapes as i64, "query shape"),
             duration(summary.total_us),
@@ -85,17 +89,35 @@ impl Page<'_> {
             duration(latency.p95_us),
             duration(latency.p99_us),
             duration(latency.max_us),
-        )?;
+        );
+        self.wrapped("  ", &totals)?;
+        if summary.is_sampled {
+            let text = format!(
+                "the server logs one execution in so many: in fact about {}, {} database time; order, shares and averages are by that",
+                plural(summary.estimated_calls, "execution"),
+                duration(summary.estimated_total_us),
+            );
+            self.wrapped("  ", &text)?;
+        }
+        if summary.nested.0 > 0 {
+            let text = format!(
+                "{} inside stored routines whose call is logged as well: their {} are not added to the database time",
+                plural(summary.nested.0, "execution"),
+                duration(summary.nested.1),
+            );
+            self.wrapped("  ", &text)?;
+        }
         if let Some(line) = timeline(&summary.timeline, self.style.columns.saturating_sub(60)) {
             writeln!(self.out, "  time  {line}")?;
         }
         for breakdown in &summary.by {
-            writeln!(
-                self.out,
-                "  {:<12}{}",
+            let line = format!(
+                "{:<12}{}",
                 breakdown.name,
-                parts(breakdown, summary.total_us, 5)
-            )?;
+                parts(breakdown, summary.estimated_total_us, 5)
+            );
+            let line = shorten(&printable(&line), self.style.columns.saturating_sub(2));
+            writeln!(self.out, "  {line}")?;
         }
         writeln!(self.out)
     }
@@ -143,11 +165,21 @@ impl Page<'_> {
             query.fingerprint.clone(),
             format!("{} 10 µs … 100 s", bars(&query.decades)),
         ];
+        if query.estimated_calls != query.calls {
+            facts.push(format!(
+                "in fact about {}, {}",
+                plural(query.estimated_calls, "call"),
+                duration(query.estimated_total_us)
+            ));
+        }
+        if query.nested_calls > 0 {
+            facts.push(format!("{} of them inside routines", count(query.nested_calls)));
+        }
         if let Some(rows) = rows(query) {
             facts.push(rows);
         }
         for breakdown in &query.by {
-            let few = parts(breakdown, query.total_us, 2);
+            let few = parts(breakdown, query.estimated_total_us, 2);
             if !few.is_empty() {
                 facts.push(format!("{} {few}", breakdown.name));
             }
@@ -214,31 +246,55 @@ impl Page<'_> {
         };
         writeln!(
             self.out,
-            "read {} bytes: {} understood ({} in executions, {} other records), {rejected}",
+            "read {} bytes: {} understood ({}, {}), {rejected}",
             count(i64::try_from(coverage.bytes).unwrap_or(i64::MAX)),
             share(understood),
-            share(coverage.bytes_parsed),
-            share(coverage.bytes_skipped),
+            plural(coverage.executions as i64, "execution"),
+            plural(coverage.logs as i64, "event"),
         )?;
-        if self.style.coverage || coverage.rejects > 0 {
-            for (name, records, n) in &coverage.rejected {
+        if coverage.filtered != (0, 0) {
+            let (executions, events) = coverage.filtered;
+            writeln!(
+                self.out,
+                "the filters leave out {} and {}",
+                plural(executions as i64, "execution"),
+                plural(events as i64, "event")
+            )?;
+        }
+        let all = self.style.coverage;
+        if all || coverage.rejects > 0 {
+            self.tallies("rejected", &coverage.rejected, coverage.bytes)?;
+        }
+        if all {
+            self.tallies("parsed", &coverage.parsed, coverage.bytes)?;
+            self.tallies("skipped", &coverage.skipped, coverage.bytes)?;
+        }
+        if all && !coverage.rejected_shapes.is_empty() {
+            writeln!(self.out, "  shapes of what is rejected: a is letters, 9 is digits")?;
+            let room = self.style.columns.saturating_sub(37);
+            for (shape, records, n) in &coverage.rejected_shapes {
                 writeln!(
                     self.out,
-                    "  rejected  {name:<24} {:>12} pieces  {:>10}",
+                    "  {:>12} pieces  {:>10}   {}",
                     count(*records as i64),
-                    bytes(*n)
+                    bytes(*n),
+                    shorten(shape, room)
                 )?;
             }
         }
-        if self.style.coverage {
-            for (name, records, n) in &coverage.skipped {
-                writeln!(
-                    self.out,
-                    "  skipped   {name:<24} {:>12} records {:>10}",
-                    count(*records as i64),
-                    bytes(*n)
-                )?;
-            }
+        Ok(())
+    }
+
+    /// Kinds with how many records and bytes each.
+    fn tallies(&mut self, what: &str, list: &[(String, u64, u64)], total: u64) -> std::fmt::Result {
+        for (name, records, n) in list {
+            writeln!(
+                self.out,
+                "  {what:<8}  {name:<24} {:>14}  {:>10}  {:>8}",
+                count(*records as i64),
+                bytes(*n),
+                percent(*n as f64 / total.max(1) as f64)
+            )?;
         }
         Ok(())
     }
@@ -253,6 +309,14 @@ impl Page<'_> {
         for (at, (command, purpose)) in next.iter().enumerate() {
             let label = if at == 0 { "next" } else { "" };
             writeln!(self.out, "{label:<6}{command:<width$}  {}", self.faint(purpose))?;
+        }
+        Ok(())
+    }
+
+    /// A text in as many lines as it takes.
+    fn wrapped(&mut self, before: &str, text: &str) -> std::fmt::Result {
+        for line in wrapped(&printable(text), self.style.columns - before.len()) {
+            writeln!(self.out, "{before}{line}")?;
         }
         Ok(())
     }
@@ -384,6 +448,29 @@ fn right(text: &str, width: usize) -> String {
     format!("{}{text}", " ".repeat(width.saturating_sub(text.width())))
 }
 
+/// Lines of at most `room` columns, cut between words, but never after a digit: a number stays with its unit.
+fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut piece = String::new();
+    let mut words = text.split(' ').peekable();
+    while let Some(word) = words.next() {
+        piece.push_str(word);
+        if words.peek().is_some() && word.ends_with(|c: char| c.is_ascii_digit()) {
+            piece.push(' ');
+            continue;
+        }
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + piece.width() <= room => {
+                line.push(' ');
+                line.push_str(&piece);
+            }
+            _ => lines.push(piece.clone()),
+        }
+        piece.clear();
+    }
+    lines
+}
+
 /// Control characters of a log must not reach a terminal.
 fn printable(text: &str) -> String {
     text.chars()
@@ -397,4 +484,16 @@ fn printable(text: &str) -> String {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_between_words_but_not_between_a_number_and_its_unit() {
+        assert_eq!(wrapped("one two  three", 8), ["one two ", "three"]);
+        assert_eq!(wrapped("took 1.69 s in 3 629 files", 12), ["took 1.69 s", "in", "3 629 files"]);
+        assert_eq!(wrapped("unbreakable", 4), ["unbreakable"]);
+    }
 }

@@ -29,13 +29,14 @@ fn format_of(style: Style) -> Format {
     grammar.into()
 }
 
-fn formats() -> [Format; 5] {
+fn formats() -> [Format; 6] {
     [
         Grammar::PostgresStderr(Prefix::new(STDERR_PREFIX)),
         Grammar::PostgresStderr(Prefix::guessed(STDERR_PREFIX)),
         Grammar::PostgresCsv,
         Grammar::PostgresJson,
         Grammar::MysqlSlow,
+        Grammar::PgBouncer,
     ]
     .map(Format::from)
 }
@@ -118,6 +119,10 @@ fn arbitrary() -> impl Strategy<Value = Input> {
         "SET timestamp=1795393638;\n",
         "/usr/sbin/mysqld, Version: 8.0.36 (MySQL). started with:\n",
         "Tcp port: 3306  Unix socket: /x\n",
+        "2026-11-23 00:27:18.272 UTC [1] LOG C-0x4f: shop/app@10.0.0.5:4018 ",
+        "2026-11-23 00:27:18.272 4711 WARNING ",
+        "closing because: query_timeout (age=5s)\n",
+        "stats: 0 xacts/s, 1 queries/s, in 40 B/s",
     ]);
     let piece = prop_oneof![
         4 => token.prop_map(|token| token.as_bytes().to_vec()),

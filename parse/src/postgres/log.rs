@@ -1,63 +1,103 @@
-//! What an event of a PostgreSQL server says that is no execution: its kind, its numbers, what it is about. Knows wordings, not formats.
+//! What an event of a PostgreSQL server says that is no execution: its kind, its numbers, what it is about. Knows wordings of PostgreSQL 12 to
+//! 18, not formats; messages in other languages are told by their SQLSTATE where there is one.
 
-use memchr::memmem;
+mod attributes;
+mod checkpoint;
+mod failure;
+mod lock;
+mod server;
+mod session;
+mod vacuum;
+pub(crate) mod wording;
+
+#[cfg(test)]
+mod tests;
 
 use crate::entry::{LogEntry, LogKind, Severity};
 use crate::postgres::event::Event;
 
+pub(crate) use attributes::Attributes;
+
 /// Reads events; reuses its buffers.
 #[derive(Debug, Default)]
-pub(crate) struct LogReader {}
+pub(crate) struct LogReader {
+    attributes: Attributes,
+}
 
 impl LogReader {
     /// Fills in what the event says, and hands the entry out.
-    pub(crate) fn describe(
+    pub(crate) fn describe<'e>(
         &mut self,
-        event: &Event<'_>,
-        entry: &mut LogEntry<'_>,
-        mut sink: impl FnMut(&mut LogEntry<'_>),
+        event: &Event<'e>,
+        entry: &mut LogEntry<'e>,
+        sink: impl FnOnce(&mut LogEntry<'_>),
     ) {
-        entry.kind = match entry.severity {
-            Severity::Error | Severity::Fatal | Severity::Panic => LogKind::Error,
-            Severity::Warning | Severity::Notice => LogKind::Warning,
-            Severity::Log => kind(event.message),
-        };
-        sink(entry);
+        self.attributes.clear();
+        if event.severity.is_none() {
+            entry.severity = severity_of(entry.sql_state);
+        }
+        read(
+            event.backend,
+            &mut Facts {
+                entry,
+                attributes: &mut self.attributes,
+            },
+        );
+        self.attributes.with(|attributes| {
+            sink(&mut LogEntry {
+                attributes,
+                ..entry.clone()
+            });
+        });
     }
 }
 
-/// The kind of a message, by its first words.
-fn kind(text: &[u8]) -> LogKind {
-    const KINDS: &[(&[u8], LogKind)] = &[
-        (b"connection received: ", LogKind::ConnectionReceived),
-        (b"connection authenticated: ", LogKind::ConnectionAuthenticated),
-        (b"connection authorized: ", LogKind::ConnectionAuthorized),
-        (
-            b"replication connection authorized: ",
-            LogKind::ConnectionAuthorized,
-        ),
-        (b"disconnection: ", LogKind::Disconnection),
-        (b"checkpoint starting", LogKind::CheckpointStart),
-        (b"checkpoint complete", LogKind::Checkpoint),
-        (b"restartpoint starting", LogKind::RestartpointStart),
-        (b"restartpoint complete", LogKind::Restartpoint),
-        (b"automatic analyze ", LogKind::Autoanalyze),
-        (b"automatic ", LogKind::Autovacuum),
-        (b"temporary file: ", LogKind::TemporaryFile),
-        (b"received replication command: ", LogKind::Replication),
-        (b"started streaming WAL ", LogKind::Replication),
-        (b"replication terminated ", LogKind::Replication),
-        (b"recovery ", LogKind::Recovery),
-        (b"redo ", LogKind::Recovery),
-        (b"consistent recovery ", LogKind::Recovery),
-    ];
-    if let Some((_, kind)) = KINDS.iter().find(|(start, _)| text.starts_with(start)) {
-        return *kind;
+/// What is being found out of one event.
+struct Facts<'f, 'e> {
+    entry: &'f mut LogEntry<'e>,
+    attributes: &'f mut Attributes,
+}
+
+impl Facts<'_, '_> {
+    /// An attribute with a number, if there is one.
+    fn number(&mut self, name: &str, value: Option<i64>) {
+        if let Some(value) = value {
+            self.attributes.number(name, value);
+        }
     }
-    let is_wait = text.starts_with(b"process ") && memmem::find(text, b" still waiting for ").is_some();
-    if is_wait {
-        LogKind::LockWait
-    } else {
-        LogKind::Message
+
+    /// An attribute that is a number in the log.
+    fn digits(&mut self, name: &str, digits: &[u8]) {
+        self.number(name, crate::timestamp::number(digits));
+    }
+}
+
+fn read(backend: &[u8], facts: &mut Facts<'_, '_>) {
+    let message = facts.entry.message;
+    match facts.entry.severity {
+        Severity::Error | Severity::Fatal | Severity::Panic => failure::failed(backend, facts),
+        Severity::Warning | Severity::Notice => {
+            facts.entry.kind = LogKind::Warning;
+            match server::rule(message) {
+                Some((rule, rest)) if rule.is_typed_warning() => rule.apply(rest, facts),
+                _ => failure::warned(facts),
+            }
+        }
+        Severity::Log => {
+            facts.entry.kind = LogKind::Message;
+            match server::rule(message) {
+                Some((rule, rest)) => rule.apply(rest, facts),
+                None => server::process_ended(message, facts),
+            }
+        }
+    }
+}
+
+/// How bad an event is whose severity is a word of another language, as far as its SQLSTATE tells: classes 00 to 02 are success and warnings.
+fn severity_of(sql_state: &[u8]) -> Severity {
+    match sql_state.get(..2) {
+        None | Some(b"00") => Severity::Log,
+        Some(b"01" | b"02") => Severity::Warning,
+        Some(_) => Severity::Error,
     }
 }
