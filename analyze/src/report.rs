@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::top::{Filters, TopOrder};
+use crate::filter::Filters;
+use crate::top::TopOrder;
 use crate::window::TimeWindow;
 
 /// Where the time of the executions of a window went.

@@ -275,9 +275,7 @@ impl<'r> Aggregate<'r> {
         class.add(execution, origin);
         let at = (source, execution.span.start);
         if class.calls == 1 || class.example.is_beaten_by(execution.query_time_us, at) {
-            class
-                .example
-                .replace(execution, at, analyzer, self.recipe.redact);
+            class.example.replace(execution, at, analyzer, self.recipe.redact);
         }
         self.events.execution(execution, fingerprint, at);
     }

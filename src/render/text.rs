@@ -270,7 +270,10 @@ impl Page<'_> {
             self.tallies("skipped", &coverage.skipped, coverage.bytes)?;
         }
         if all && !coverage.rejected_shapes.is_empty() {
-            writeln!(self.out, "  shapes of what is rejected: a is letters, 9 is digits")?;
+            writeln!(
+                self.out,
+                "  shapes of what is rejected: a is letters, 9 is digits"
+            )?;
             let room = self.style.columns.saturating_sub(37);
             for (shape, records, n) in &coverage.rejected_shapes {
                 writeln!(
@@ -493,7 +496,10 @@ mod tests {
     #[test]
     fn lines_are_cut_between_words_but_not_between_a_number_and_its_unit() {
         assert_eq!(wrapped("one two  three", 8), ["one two ", "three"]);
-        assert_eq!(wrapped("took 1.69 s in 3 629 files", 12), ["took 1.69 s", "in", "3 629 files"]);
+        assert_eq!(
+            wrapped("took 1.69 s in 3 629 files", 12),
+            ["took 1.69 s", "in", "3 629 files"]
+        );
         assert_eq!(wrapped("unbreakable", 4), ["unbreakable"]);
     }
 }

@@ -84,7 +84,10 @@ impl Page<'_> {
         let columns: Vec<usize> = (0..table.columns.len())
             .filter(|at| cells.iter().any(|row| !row[*at].is_empty()))
             .collect();
-        let is_number = |at: usize| rows.iter().any(|row| row[at].is_number() && row[at] != Cell::Nothing);
+        let is_number = |at: usize| {
+            rows.iter()
+                .any(|row| row[at].is_number() && row[at] != Cell::Nothing)
+        };
         let mut widths: Vec<usize> = columns
             .iter()
             .map(|at| {
@@ -120,7 +123,10 @@ impl Page<'_> {
             writeln!(self.out, "  {line}")?;
         }
         if table.rows.len() > rows.len() {
-            let more = format!("… and {} more; JSON and CSV have all", table.rows.len() - rows.len());
+            let more = format!(
+                "… and {} more; JSON and CSV have all",
+                table.rows.len() - rows.len()
+            );
             writeln!(self.out, "  {}", self.faint(&more))?;
         }
         Ok(())
