@@ -3,10 +3,10 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod bounded;
-mod events;
+pub(crate) mod events;
 pub(crate) mod filter;
 mod reject;
-mod statements;
+pub(crate) mod statements;
 mod timeline;
 
 use std::sync::atomic::AtomicU64;

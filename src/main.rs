@@ -9,6 +9,7 @@ mod output;
 mod pipeline;
 mod progress;
 mod render;
+mod report_sections;
 mod report_summary;
 mod settings;
 mod summary;

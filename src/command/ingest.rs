@@ -80,7 +80,12 @@ pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::R
             otherwise: settings.host.clone(),
         },
     };
-    let maker = RowMaker::new(server, arguments.cluster.clone(), arguments.statement_text);
+    let maker = RowMaker::new(
+        server,
+        arguments.cluster.clone(),
+        arguments.statement_text,
+        options.statement,
+    );
     let progress = Progress::start(settings, &found.sources);
     let began = Instant::now();
     let bytes_read = progress.bytes.clone();
@@ -137,13 +142,12 @@ impl Tally {
 
 fn describe(tally: &Tally, lake: &Lake, elapsed_s: f64) -> String {
     let coverage = Coverage::from(&tally.ledger);
-    let n = |n: u64| count(i64::try_from(n).unwrap_or(i64::MAX));
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let n = |n: u64| count(whole(n));
     let mut text = format!(
-        "{} from {}, {} in {elapsed_s:.1} s ({}/s)\n",
-        plural(
-            i64::try_from(coverage.executions).unwrap_or(i64::MAX),
-            "execution"
-        ),
+        "{}, {} from {}, {} in {elapsed_s:.1} s ({}/s)\n",
+        plural(whole(coverage.executions), "execution"),
+        plural(whole(coverage.logs), "event"),
         plural(tally.sources as i64, "file"),
         bytes(coverage.bytes),
         bytes((coverage.bytes as f64 / elapsed_s.max(1e-6)) as u64),
@@ -151,12 +155,12 @@ fn describe(tally: &Tally, lake: &Lake, elapsed_s: f64) -> String {
     if coverage.bytes > 0 {
         let share = |bytes: u64| percent(bytes as f64 / coverage.bytes as f64);
         text += &format!(
-            "{} bytes: {} in executions, {} other records, {} rejected in {}\n",
+            "{} bytes: {} in entries, {} other records, {} rejected in {}\n",
             n(coverage.bytes),
             share(coverage.bytes_parsed),
             share(coverage.bytes_skipped),
             share(coverage.bytes_rejected),
-            plural(i64::try_from(coverage.rejects).unwrap_or(i64::MAX), "piece"),
+            plural(whole(coverage.rejects), "piece"),
         );
     }
     if tally.bytes_known > 0 {

@@ -17,6 +17,7 @@ use slowlake_parse::statement::Fingerprint;
 use slowlake_parse::{Execution, LogEntry, LogKind};
 
 use crate::digest::bounded::{Merge, Period, Place};
+pub(crate) use crate::digest::events::locks::STATEMENT_FROM_US;
 use crate::digest::statements::{Analyzers, Texts};
 use crate::summary::sections::Sections;
 

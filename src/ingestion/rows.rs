@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use hashbrown::HashSet;
 use serde_json::{Map, json};
-use slowlake_parse::statement::{Analysis, Analyzer, Dialect, Options};
+use slowlake_parse::statement::{Analysis, Analyzer, Dialect};
 use slowlake_parse::{Execution, Format, LogEntry, LogKind, PlanFingerprint, Reject, Tally};
 use slowlake_store::{LedgerRow, LogRow, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows};
 
@@ -14,6 +14,7 @@ use crate::ingestion::offset_i64;
 use crate::ingestion::reading::Round;
 use crate::ingestion::resume::Resume;
 use crate::ingestion::sampling::{Sampler, TextPolicy};
+use crate::pipeline::StatementOptions;
 use crate::summary::dialect_name;
 
 const DAY_US: i64 = 86_400_000_000;
@@ -58,7 +59,12 @@ impl ServerName {
 }
 
 impl RowMaker {
-    pub(crate) fn new(server: ServerName, cluster: Option<String>, policy: TextPolicy) -> RowMaker {
+    pub(crate) fn new(
+        server: ServerName,
+        cluster: Option<String>,
+        policy: TextPolicy,
+        statement: StatementOptions,
+    ) -> RowMaker {
         RowMaker {
             server,
             cluster,
@@ -66,8 +72,8 @@ impl RowMaker {
             executions: Sampler::new(policy),
             events: Sampler::new(policy),
             texts: HashSet::new(),
-            postgres: Analyzer::new(Options::new(Dialect::Postgres)),
-            mysql: Analyzer::new(Options::new(Dialect::Mysql)),
+            postgres: Analyzer::new(statement.of(Dialect::Postgres)),
+            mysql: Analyzer::new(statement.of(Dialect::Mysql)),
         }
     }
 
