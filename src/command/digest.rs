@@ -53,7 +53,7 @@ pub(crate) struct DigestArguments {
     /// Show what became of every byte
     #[arg(long)]
     coverage: bool,
-    /// Show no literal: normalized statements instead of examples, no texts of messages
+    /// Show no literal: normalized statements instead of examples, of messages only what is the server's own
     #[arg(long)]
     redact: bool,
     /// Form of the report
