@@ -14,6 +14,7 @@ mod mysql;
 mod pgbouncer;
 mod plan;
 mod postgres;
+mod redact;
 mod span;
 pub mod sql_state;
 pub mod statement;
@@ -29,5 +30,6 @@ pub use entry::{
 pub use ledger::{Ledger, Tally};
 pub use plan::{Plan, PlanFingerprint};
 pub use postgres::prefix::Prefix;
+pub use redact::{Redactor, shape};
 pub use span::Span;
 pub use wrapper::Wrapper;

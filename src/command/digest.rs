@@ -9,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use regex::bytes::RegexSet;
 use slowlake_analyze::TimeWindow;
 use slowlake_ingest::discover;
-use slowlake_parse::{Grammar, RejectReason, Tally};
+use slowlake_parse::{Grammar, Ledger, RejectReason, Tally};
 
 use crate::command::reading::{ReadArguments, ingest_error, say_failure, say_source_failure};
 use crate::command::window::WindowArguments;
@@ -53,7 +53,7 @@ pub(crate) struct DigestArguments {
     /// Show what became of every byte
     #[arg(long)]
     coverage: bool,
-    /// Show no literal: normalized statements instead of examples, no texts of messages
+    /// Show no literal: normalized statements instead of examples, of messages only what is the server's own
     #[arg(long)]
     redact: bool,
     /// Form of the report
@@ -196,8 +196,9 @@ pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::R
     }
     let has_sections = summary.sections != Sections::default();
     let is_empty = summary.calls == 0 && !has_sections && ledger.bytes() > 0;
-    if is_empty {
-        say_nothing_found(&outcomes, ledger.bytes(), recipe.filter.is_some());
+    if summary.calls == 0 && ledger.bytes() > 0 {
+        let kind = if has_sections { "note" } else { "error" };
+        say_nothing_found(kind, &outcomes, &ledger, recipe.filter.is_some());
     }
     let style = text::Style {
         columns: settings.columns,
@@ -295,25 +296,23 @@ fn next_steps(paths: &[String], summary: &Summary) -> Vec<(String, String)> {
     ]
 }
 
-/// An empty report is never silent.
-fn say_nothing_found(outcomes: &[SourceOutcome], total: u64, is_filtered: bool) {
+/// A report without queries is never silent.
+fn say_nothing_found(kind: &str, outcomes: &[SourceOutcome], ledger: &Ledger, is_filtered: bool) {
     let read = outcomes.iter().filter(|outcome| outcome.format.is_some());
     let formats: Vec<String> = read
         .clone()
         .filter_map(|outcome| outcome.format.as_ref().map(ToString::to_string))
         .collect();
+    let total = ledger.bytes();
     output::say(
-        "error",
+        kind,
         &format!(
             "no statement found in {} ({})",
             plural(read.count() as i64, "file"),
             bytes(total)
         ),
     );
-    let executions: u64 = outcomes
-        .iter()
-        .map(|outcome| outcome.ledger.executions().records)
-        .sum();
+    let executions = ledger.executions().records;
     if is_filtered && executions > 0 {
         output::say(
             "hint",

@@ -3,14 +3,14 @@
 
 use hashbrown::HashMap;
 use slowlake_parse::statement::{Analyzer, Dialect, Fingerprint};
-use slowlake_parse::{Execution, LogEntry};
+use slowlake_parse::{Execution, LogEntry, Redactor};
 use slowlake_store::LatencyHistogram;
 
 use crate::batch::Batch;
 use crate::digest::Recipe;
 use crate::digest::bounded::{Merge, Place, Sums};
 use crate::digest::events::Events;
-use crate::digest::reject::{Rejects, shape};
+use crate::digest::reject::{Rejects, shape_of};
 use crate::digest::statements::Analyzers;
 use crate::digest::timeline::Timeline;
 use crate::summary::sections::PreparedQuery;
@@ -26,6 +26,8 @@ pub(crate) struct Aggregate<'r> {
     timeline: Timeline<(i64, i64)>,
     origins: Origins,
     analyzers: Analyzers,
+    /// What takes literals out of events, with analyzers of its own.
+    redaction: Option<(Redactor, Analyzers)>,
     events: Events,
     reject_shapes: Sums<String, Rejects>,
     /// Executions and events that the filter left out.
@@ -90,6 +92,7 @@ impl<'r> Aggregate<'r> {
             timeline: Timeline::default(),
             origins: Origins::default(),
             analyzers: Analyzers::new(recipe.statement),
+            redaction: (recipe.redact).then(|| (Redactor::default(), Analyzers::new(recipe.statement))),
             events: Events::default(),
             reject_shapes: Sums::default(),
             filtered: (0, 0),
@@ -107,7 +110,7 @@ impl<'r> Aggregate<'r> {
             _ => self.event(source, entry),
         });
         for reject in batch.rejects() {
-            self.reject_shapes.of(shape(reject.raw)).merge(Rejects {
+            self.reject_shapes.of(shape_of(reject.raw)).merge(Rejects {
                 records: 1,
                 bytes: reject.span.bytes(),
             });
@@ -282,15 +285,12 @@ impl<'r> Aggregate<'r> {
 
     fn event(&mut self, source: u32, entry: &LogEntry<'_>) {
         let place = (source, entry.span.start);
-        if self.recipe.redact {
-            // What a message quotes may be a literal: only its kind is told.
-            let entry = LogEntry {
-                message: entry.kind.name().as_bytes(),
-                ..entry.clone()
-            };
-            self.events.add(&entry, place, &mut self.analyzers);
-        } else {
-            self.events.add(entry, place, &mut self.analyzers);
+        let (events, analyzers) = (&mut self.events, &mut self.analyzers);
+        match &mut self.redaction {
+            Some((redactor, own)) => redactor.redact(entry, own.of(entry.dialect), |entry| {
+                events.add(entry, place, analyzers);
+            }),
+            None => events.add(entry, place, analyzers),
         }
     }
 }

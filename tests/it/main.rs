@@ -7,5 +7,6 @@ mod corpus;
 mod digest;
 mod ingest;
 mod lake;
+mod sections;
 mod slt;
 mod tidy;

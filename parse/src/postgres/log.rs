@@ -17,6 +17,7 @@ use crate::entry::{LogEntry, LogKind, Severity};
 use crate::postgres::event::Event;
 
 pub(crate) use attributes::Attributes;
+pub(crate) use failure::without_position;
 
 /// Reads events; reuses its buffers.
 #[derive(Debug, Default)]

@@ -8,7 +8,14 @@ use nom::character::complete::space1;
 use nom::{IResult, Parser};
 
 use crate::entry::{Command, Severity};
+use crate::postgres::prefix::languages;
 use crate::timestamp::decimal_us;
+
+/// Longest label before a colon: the longest word of a translation, a statement's name and a portal's.
+const LABEL_BYTES_MAX: usize = 256;
+/// Longest unit: milliseconds in Japanese.
+const UNIT_BYTES_MAX: usize = 24;
+const NO_BREAK_SPACE: &[u8] = "\u{a0}".as_bytes();
 
 /// What a message says.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +51,7 @@ pub(crate) enum Step {
     Bind,
 }
 
-/// A severity by its English word; `None` for a word of another language.
+/// A severity by its word; `None` for a word of a language that nobody here knows.
 pub(crate) fn severity(word: &[u8]) -> Option<Severity> {
     Some(match word {
         b"LOG" => Severity::Log,
@@ -55,7 +62,7 @@ pub(crate) fn severity(word: &[u8]) -> Option<Severity> {
         b"NOTICE" | b"INFO" | b"DEBUG" | b"DEBUG1" | b"DEBUG2" | b"DEBUG3" | b"DEBUG4" | b"DEBUG5" => {
             Severity::Notice
         }
-        _ => return None,
+        _ => return languages::severity(word),
     })
 }
 
@@ -72,8 +79,100 @@ pub(crate) fn read(severity: Option<Severity>, text: &[u8]) -> Message<'_> {
     }
     match statement(text) {
         Some((command, statement)) => Message::Statement { command, statement },
+        None => translated(severity, text),
+    }
+}
+
+/// A message of a server that speaks another language: `<word>: <number> <unit>[,]  <word>: text` or `<word>: text`. The words are looked
+/// up; in a language that nobody here knows a duration is told by its shape.
+fn translated(severity: Option<Severity>, text: &[u8]) -> Message<'_> {
+    let Some((word, rest)) = labelled(text) else {
+        return Message::Event;
+    };
+    if languages::is_statement(word) {
+        let command = Command::Query;
+        return Message::Statement {
+            command,
+            statement: rest,
+        };
+    }
+    if !languages::is_duration(word) && severity.is_some() {
+        return Message::Event;
+    }
+    let digits = rest
+        .iter()
+        .take_while(|b| b.is_ascii_digit() || **b == b'.')
+        .count();
+    let unit = rest[digits..].strip_prefix(b" ").unwrap_or(&rest[digits..]);
+    let unit_bytes = unit
+        .iter()
+        .take_while(|b| !matches!(b, b' ' | b',' | b'\n'))
+        .count();
+    // Durations of the server have three decimals; a number of something else has none.
+    let has_decimals = rest[..digits].contains(&b'.') && (1..=UNIT_BYTES_MAX).contains(&unit_bytes);
+    match decimal_us(&rest[..digits], 1_000).filter(|_| has_decimals) {
+        Some(duration_us) => after_translated(duration_us, trim_separators(&unit[unit_bytes..])),
         None => Message::Event,
     }
+}
+
+/// What follows a duration in another language.
+fn after_translated(duration_us: i64, rest: &[u8]) -> Message<'_> {
+    if rest.is_empty() {
+        return Message::BareDuration { duration_us };
+    }
+    // auto_explain is not translated.
+    if let Some(payload) = rest.strip_prefix(b"plan:") {
+        let payload = payload.strip_prefix(b"\n").unwrap_or(payload);
+        return Message::Plan { duration_us, payload };
+    }
+    let Some((label, statement)) = labelled(rest) else {
+        return Message::Event;
+    };
+    let first = label.split(|b| *b == b' ').next().unwrap_or(label);
+    let step = if languages::is_parse(first) {
+        Some(Step::Parse)
+    } else if languages::is_bind(first) {
+        Some(Step::Bind)
+    } else {
+        None
+    };
+    if let Some(step) = step {
+        return Message::Step {
+            duration_us,
+            step,
+            statement,
+        };
+    }
+    // A prepared statement has a name between the word and the colon.
+    let is_simple = first == label || languages::is_statement(label);
+    let command = if is_simple {
+        Command::Query
+    } else {
+        Command::Execute
+    };
+    Message::Execution {
+        duration_us,
+        command,
+        statement,
+    }
+}
+
+/// `<label> : text` as label and text, without the spaces that languages put around a colon.
+fn labelled(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr::memchr(b':', &text[..text.len().min(LABEL_BYTES_MAX)])?;
+    let label = text[..colon]
+        .strip_suffix(NO_BREAK_SPACE)
+        .unwrap_or(&text[..colon]);
+    let rest = text[colon + 1..]
+        .strip_prefix(NO_BREAK_SPACE)
+        .unwrap_or(&text[colon + 1..]);
+    Some((label.trim_ascii_end(), rest.trim_ascii_start()))
+}
+
+fn trim_separators(text: &[u8]) -> &[u8] {
+    let end = text.iter().position(|b| !matches!(b, b' ' | b','));
+    &text[end.unwrap_or(text.len())..]
 }
 
 /// `3.888 ms`, to µs.
@@ -186,6 +285,62 @@ mod tests {
                 statement: b"select a",
             },
         );
+    }
+
+    #[test]
+    fn executions_in_other_languages() {
+        let query = |duration_us, statement| Message::Execution {
+            duration_us,
+            command: Command::Query,
+            statement,
+        };
+        let select = b"SELECT 'a: b'";
+        check("Dauer: 3.888 ms  Anweisung: SELECT 'a: b'", query(3_888, select));
+        check(
+            "durée : 3.888 ms, instruction : SELECT 'a: b'",
+            query(3_888, select),
+        );
+        check(
+            "durée\u{a0}: 3.888 ms, instruction\u{a0}: SELECT 'a: b'",
+            query(3_888, select),
+        );
+        check(
+            "продолжительность: 3.888 мс, оператор: SELECT 'a: b'",
+            query(3_888, select),
+        );
+        check("期間: 3.888 ミリ秒 文: SELECT 'a: b'", query(3_888, select));
+        check("执行时间: 3.888 ms  语句: SELECT 'a: b'", query(3_888, select));
+        check(
+            "Dauer: 0.200 ms  Ausführen P_1: SELECT $1",
+            Message::Execution {
+                duration_us: 200,
+                command: Command::Execute,
+                statement: b"SELECT $1",
+            },
+        );
+        check(
+            "Dauer: 0.200 ms  Binden P_1: SELECT $1",
+            Message::Step {
+                duration_us: 200,
+                step: Step::Bind,
+                statement: b"SELECT $1",
+            },
+        );
+        check("Dauer: 0.200 ms", Message::BareDuration { duration_us: 200 });
+        check(
+            "sentencia: SELECT 1",
+            Message::Statement {
+                command: Command::Query,
+                statement: b"SELECT 1",
+            },
+        );
+        // A language that is not known, by its shape.
+        assert_eq!(
+            read(None, b"xyz: 1.500 ms  zyx: SELECT 1"),
+            query(1_500, b"SELECT 1")
+        );
+        assert_eq!(read(None, b"xyz: 15 files"), Message::Event);
+        check("xyz: 1.500 ms  zyx: SELECT 1", Message::Event);
     }
 
     #[test]

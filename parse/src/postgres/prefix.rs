@@ -2,6 +2,7 @@
 //! and which prefix a log has is found out in [`infer`].
 
 pub(crate) mod infer;
+pub(crate) mod languages;
 
 use memchr::{memchr, memmem};
 
@@ -340,8 +341,11 @@ pub(crate) fn label(text: &[u8]) -> Option<(Label, usize)> {
         b"QUERY" | b"LOCATION" | b"BACKTRACE" => Label::OtherPart,
         _ => match severity(word) {
             Some(severity) => Label::Main(Some(severity)),
-            None if spaces == 2 && is_foreign_word(word) => Label::Main(None),
-            None => return None,
+            None => match languages::follow_up(word.strip_suffix(b" ").unwrap_or(word)) {
+                Some(label) => label,
+                None if spaces == 2 && is_foreign_word(word) => Label::Main(None),
+                None => return None,
+            },
         },
     };
     Some((label, colon + 1 + spaces))
@@ -487,7 +491,23 @@ mod tests {
         assert_eq!(label(b"DETAIL:  x"), Some((Label::Part(Part::Detail), 9)));
         assert_eq!(
             label("СООБЩЕНИЕ:  x".as_bytes()).map(|l| l.0),
+            Some(Label::Main(Some(Severity::Log)))
+        );
+        assert_eq!(
+            label("ANYWORD:  x".as_bytes()).map(|l| l.0),
             Some(Label::Main(None))
+        );
+        assert_eq!(
+            label(b"FEHLER:  x").map(|l| l.0),
+            Some(Label::Main(Some(Severity::Error)))
+        );
+        assert_eq!(
+            label(b"INSTRUCTION : x"),
+            Some((Label::Part(Part::Statement), 14))
+        );
+        assert_eq!(
+            label("ПОДСКАЗКА:  x".as_bytes()).map(|l| l.0),
+            Some(Label::Part(Part::Hint))
         );
         assert_eq!(label(b"postgres LOG:  x"), None);
         assert_eq!(label(b"note: x"), None);

@@ -66,7 +66,7 @@ impl Merge for Checkpoints {
 impl Points {
     fn start(&mut self, seen: &Seen<'_>) {
         let reasons = text(seen.attribute("reasons"));
-        let has = |word: &str| reasons.split(' ').any(|reason| reason == word);
+        let has = |word: &str| reasons.split(',').any(|reason| reason == word);
         self.sums.started += 1;
         // Before PostgreSQL 10, WAL was xlog.
         if has("wal") || has("xlog") {

@@ -36,7 +36,7 @@ pub(super) fn errors(groups: &[ErrorGroup]) -> Option<Panel> {
         line += &format!("   {named}");
     }
     let top = groups.iter().filter(|group| !is_warning(group)).take(ON_TOP);
-    let top = top.map(|group| format!("{}: {}", name(group), first_line(&group.example)));
+    let top = top.map(|group| format!("{}: {}", short_name(group), first_line(&group.example)));
     let row = |group: &ErrorGroup| {
         vec![
             Cell::text(&group.severity),
@@ -119,6 +119,15 @@ fn name(group: &ErrorGroup) -> String {
         (code, "") => code.to_owned(),
         ("", condition) => words(condition),
         (code, condition) => format!("{code} {}", words(condition)),
+    }
+}
+
+/// The code, or what stands for it.
+fn short_name(group: &ErrorGroup) -> &str {
+    if group.code.is_empty() {
+        &group.severity
+    } else {
+        &group.code
     }
 }
 

@@ -32,8 +32,10 @@ impl Page<'_> {
         for panel in &in_lines {
             self.line(panel)?;
         }
-        for panel in &in_full {
-            writeln!(self.out)?;
+        for (at, panel) in in_full.iter().enumerate() {
+            if at > 0 || !in_lines.is_empty() {
+                writeln!(self.out)?;
+            }
             self.in_full(panel)?;
         }
         writeln!(self.out)
@@ -78,7 +80,7 @@ impl Page<'_> {
         let rows = &table.rows[..table.rows.len().min(ROWS_SHOWN)];
         let cells: Vec<Vec<String>> = rows
             .iter()
-            .map(|row| row.iter().map(|cell| printable(&cell.shown())).collect())
+            .map(|row| row.iter().map(shown).collect())
             .collect();
         // A column without any value only takes room.
         let columns: Vec<usize> = (0..table.columns.len())
@@ -130,6 +132,15 @@ impl Page<'_> {
             writeln!(self.out, "  {}", self.faint(&more))?;
         }
         Ok(())
+    }
+}
+
+/// A value without what would take room for nothing: the year is at the head of the report.
+fn shown(cell: &Cell) -> String {
+    let text = printable(&cell.shown());
+    match cell {
+        Cell::Time(_) => text.get(5..).unwrap_or(&text).to_owned(),
+        _ => text,
     }
 }
 

@@ -125,14 +125,14 @@ fn samples(head: &[u8]) -> Vec<(&[u8], usize)> {
         .collect()
 }
 
-/// The first English label of a line: where it begins, what it is, where its message begins.
+/// The first label of a line: where it begins, what it is, where its message begins.
 fn find_label(line: &[u8]) -> Option<(usize, Label, usize)> {
     let line = &line[..line.len().min(PREFIX_BYTES_MAX)];
     for colon in memmem::find_iter(line, b": ") {
         let word = line[..colon]
             .iter()
             .rev()
-            .take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+            .take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || !b.is_ascii())
             .count();
         if word < 3 {
             continue;
