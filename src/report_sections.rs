@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use slowlake_analyze::{
-    AnalyzeError, EventRow, EventsRequest, PlanCalls, QuerySteps, SlowExecution, events, normalized_texts, plans,
-    prepared, slow_executions,
+    AnalyzeError, EventRow, EventsRequest, PlanCalls, QuerySteps, SlowExecution, events, normalized_texts,
+    plans, prepared, slow_executions,
 };
 use slowlake_parse::statement::{Dialect, Fingerprint};
 use slowlake_parse::{Execution, LogEntry, LogKind, Severity, Span};
@@ -143,7 +143,11 @@ fn bytes(text: Option<&str>) -> &[u8] {
 
 fn dialect(name: Option<&str>) -> Dialect {
     let is_mysql = name == Some(dialect_name(Dialect::Mysql));
-    if is_mysql { Dialect::Mysql } else { Dialect::Postgres }
+    if is_mysql {
+        Dialect::Mysql
+    } else {
+        Dialect::Postgres
+    }
 }
 
 fn severity(name: &str) -> Severity {

@@ -48,10 +48,22 @@ struct Seen<'e> {
 impl Events {
     /// Adds one event.
     pub(crate) fn add(&mut self, entry: &LogEntry<'_>, place: Place, analyzers: &mut Analyzers) {
+        let fingerprint = self.texts.fingerprint(analyzers, entry.dialect, entry.statement);
+        self.add_known(entry, fingerprint, place, analyzers);
+    }
+
+    /// Adds one event of whose statement the fingerprint is known.
+    pub(crate) fn add_known(
+        &mut self,
+        entry: &LogEntry<'_>,
+        fingerprint: Option<Fingerprint>,
+        place: Place,
+        analyzers: &mut Analyzers,
+    ) {
         let seen = Seen {
             entry,
             place,
-            fingerprint: self.texts.fingerprint(analyzers, entry.dialect, entry.statement),
+            fingerprint,
         };
         self.period.add(entry.time_us);
         self.errors.add(&seen);
