@@ -28,7 +28,11 @@ pub(crate) enum OutputFormat {
 use crate::summary::Summary;
 
 /// Draws a summary.
-pub(crate) fn render(summary: &Summary, format: OutputFormat, style: &text::Style<'_>) -> anyhow::Result<String> {
+pub(crate) fn render(
+    summary: &Summary,
+    format: OutputFormat,
+    style: &text::Style<'_>,
+) -> anyhow::Result<String> {
     match format {
         OutputFormat::Text => Ok(text::render(summary, style)),
         OutputFormat::Json => json::render(summary),

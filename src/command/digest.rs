@@ -141,12 +141,21 @@ pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::R
         redact: arguments.redact,
     };
     if arguments.output == OutputFormat::Csv && arguments.sections.len() > 1 {
-        anyhow::bail!("a CSV holds one table: give one section, not {}", arguments.sections.len());
+        anyhow::bail!(
+            "a CSV holds one table: give one section, not {}",
+            arguments.sections.len()
+        );
     }
     let found = discover(&arguments.paths).map_err(ingest_error)?;
     let progress = Progress::start(settings, &found.sources);
     let began = Instant::now();
-    let (outcomes, aggregate) = digest(&found.sources, &options, &recipe, settings.threads, &progress.bytes);
+    let (outcomes, aggregate) = digest(
+        &found.sources,
+        &options,
+        &recipe,
+        settings.threads,
+        &progress.bytes,
+    );
     let elapsed = began.elapsed();
     progress.finish();
 

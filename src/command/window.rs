@@ -29,10 +29,9 @@ impl WindowArguments {
         let window = match (&self.from, &self.to, &self.last) {
             (None, None, None) => return Ok(None),
             (_, _, Some(length)) => TimeWindow::last(length, jiff::Timestamp::now().as_microsecond()),
-            (from, to, None) => TimeWindow::between(
-                from.as_deref().unwrap_or(EVER.0),
-                to.as_deref().unwrap_or(EVER.1),
-            ),
+            (from, to, None) => {
+                TimeWindow::between(from.as_deref().unwrap_or(EVER.0), to.as_deref().unwrap_or(EVER.1))
+            }
         };
         window
             .map(Some)

@@ -104,7 +104,9 @@ pub(crate) struct Smallest<T, const N: usize> {
 
 impl<T, const N: usize> Default for Smallest<T, N> {
     fn default() -> Smallest<T, N> {
-        Smallest { kept: BTreeSet::new() }
+        Smallest {
+            kept: BTreeSet::new(),
+        }
     }
 }
 

@@ -50,9 +50,7 @@ impl Events {
         let seen = Seen {
             entry,
             place,
-            fingerprint: self
-                .texts
-                .fingerprint(analyzers, entry.dialect, entry.statement),
+            fingerprint: self.texts.fingerprint(analyzers, entry.dialect, entry.statement),
         };
         self.period.add(entry.time_us);
         self.errors.add(&seen);

@@ -100,10 +100,7 @@ fn every_section_says_what_the_log_says() {
             json!("UPDATE carts SET items = ? WHERE owner = ?"),
         ),
         ("/temporary_files/bytes", json!(20_480_000)),
-        (
-            "/temporary_files/queries/0/fingerprint",
-            fingerprint_of("SELECT"),
-        ),
+        ("/temporary_files/queries/0/fingerprint", fingerprint_of("SELECT")),
         ("/checkpoints/checkpoints/wal", json!(1)),
         ("/checkpoints/checkpoints/buffers", json!(900)),
         ("/checkpoints/checkpoints/longest_us", json!(9_000_000)),
@@ -144,7 +141,14 @@ fn text_of_the_sections() {
 fn a_section_is_a_table_in_every_form() {
     let binary = morning();
     let csv = binary
-        .run(&["digest", "morning.log", "--output", "csv", "--sections", "vacuums"])
+        .run(&[
+            "digest",
+            "morning.log",
+            "--output",
+            "csv",
+            "--sections",
+            "vacuums",
+        ])
         .exits(0)
         .stdout;
     assert_eq!(
@@ -153,11 +157,27 @@ fn a_section_is_a_table_in_every_form() {
          shop.public.carts,1,0,0,750000,0,750000,700,20,0\n"
     );
     binary
-        .run(&["digest", "morning.log", "--output", "csv", "--sections", "vacuums,locks"])
+        .run(&[
+            "digest",
+            "morning.log",
+            "--output",
+            "csv",
+            "--sections",
+            "vacuums,locks",
+        ])
         .exits(2);
     for form in ["markdown", "html"] {
-        let text = binary.run(&["digest", "morning.log", "--output", form]).exits(0).stdout;
-        for title in ["Locks", "Deadlocks", "Autovacuum", "Connections and sessions", "shop.public.carts"] {
+        let text = binary
+            .run(&["digest", "morning.log", "--output", form])
+            .exits(0)
+            .stdout;
+        for title in [
+            "Locks",
+            "Deadlocks",
+            "Autovacuum",
+            "Connections and sessions",
+            "shop.public.carts",
+        ] {
             assert!(text.contains(title), "{form} lacks {title}");
         }
     }
@@ -171,7 +191,11 @@ fn filters_leave_entries_out_and_say_so() {
         (&["--user", "web"], 2, 2),
         (&["--user", "web", "--user", "dba"], 3, 6),
         (&["--database", "other"], 0, 0),
-        (&["--from", "2026-11-16 08:00:05", "--to", "2026-11-16T08:00:08Z"], 0, 1),
+        (
+            &["--from", "2026-11-16 08:00:05", "--to", "2026-11-16T08:00:08Z"],
+            0,
+            1,
+        ),
         (&["--from", "2026-11-16 08:00:08"], 1, 5),
         (&["--include", "(?i)delete|insert"], 1, 2),
         (&["--exclude", "carts"], 0, 3),
@@ -240,7 +264,9 @@ fn shapes_of_rejected_lines_are_told() {
         .run(&["digest", "damaged.log", "--coverage", "--limit", "1"])
         .exits(1);
     assert!(run.stdout.contains("a a 9.9 a a a a9"), "{}", run.stdout);
-    let json = binary.run(&["digest", "damaged.log", "--output", "json"]).exits(1);
+    let json = binary
+        .run(&["digest", "damaged.log", "--output", "json"])
+        .exits(1);
     let shapes = &json.json()["ledger"]["rejected_shapes"];
     assert_eq!(shapes["a a 9.9 a a a a9"]["records"], 3, "{shapes}");
 }
@@ -303,7 +329,10 @@ fn busy_log(file: i64) -> String {
             )
         };
         let head = head(pid);
-        let statement = format!("{head} STATEMENT:  UPDATE t{} SET a = {n} WHERE id = {pid}\n", n % 13);
+        let statement = format!(
+            "{head} STATEMENT:  UPDATE t{} SET a = {n} WHERE id = {pid}\n",
+            n % 13
+        );
         // Writing to a String cannot fail.
         let _ = match n % 6 {
             0 => write!(

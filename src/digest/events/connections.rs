@@ -188,7 +188,8 @@ fn concurrency(timeline: &Timeline<Changes>, by_length: bool) -> (Option<(i64, i
     let mut changes = fine.into_iter().peekable();
     for slot in &mut slots {
         slot.most = open;
-        while let Some((at_us, change)) = changes.next_if(|(at_us, _)| *at_us < slot.start_us + slot.length_us)
+        while let Some((at_us, change)) =
+            changes.next_if(|(at_us, _)| *at_us < slot.start_us + slot.length_us)
         {
             open += begun(&change) - change.ended;
             slot.most = slot.most.max(open);

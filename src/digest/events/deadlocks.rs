@@ -29,11 +29,7 @@ struct Deadlock {
 
 impl Deadlocks {
     /// Adds a deadlock; `fingerprint` knows the statements of its sessions.
-    pub(super) fn add(
-        &mut self,
-        seen: &Seen<'_>,
-        mut fingerprint: impl FnMut(&[u8]) -> Option<Fingerprint>,
-    ) {
+    pub(super) fn add(&mut self, seen: &Seen<'_>, mut fingerprint: impl FnMut(&[u8]) -> Option<Fingerprint>) {
         let entry = seen.entry;
         self.count += 1;
         let processes = seen

@@ -156,11 +156,7 @@ pub(super) fn deadlocks(deadlocks: &Deadlocks) -> Option<Panel> {
             .processes
             .iter()
             .map(|process| statement(&process.normalized, &process.fingerprint));
-        format!(
-            "{}  {}",
-            when(deadlock),
-            each.collect::<Vec<_>>().join("  ↔  ")
-        )
+        format!("{}  {}", when(deadlock), each.collect::<Vec<_>>().join("  ↔  "))
     });
     let rows = deadlocks.list.iter().flat_map(|deadlock| {
         deadlock.processes.iter().map(|process| {

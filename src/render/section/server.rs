@@ -59,7 +59,11 @@ pub(super) fn statistics(statistics: &[Statistic]) -> Option<Panel> {
         }
     }
     if let Some(one) = of("wait_us") {
-        facts.push(format!("wait {} (most {})", duration(mean(one)), duration(one.max)));
+        facts.push(format!(
+            "wait {} (most {})",
+            duration(mean(one)),
+            duration(one.max)
+        ));
     }
     let row = |one: &Statistic| {
         let value = |value: i64| match one.name.as_str() {

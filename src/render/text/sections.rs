@@ -78,15 +78,15 @@ impl Page<'_> {
 
     fn table(&mut self, table: &Table) -> std::fmt::Result {
         let rows = &table.rows[..table.rows.len().min(ROWS_SHOWN)];
-        let cells: Vec<Vec<String>> = rows
-            .iter()
-            .map(|row| row.iter().map(shown).collect())
-            .collect();
+        let cells: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(shown).collect()).collect();
         // A column without any value only takes room.
         let columns: Vec<usize> = (0..table.columns.len())
             .filter(|at| cells.iter().any(|row| !row[*at].is_empty()))
             .collect();
-        let is_number = |at: usize| rows.iter().any(|row| row[at].is_number() && row[at] != Cell::Nothing);
+        let is_number = |at: usize| {
+            rows.iter()
+                .any(|row| row[at].is_number() && row[at] != Cell::Nothing)
+        };
         let mut widths: Vec<usize> = columns
             .iter()
             .map(|at| {
@@ -122,7 +122,10 @@ impl Page<'_> {
             writeln!(self.out, "  {line}")?;
         }
         if table.rows.len() > rows.len() {
-            let more = format!("… and {} more; JSON and CSV have all", table.rows.len() - rows.len());
+            let more = format!(
+                "… and {} more; JSON and CSV have all",
+                table.rows.len() - rows.len()
+            );
             writeln!(self.out, "  {}", self.faint(&more))?;
         }
         Ok(())
