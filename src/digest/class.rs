@@ -47,6 +47,7 @@ pub(super) struct Example {
     pub(super) dialect: Option<Dialect>,
     pub(super) at: Place,
     pub(super) statement: Vec<u8>,
+    pub(super) parameters: Vec<u8>,
     pub(super) normalized: String,
     pub(super) verb: String,
     pub(super) tables: Vec<String>,
@@ -143,6 +144,7 @@ impl Class {
             last_us: self.last_us,
             decades,
             example: String::from_utf8_lossy(&self.example.statement).into_owned(),
+            parameters: String::from_utf8_lossy(&self.example.parameters).into_owned(),
             ..Query::default()
         }
     }
@@ -168,6 +170,12 @@ impl Example {
         } else {
             statement
         };
+        self.parameters.clear();
+        if !redact {
+            let parameters = execution.parameters;
+            self.parameters
+                .extend_from_slice(&parameters[..parameters.len().min(EXAMPLE_BYTES)]);
+        }
         self.statement.clear();
         self.statement
             .extend_from_slice(&shown[..shown.len().min(EXAMPLE_BYTES)]);

@@ -40,6 +40,11 @@ const MORNING: &str = "\
 2026-11-16 08:00:11.000 UTC [12] dba@shop STATEMENT:  UPDATE carts SET items = 4 WHERE id = 8
 2026-11-16 08:00:12.000 UTC [11] web@shop LOG:  temporary file: path \"base/pgsql_tmp/pgsql_tmp11.0\", size 20480000
 2026-11-16 08:00:12.000 UTC [11] web@shop STATEMENT:  SELECT * FROM carts ORDER BY items
+2026-11-16 08:00:12.500 UTC [11] web@shop LOG:  duration: 400.000 ms  plan:
+\tQuery Text: SELECT * FROM carts ORDER BY items
+\tSort  (cost=10.00..12.00 rows=100 width=8) (actual time=300.000..390.000 rows=1000 loops=1)
+\t  Sort Key: items
+\t  ->  Seq Scan on carts  (cost=0.00..5.00 rows=100 width=8) (actual time=0.010..90.000 rows=1000 loops=1)
 2026-11-16 08:00:12.500 UTC [11] web@shop LOG:  duration: 400.000 ms  statement: SELECT * FROM carts ORDER BY items
 2026-11-16 08:01:00.000 UTC [3] LOG:  checkpoint starting: wal
 2026-11-16 08:01:09.000 UTC [3] LOG:  checkpoint complete: wrote 900 buffers (5.5%); 0 WAL file(s) added, 1 removed, 2 recycled; write=8.500 s, sync=0.300 s, total=9.000 s; sync files=12, longest=0.100 s, average=0.025 s; distance=32768 kB, estimate=32768 kB
@@ -112,6 +117,11 @@ fn every_section_says_what_the_log_says() {
         ("/connections/peak", json!(2)),
         ("/connections/session_max_us", json!(240_000_000)),
         ("/connections/failures/0/name", json!("password")),
+        ("/plans/0/fingerprint", fingerprint_of("SELECT")),
+        ("/plans/0/plans/0/calls", json!(1)),
+        ("/plans/0/plans/0/shape", json!("Sort > Seq Scan carts")),
+        ("/plans/0/plans/0/slowest_node", json!("Sort")),
+        ("/plans/0/plans/0/misestimate_factor", json!(10.0)),
         ("/server/kinds/0/name", json!("startup")),
     ] {
         assert_eq!(
@@ -135,6 +145,19 @@ fn text_of_the_sections() {
         let (_, sections) = text.split_once("--limit shows more\n").unwrap();
         insta::assert_snapshot!(format!("sections_{name}"), sections);
     }
+}
+
+#[test]
+fn one_query_in_full() {
+    let binary = morning();
+    let report = digest(&binary, &[]);
+    let query = report["sections"]["plans"][0]["fingerprint"].as_str().unwrap();
+    let text = binary
+        .run(&["digest", "morning.log", "--query", query])
+        .exits(0)
+        .stdout;
+    let (_, query) = text.split_once("query (by total time)\n").unwrap();
+    insta::assert_snapshot!("sections_one_query", query);
 }
 
 #[test]

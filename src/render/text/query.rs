@@ -4,13 +4,18 @@ use std::fmt::Write;
 
 use super::{Page, bars, parts, printable, right};
 use crate::render::markdown::shorten;
-use crate::render::quantity::{count, duration, percent, plural};
+use crate::render::quantity::{count, duration, percent, plural, time};
 use crate::summary::Query;
 
 /// Width of the numbers before a query's text.
 const NUMBERS_WIDTH: usize = 71;
 /// Lines of an example that are shown, unless in full.
 const EXAMPLE_LINES: usize = 6;
+
+/// Users, applications and so on of a query.
+const PARTS: usize = 2;
+/// The same of one that is shown in full.
+const PARTS_IN_FULL: usize = 20;
 
 impl Page<'_> {
     pub(super) fn query(&mut self, query: &Query) -> std::fmt::Result {
@@ -30,6 +35,18 @@ impl Page<'_> {
             right(&duration(latency.p99_us), 8),
             right(&duration(latency.max_us), 10),
         )?;
+        let facts = self.facts(query).join("   ");
+        if self.style.in_full {
+            self.wrapped("    ", &facts)?;
+        } else {
+            let facts = self.faint(&shorten(&printable(&facts), self.style.columns.saturating_sub(4)));
+            writeln!(self.out, "    {facts}")?;
+        }
+        self.statement(query)
+    }
+
+    /// What else is known of a query: a little, or all of it.
+    fn facts(&self, query: &Query) -> Vec<String> {
         let mut facts = vec![
             query.fingerprint.clone(),
             format!("{} 10 µs … 100 s", bars(&query.decades)),
@@ -44,24 +61,27 @@ impl Page<'_> {
         if query.nested_calls > 0 {
             facts.push(format!("{} of them inside routines", count(query.nested_calls)));
         }
-        if let Some(rows) = rows(query) {
-            facts.push(rows);
+        facts.extend(rows(query));
+        if self.style.in_full {
+            facts.push(format!("min {}", duration(query.min_us)));
+            facts.extend(query.lock_time_us.map(|us| format!("lock time {}", duration(us))));
+            facts.extend(query.first_us.map(|us| format!("first {} UTC", time(us))));
+            facts.extend(query.last_us.map(|us| format!("last {} UTC", time(us))));
         }
+        let most = if self.style.in_full { PARTS_IN_FULL } else { PARTS };
         for breakdown in &query.by {
-            let few = parts(breakdown, query.estimated_total_us, 2);
+            let few = parts(breakdown, query.estimated_total_us, most);
             if !few.is_empty() {
                 facts.push(format!("{} {few}", breakdown.name));
             }
         }
-        let facts = self.faint(&shorten(&facts.join("   "), self.style.columns.saturating_sub(4)));
-        writeln!(self.out, "    {facts}")?;
-        self.statement(query)
+        facts
     }
 
     fn statement(&mut self, query: &Query) -> std::fmt::Result {
         let width = self.style.columns.saturating_sub(4);
         if self.style.in_full {
-            writeln!(self.out, "    {}", query.normalized)?;
+            self.wrapped("    ", &query.normalized)?;
             writeln!(
                 self.out,
                 "    slowest, {}, at {}:",
@@ -93,6 +113,9 @@ impl Page<'_> {
                 shorten(&line, width - more.len())
             };
             writeln!(self.out, "    {line}{more}")?;
+        }
+        if self.style.in_full && !query.parameters.is_empty() {
+            self.wrapped("    ", &format!("parameters: {}", query.parameters))?;
         }
         Ok(())
     }

@@ -73,6 +73,9 @@ impl Page<'_> {
         for table in panel.tables.iter().filter(|table| !table.rows.is_empty()) {
             self.table(table)?;
         }
+        for text in panel.in_full.iter().take(ROWS_SHOWN) {
+            self.wrapped("  ", text)?;
+        }
         Ok(())
     }
 
