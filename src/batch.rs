@@ -37,7 +37,7 @@ struct Packed {
 struct PackedLog {
     /// The entry with every text empty and without its plan.
     numbers: LogEntry<'static>,
-    plan: Option<Box<Plan>>,
+    plan: Option<Box<Plan<'static>>>,
     user: Range<usize>,
     database: Range<usize>,
     application: Range<usize>,
@@ -96,7 +96,7 @@ impl Batch {
 
     fn push_log(&mut self, entry: &LogEntry<'_>) {
         let packed = PackedLog {
-            plan: entry.plan.map(|plan| Box::new(plan.clone())),
+            plan: entry.plan.map(|plan| Box::new(plan.clone().into_owned())),
             user: self.copy(entry.user),
             database: self.copy(entry.database),
             application: self.copy(entry.application),

@@ -1,10 +1,12 @@
 //! Logs to a summary without a lake: every thread aggregates what it is given, and the aggregates merge exactly, so that the answer does not
 //! depend on their number.
 
-pub(crate) mod aggregate;
+mod aggregate;
 pub(crate) mod bounded;
+mod class;
 pub(crate) mod events;
 pub(crate) mod filter;
+mod origins;
 mod reject;
 pub(crate) mod statements;
 mod timeline;

@@ -7,6 +7,7 @@ mod exit_code;
 mod ingestion;
 mod output;
 mod pipeline;
+mod plan_json;
 mod progress;
 mod render;
 mod report_sections;

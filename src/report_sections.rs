@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use slowlake_analyze::{
-    AnalyzeError, EventRow, EventsRequest, PlanCalls, QuerySteps, SlowExecution, events, normalized_texts,
-    plans, prepared, slow_executions,
+    AnalyzeError, EventRow, EventsRequest, QuerySteps, SlowExecution, events, normalized_texts, prepared,
+    slow_executions,
 };
 use slowlake_parse::statement::{Dialect, Fingerprint};
 use slowlake_parse::{Execution, LogEntry, LogKind, Severity, Span};
@@ -14,8 +14,9 @@ use slowlake_sql::Session;
 use crate::digest::bounded::Place;
 use crate::digest::events::{Events, STATEMENT_FROM_US};
 use crate::digest::statements::Analyzers;
+use crate::plan_json;
 use crate::summary::dialect_name;
-use crate::summary::sections::{PlanGroup, PreparedQuery, QueryPlans, Sections};
+use crate::summary::sections::{PreparedQuery, Sections};
 
 /// The sections, and the first and last time of an event, µs since 1970 UTC.
 pub(crate) async fn sections(
@@ -29,10 +30,8 @@ pub(crate) async fn sections(
         slow_executions(session, request, STATEMENT_FROM_US, |row| gathered.execution(row)).await?;
     }
     let steps = prepared(session, request).await?;
-    let plans = plans(session, request).await?;
     let mut fingerprints = gathered.fingerprints;
     fingerprints.extend(steps.iter().map(|query| query.fingerprint));
-    fingerprints.extend(plans.iter().map(|plan| plan.fingerprint));
     let mut fingerprints: Vec<i64> = fingerprints.into_iter().collect();
     fingerprints.sort_unstable();
     let texts = normalized_texts(session, &fingerprints).await?;
@@ -42,7 +41,6 @@ pub(crate) async fn sections(
         .finish(|fingerprint| texts.get(&fingerprint.get()).cloned());
     let sections = Sections {
         prepared: steps.iter().map(|query| prepared_query(query, &texts)).collect(),
-        plans: query_plans(plans, &texts),
         ..of_events
     };
     Ok((sections, window))
@@ -78,7 +76,11 @@ impl Gathered {
             .collect();
         // A kind that only a later version knows is a message to this one.
         let kind = self.kinds.get(row.event).copied().unwrap_or(LogKind::Message);
+        let plan = row
+            .plan
+            .and_then(|text| plan_json::from_json(text, row.plan_fingerprint));
         let entry = LogEntry {
+            plan: plan.as_ref(),
             severity: severity(row.severity),
             time_us: row.ts_us,
             host: bytes(row.server),
@@ -165,37 +167,5 @@ fn prepared_query(query: &QuerySteps, texts: &HashMap<i64, String>) -> PreparedQ
         bind_us: query.bind_us,
         executes: query.executes,
         execute_us: query.execute_us,
-    }
-}
-
-/// Plans come query by query.
-fn query_plans(plans: Vec<PlanCalls>, texts: &HashMap<i64, String>) -> Vec<QueryPlans> {
-    plans
-        .chunk_by(|a, b| a.fingerprint == b.fingerprint)
-        .map(|plans| QueryPlans {
-            fingerprint: Fingerprint::from(plans[0].fingerprint).to_string(),
-            normalized: texts.get(&plans[0].fingerprint).cloned().unwrap_or_default(),
-            plans: plans.iter().map(plan_group).collect(),
-        })
-        .collect()
-}
-
-fn plan_group(calls: &PlanCalls) -> PlanGroup {
-    let plan: serde_json::Value = calls
-        .plan
-        .as_deref()
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
-    PlanGroup {
-        plan_fingerprint: calls
-            .plan_fingerprint
-            .map(|bits| Fingerprint::from(bits).to_string())
-            .unwrap_or_default(),
-        shape: plan["shape"].as_str().unwrap_or_default().to_owned(),
-        calls: calls.calls,
-        timed_calls: calls.timed_calls,
-        total_us: calls.total_us,
-        max_us: calls.max_us,
-        ..PlanGroup::default()
     }
 }

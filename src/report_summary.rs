@@ -68,6 +68,7 @@ fn query(query: &TopQuery) -> Query {
         by: breakdowns(&query.breakdown),
         example: query.example.clone().unwrap_or_default(),
         example_at: String::new(),
+        parameters: String::new(),
     }
 }
 

@@ -99,6 +99,8 @@ pub(crate) struct Query {
     /// The statement of the slowest execution, and where it stands.
     pub(crate) example: String,
     pub(crate) example_at: String,
+    /// Its parameters as the server printed them; empty when there were none.
+    pub(crate) parameters: String,
 }
 
 /// Upper end of the first decade of a query's histogram, µs.

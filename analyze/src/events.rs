@@ -1,5 +1,5 @@
 //! The job `events`: what the servers said of themselves in a window, row by row, with what belongs to it: slow executions, the steps of
-//! prepared queries, plans, and normalized texts. Sums are the caller's, so that a report from a lake is made as one from logs.
+//! prepared queries, and normalized texts. Sums are the caller's, so that a report from a lake is made as one from logs.
 
 mod statements;
 
@@ -48,6 +48,9 @@ pub struct EventRow<'r> {
     pub message: Option<&'r str>,
     pub detail: Option<&'r str>,
     pub fingerprint: Option<i64>,
+    pub plan_fingerprint: Option<i64>,
+    /// JSON.
+    pub plan: Option<&'r str>,
     pub attributes: Vec<(&'r str, &'r str)>,
 }
 
@@ -88,28 +91,9 @@ pub struct QuerySteps {
     pub execute_us: i64,
 }
 
-/// The executions of one query with one plan, as far as plans were logged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlanCalls {
-    /// The query.
-    pub fingerprint: i64,
-    /// The shape of the plan; `None` for plans that were cut.
-    pub plan_fingerprint: Option<i64>,
-    /// The plan of the slowest of them, JSON.
-    pub plan: Option<String>,
-    /// Executions.
-    pub calls: i64,
-    /// Those of them with a time.
-    pub timed_calls: i64,
-    /// Their time together, µs.
-    pub total_us: i64,
-    /// The longest of them, µs.
-    pub max_us: i64,
-}
-
 /// Slow executions that are asked for: so many of the longest.
 const SLOW_MAX: usize = 20_000;
-/// Queries whose steps or plans are told.
+/// Queries whose steps are told.
 const QUERIES_MAX: usize = 1_000;
 /// Fingerprints that one statement asks for.
 const TEXTS_AT_ONCE: usize = 10_000;
@@ -182,29 +166,6 @@ pub async fn prepared(session: &Session, request: &EventsRequest) -> Result<Vec<
     Ok(list)
 }
 
-/// Plans by query: queries with several plans first, then those with most plans logged; the most frequent plan of a query first.
-///
-/// # Errors
-/// [`AnalyzeError::Sql`] if the lake cannot be queried.
-pub async fn plans(session: &Session, request: &EventsRequest) -> Result<Vec<PlanCalls>, AnalyzeError> {
-    let result = session.query(&statements::plans(request, QUERIES_MAX)).await?;
-    let mut list = Vec::new();
-    each_row(result, |rows, row| {
-        let number = |column| rows.integer(row, column).unwrap_or_default();
-        list.push(PlanCalls {
-            fingerprint: number(0),
-            plan_fingerprint: rows.integer(row, 1),
-            plan: rows.text(row, 2).map(str::to_owned),
-            calls: number(3),
-            timed_calls: number(4),
-            total_us: number(5),
-            max_us: number(6),
-        });
-    })
-    .await?;
-    Ok(list)
-}
-
 /// The normalized texts of queries, as far as the lake has them.
 ///
 /// # Errors
@@ -268,7 +229,9 @@ fn event<'r>(rows: &'r Rows, row: usize, sources: &HashMap<String, u32>) -> Even
         message: text(17),
         detail: text(18),
         fingerprint: rows.integer(row, 19),
-        attributes: match rows.value(row, 20) {
+        plan_fingerprint: rows.integer(row, 20),
+        plan: text(21),
+        attributes: match rows.value(row, 22) {
             Value::Map(pairs) => pairs.into_iter().filter_map(texts_of).collect(),
             _ => Vec::new(),
         },

@@ -11,8 +11,7 @@ mod window;
 
 pub use error::AnalyzeError;
 pub use events::{
-    EventRow, EventsRequest, PlanCalls, QuerySteps, SlowExecution, events, normalized_texts, plans, prepared,
-    slow_executions,
+    EventRow, EventsRequest, QuerySteps, SlowExecution, events, normalized_texts, prepared, slow_executions,
 };
 pub use filter::Filters;
 pub use report::{

@@ -236,7 +236,7 @@ pub struct LogEntry<'a> {
     /// The numbers and names in its texts, by name, in base units (µs, bytes): which, is said at [`LogKind`].
     pub attributes: &'a [(&'a [u8], &'a [u8])],
     /// The plan, if it is one.
-    pub plan: Option<&'a Plan>,
+    pub plan: Option<&'a Plan<'a>>,
     /// Where in the source the execution is that the plan belongs to, if it stands before the plan.
     pub execution_offset: Option<u64>,
 }

@@ -8,6 +8,7 @@
 mod decoder;
 mod detect;
 mod entry;
+mod json;
 mod ledger;
 mod lines;
 mod mysql;
@@ -28,7 +29,10 @@ pub use entry::{
     Severity, SkipKind,
 };
 pub use ledger::{Ledger, Tally};
-pub use plan::{Plan, PlanFingerprint};
+pub use plan::{
+    Blocks, Misestimate, PLAN_DEPTH_MAX, PLAN_FINGERPRINT_VERSION, PLAN_NODES_MAX, Plan, PlanFingerprint,
+    PlanNode, PlanTotals,
+};
 pub use postgres::prefix::Prefix;
 pub use redact::{Redactor, shape};
 pub use span::Span;

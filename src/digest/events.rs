@@ -7,6 +7,7 @@ mod counters;
 mod deadlocks;
 mod errors;
 mod locks;
+mod plans;
 mod server;
 mod temporary_files;
 mod vacuums;
@@ -33,6 +34,7 @@ pub(crate) struct Events {
     checkpoints: checkpoints::Checkpoints,
     vacuums: vacuums::Vacuums,
     connections: connections::Connections,
+    plans: plans::Plans,
     server: server::Server,
     counters: counters::Counters,
 }
@@ -89,13 +91,9 @@ impl Events {
             | LogKind::Disconnection
             | LogKind::ConnectionLost
             | LogKind::ConnectionFailed => self.connections.add(&seen),
+            LogKind::Plan => self.plans.add(&seen),
             LogKind::Command | LogKind::Statistics => self.counters.add(&seen),
-            LogKind::Error
-            | LogKind::Warning
-            | LogKind::Canceled
-            | LogKind::Plan
-            | LogKind::Duration
-            | LogKind::Message => {}
+            LogKind::Error | LogKind::Warning | LogKind::Canceled | LogKind::Duration | LogKind::Message => {}
             LogKind::Crash
             | LogKind::Startup
             | LogKind::Shutdown
@@ -123,6 +121,7 @@ impl Events {
         self.checkpoints.merge(other.checkpoints);
         self.vacuums.merge(other.vacuums);
         self.connections.merge(other.connections);
+        self.plans.merge(other.plans);
         self.server.merge(other.server);
         self.counters.merge(other.counters);
     }
@@ -149,7 +148,7 @@ impl Events {
             checkpoints: self.checkpoints.finish(),
             vacuums: self.vacuums.finish(),
             connections: self.connections.finish(),
-            plans: Vec::new(),
+            plans: self.plans.finish(&texts),
             prepared: Vec::new(),
             server: self.server.finish(),
             statistics,

@@ -15,6 +15,7 @@ use crate::ingestion::reading::Round;
 use crate::ingestion::resume::Resume;
 use crate::ingestion::sampling::{Sampler, TextPolicy};
 use crate::pipeline::StatementOptions;
+use crate::plan_json;
 use crate::summary::dialect_name;
 
 const DAY_US: i64 = 86_400_000_000;
@@ -241,6 +242,7 @@ impl SourceRows<'_> {
             entry.hint,
         ]
         .map(lossy);
+        let plan = entry.plan.map(plan_json::to_json);
         let attributes = pairs(entry.attributes);
         maker.builder.push_log(&LogRow {
             place: Place {
@@ -262,7 +264,10 @@ impl SourceRows<'_> {
             transaction_id: entry.transaction_id,
             server_query_id: entry.server_query_id,
             error_code: entry.error_code,
-            plan_fingerprint: entry.plan.map(|plan| plan_bits(plan.fingerprint)),
+            plan_fingerprint: entry
+                .plan
+                .and_then(|plan| plan.fingerprint)
+                .map(PlanFingerprint::get),
             normalized: analysis.map(|analysis| analysis.normalized),
             verb: analysis.map(|analysis| analysis.verb),
             tables: tables.as_deref(),
@@ -278,7 +283,7 @@ impl SourceRows<'_> {
             detail: known(&detail),
             hint: known(&hint),
             context: known(&context),
-            plan: None,
+            plan: plan.as_deref(),
             execution_offset: entry.execution_offset.map(offset_i64),
         });
     }
@@ -322,7 +327,7 @@ fn numbers(execution: &Execution<'_>) -> QueryRow<'static> {
         bytes_received: execution.bytes_received,
         session_id: execution.session_id,
         transaction_id: execution.transaction_id,
-        plan_fingerprint: execution.plan_fingerprint.map(plan_bits),
+        plan_fingerprint: execution.plan_fingerprint.map(PlanFingerprint::get),
         parse_time_us: execution.parse_time_us,
         bind_time_us: execution.bind_time_us,
         rate_limit: execution.rate_limit,
@@ -345,10 +350,6 @@ fn numbers(execution: &Execution<'_>) -> QueryRow<'static> {
         truncated: Some(execution.truncated),
         ..QueryRow::default()
     }
-}
-
-fn plan_bits(fingerprint: PlanFingerprint) -> i64 {
-    fingerprint.0.cast_signed()
 }
 
 /// The day a text is kept for, counted from 1970.

@@ -200,6 +200,7 @@ fn query_card(query: &Query) -> Markup {
             details {
                 summary { "Slowest execution: " (duration(query.latency.max_us)) ", " (query.example_at) }
                 pre { code { (query.example) } }
+                @if !query.parameters.is_empty() { p { "Parameters: " code { (query.parameters) } } }
             }
         }
     }

@@ -87,6 +87,7 @@ fn query(query: &Query) -> Value {
         "by": breakdowns(&query.by),
         "example": query.example,
         "example_at": query.example_at,
+        "parameters": query.parameters,
     })
 }
 

@@ -133,6 +133,7 @@ fn cell(cell: &Cell) -> String {
     match cell {
         Cell::Sql(text) if !text.is_empty() => code(&shorten(text, TEXT_MAX)),
         Cell::Text(text) => escape(&shorten(&text.replace('\n', " "), TEXT_MAX)),
+        Cell::Id(text) => escape(text),
         other => other.shown(),
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Panel {
     pub(crate) top: Vec<String>,
     /// All of it.
     pub(crate) tables: Vec<Table>,
+    /// Texts that are too long for a table.
+    pub(crate) in_full: Vec<String>,
     /// Something over time, to be drawn small: the values, and what they are.
     pub(crate) course: Option<(Vec<i64>, String)>,
 }
@@ -60,6 +62,8 @@ pub(crate) struct Table {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Cell {
     Text(String),
+    /// A text that is of no use unless it is whole.
+    Id(String),
     /// A statement.
     Sql(String),
     Count(i64),
@@ -81,6 +85,10 @@ impl Cell {
         us.map_or(Cell::Nothing, Cell::Time)
     }
 
+    fn id(text: &str) -> Cell {
+        Cell::Id(text.to_owned())
+    }
+
     fn text(text: &str) -> Cell {
         Cell::Text(text.to_owned())
     }
@@ -88,7 +96,7 @@ impl Cell {
     /// For people.
     pub(crate) fn shown(&self) -> String {
         match self {
-            Cell::Text(text) | Cell::Sql(text) => text.clone(),
+            Cell::Text(text) | Cell::Id(text) | Cell::Sql(text) => text.clone(),
             Cell::Count(n) => count(*n),
             Cell::Duration(us) => duration(*us),
             Cell::Bytes(n) => bytes(u64::try_from(*n).unwrap_or(0)),
@@ -103,7 +111,7 @@ impl Cell {
     /// For programs: the plain number.
     pub(crate) fn raw(&self) -> String {
         match self {
-            Cell::Text(text) | Cell::Sql(text) => text.clone(),
+            Cell::Text(text) | Cell::Id(text) | Cell::Sql(text) => text.clone(),
             Cell::Count(n) | Cell::Duration(n) | Cell::Bytes(n) | Cell::Time(n) => n.to_string(),
             Cell::Share(value) | Cell::Factor(value) => value.to_string(),
             Cell::Nothing => String::new(),
@@ -112,7 +120,7 @@ impl Cell {
 
     /// Whether it stands to the right of its column.
     pub(crate) fn is_number(&self) -> bool {
-        !matches!(self, Cell::Text(_) | Cell::Sql(_) | Cell::Time(_))
+        !matches!(self, Cell::Text(_) | Cell::Id(_) | Cell::Sql(_) | Cell::Time(_))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The summary for a terminal: the answer first, aligned, with units; colour only helps.
 
+mod coverage;
+mod query;
 mod sections;
 
 use std::fmt::Write;
@@ -7,8 +9,8 @@ use std::fmt::Write;
 use unicode_width::UnicodeWidthStr;
 
 use crate::render::markdown::shorten;
-use crate::render::quantity::{bytes, count, duration, percent, plural, time};
-use crate::summary::{Breakdown, Coverage, Query, Slot, Summary};
+use crate::render::quantity::{duration, percent, plural, time};
+use crate::summary::{Breakdown, Slot, Summary};
 
 /// What the terminal can do, and how much to show.
 #[derive(Debug, Clone, Copy)]
@@ -26,11 +28,6 @@ pub(crate) struct Style<'s> {
 }
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// Width of the numbers before a query's text.
-const NUMBERS_WIDTH: usize = 71;
-/// Lines of an example that are shown, unless in full.
-const EXAMPLE_LINES: usize = 6;
-
 /// The whole report.
 pub(crate) fn render(summary: &Summary, style: &Style<'_>) -> String {
     let mut page = Page {
@@ -144,164 +141,6 @@ impl Page<'_> {
         writeln!(self.out)
     }
 
-    fn query(&mut self, query: &Query) -> std::fmt::Result {
-        let room = self.style.columns.saturating_sub(NUMBERS_WIDTH + 3).max(20);
-        let headline = shorten(&headline(query), room);
-        let latency = &query.latency;
-        let headline = self.strong(&headline);
-        writeln!(
-            self.out,
-            "{:>3} {} {} {} {} {} {} {}  {headline}",
-            query.rank,
-            right(&percent(query.share), 8),
-            right(&duration(query.total_us), 10),
-            right(&count(query.calls), 10),
-            right(&duration(latency.p50_us), 8),
-            right(&duration(latency.p95_us), 8),
-            right(&duration(latency.p99_us), 8),
-            right(&duration(latency.max_us), 10),
-        )?;
-        let mut facts = vec![
-            query.fingerprint.clone(),
-            format!("{} 10 µs … 100 s", bars(&query.decades)),
-        ];
-        if query.estimated_calls != query.calls {
-            facts.push(format!(
-                "in fact about {}, {}",
-                plural(query.estimated_calls, "call"),
-                duration(query.estimated_total_us)
-            ));
-        }
-        if query.nested_calls > 0 {
-            facts.push(format!("{} of them inside routines", count(query.nested_calls)));
-        }
-        if let Some(rows) = rows(query) {
-            facts.push(rows);
-        }
-        for breakdown in &query.by {
-            let few = parts(breakdown, query.estimated_total_us, 2);
-            if !few.is_empty() {
-                facts.push(format!("{} {few}", breakdown.name));
-            }
-        }
-        let facts = self.faint(&shorten(&facts.join("   "), self.style.columns.saturating_sub(4)));
-        writeln!(self.out, "    {facts}")?;
-        self.statement(query)
-    }
-
-    fn statement(&mut self, query: &Query) -> std::fmt::Result {
-        let width = self.style.columns.saturating_sub(4);
-        if self.style.in_full {
-            writeln!(self.out, "    {}", query.normalized)?;
-            writeln!(
-                self.out,
-                "    slowest, {}, at {}:",
-                duration(query.latency.max_us),
-                query.example_at
-            )?;
-        }
-        let lines: Vec<&str> = query
-            .example
-            .lines()
-            .map(str::trim_end)
-            .filter(|line| !line.trim().is_empty())
-            .collect();
-        let shown = if self.style.in_full {
-            lines.len()
-        } else {
-            lines.len().min(EXAMPLE_LINES)
-        };
-        for (at, line) in lines[..shown].iter().enumerate() {
-            let line = printable(line);
-            let more = if at + 1 == shown && shown < lines.len() {
-                " …"
-            } else {
-                ""
-            };
-            let line = if self.style.in_full {
-                line
-            } else {
-                shorten(&line, width - more.len())
-            };
-            writeln!(self.out, "    {line}{more}")?;
-        }
-        Ok(())
-    }
-
-    fn coverage(&mut self, coverage: &Coverage) -> std::fmt::Result {
-        if coverage.bytes == 0 {
-            return Ok(());
-        }
-        let share = |bytes: u64| percent(bytes as f64 / coverage.bytes as f64);
-        let understood = coverage.bytes_parsed + coverage.bytes_skipped;
-        let rejected = if coverage.rejects == 0 {
-            "0 rejected".to_owned()
-        } else {
-            let text = format!(
-                "{} rejected in {}",
-                share(coverage.bytes_rejected),
-                plural(coverage.rejects as i64, "piece")
-            );
-            self.warning(&text)
-        };
-        writeln!(
-            self.out,
-            "read {} bytes: {} understood ({}, {}), {rejected}",
-            count(i64::try_from(coverage.bytes).unwrap_or(i64::MAX)),
-            share(understood),
-            plural(coverage.executions as i64, "execution"),
-            plural(coverage.logs as i64, "event"),
-        )?;
-        if coverage.filtered != (0, 0) {
-            let (executions, events) = coverage.filtered;
-            writeln!(
-                self.out,
-                "the filters leave out {} and {}",
-                plural(executions as i64, "execution"),
-                plural(events as i64, "event")
-            )?;
-        }
-        let all = self.style.coverage;
-        if all || coverage.rejects > 0 {
-            self.tallies("rejected", &coverage.rejected, coverage.bytes)?;
-        }
-        if all {
-            self.tallies("parsed", &coverage.parsed, coverage.bytes)?;
-            self.tallies("skipped", &coverage.skipped, coverage.bytes)?;
-        }
-        if all && !coverage.rejected_shapes.is_empty() {
-            writeln!(
-                self.out,
-                "  shapes of what is rejected: a is letters, 9 is digits"
-            )?;
-            let room = self.style.columns.saturating_sub(37);
-            for (shape, records, n) in &coverage.rejected_shapes {
-                writeln!(
-                    self.out,
-                    "  {:>12} pieces  {:>10}   {}",
-                    count(*records as i64),
-                    bytes(*n),
-                    shorten(shape, room)
-                )?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Kinds with how many records and bytes each.
-    fn tallies(&mut self, what: &str, list: &[(String, u64, u64)], total: u64) -> std::fmt::Result {
-        for (name, records, n) in list {
-            writeln!(
-                self.out,
-                "  {what:<8}  {name:<24} {:>14}  {:>10}  {:>8}",
-                count(*records as i64),
-                bytes(*n),
-                percent(*n as f64 / total.max(1) as f64)
-            )?;
-        }
-        Ok(())
-    }
-
     fn next(&mut self, next: &[(String, String)]) -> std::fmt::Result {
         let width = next
             .iter()
@@ -343,42 +182,6 @@ impl Page<'_> {
             text.to_owned()
         }
     }
-}
-
-/// Verb and tables when they say it, else the normalized text.
-fn headline(query: &Query) -> String {
-    if query.tables.is_empty() || query.verb.is_empty() {
-        return printable(&query.normalized);
-    }
-    let preposition = match query.verb.as_str() {
-        "SELECT" | "DELETE" => "FROM ",
-        "INSERT" | "REPLACE" | "MERGE" => "INTO ",
-        _ => "",
-    };
-    let details = query
-        .normalized
-        .split_once(" WHERE ")
-        .map(|(_, rest)| format!(" WHERE {rest}"))
-        .unwrap_or_default();
-    printable(&format!(
-        "{} {preposition}{}{details}",
-        query.verb,
-        query.tables.join(", ")
-    ))
-}
-
-fn rows(query: &Query) -> Option<String> {
-    let (sent, examined) = (query.rows_sent?, query.rows_examined?);
-    let per_call = |rows: i64| count((rows as f64 / query.calls.max(1) as f64).round() as i64);
-    let mut text = format!(
-        "rows {} sent, {} examined a call",
-        per_call(sent),
-        per_call(examined)
-    );
-    if sent > 0 && examined / sent >= 10 {
-        let _ = write!(text, " ({} : 1)", count(examined / sent));
-    }
-    Some(text)
 }
 
 fn parts(breakdown: &Breakdown, total_us: i64, most: usize) -> String {

@@ -13,6 +13,27 @@ const LOGS: [&str; 4] = [
     "mariadb/10.11/mixed.slow.log",
 ];
 
+/// Two plans of one query, and a prepared one whose steps are logged apart.
+const PLANS: &str = "\
+2026-11-16 08:00:10.000 UTC [12] web@shop LOG:  duration: 9.500 ms  plan:
+\tQuery Text: SELECT * FROM orders WHERE id = 'secret' ORDER BY total
+\tSort  (cost=30.50..31.00 rows=200 width=8) (actual time=9.000..9.500 rows=4000 loops=1)
+\t  Sort Key: total
+\t  ->  Seq Scan on orders  (cost=0.00..22.00 rows=10 width=8) (actual time=0.010..7.250 rows=4000 loops=1)
+\t        Filter: (id = 'secret'::text)
+2026-11-16 08:00:10.001 UTC [12] web@shop LOG:  duration: 9.900 ms  statement: SELECT * FROM orders WHERE id = 'secret' ORDER BY total
+2026-11-16 08:00:11.000 UTC [12] web@shop LOG:  duration: 1.500 ms  plan:
+\tQuery Text: SELECT * FROM orders WHERE id = 'secret' ORDER BY total
+\tSort  (cost=30.50..31.00 rows=200 width=8) (actual time=1.000..1.400 rows=10 loops=1)
+\t  Sort Key: total
+\t  ->  Index Scan using orders_pkey on orders  (cost=0.00..22.00 rows=10 width=8) (actual time=0.010..1.250 rows=10 loops=1)
+\t        Index Cond: (id = 'secret'::text)
+2026-11-16 08:00:11.001 UTC [12] web@shop LOG:  duration: 1.900 ms  statement: SELECT * FROM orders WHERE id = 'secret' ORDER BY total
+2026-11-16 08:00:12.000 UTC [13] web@shop LOG:  duration: 0.100 ms  parse p: SELECT $1
+2026-11-16 08:00:12.001 UTC [13] web@shop LOG:  duration: 0.200 ms  bind p: SELECT $1
+2026-11-16 08:00:12.002 UTC [13] web@shop LOG:  duration: 0.300 ms  execute p: SELECT $1
+";
+
 #[track_caller]
 fn report(lake: &Lake, more: &[&str]) -> Value {
     let arguments = [&["report", "top", "--lake", "lake", "--output", "json"], more].concat();
@@ -31,10 +52,9 @@ fn sections(report: &Value) -> Value {
 #[test]
 fn sections_of_a_lake_are_those_of_its_logs() {
     let logs = LOGS.map(|name| (name.replace('/', "-"), corpus(name)));
-    for (name, log) in logs
-        .into_iter()
-        .chain([("morning.log".to_owned(), MORNING.into())])
-    {
+    let written = [("morning.log", MORNING), ("plans.log", PLANS)];
+    let written = written.map(|(name, log)| (name.to_owned(), log.into()));
+    for (name, log) in logs.into_iter().chain(written) {
         // No text of a statement is kept, and still everything is told by query.
         let lake = Lake::new();
         lake.binary.write(&name, &log);
@@ -50,6 +70,32 @@ fn sections_of_a_lake_are_those_of_its_logs() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn plans_are_rows_without_literals_and_joined_to_their_executions() {
+    let lake = Lake::new();
+    lake.binary.write("plans.log", PLANS);
+    lake.ingest(&["plans.log", "--statement-text", "none"]);
+    let plans = lake.sql(
+        "SELECT e.query_time_us, p.plan FROM server_events p JOIN executions e USING (plan_fingerprint) \
+         WHERE p.event = 'plan' ORDER BY e.query_time_us",
+    );
+    let [fast, slow] = &plans[..] else {
+        panic!("two plans: {plans:?}")
+    };
+    assert_eq!(
+        (&fast["query_time_us"], &slow["query_time_us"]),
+        (&1_900.into(), &9_900.into())
+    );
+    assert!(
+        fast["plan"]
+            .to_string()
+            .contains("Sort > Index Scan orders using orders_pkey")
+    );
+    assert!(slow["plan"].to_string().contains("Sort > Seq Scan orders"));
+    let everything = lake.sql("SELECT * FROM server_events");
+    assert!(!format!("{everything:?}").contains("secret"), "{everything:?}");
 }
 
 #[test]

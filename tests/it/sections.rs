@@ -40,6 +40,11 @@ pub(crate) const MORNING: &str = "\
 2026-11-16 08:00:11.000 UTC [12] dba@shop STATEMENT:  UPDATE carts SET items = 4 WHERE id = 8
 2026-11-16 08:00:12.000 UTC [11] web@shop LOG:  temporary file: path \"base/pgsql_tmp/pgsql_tmp11.0\", size 20480000
 2026-11-16 08:00:12.000 UTC [11] web@shop STATEMENT:  SELECT * FROM carts ORDER BY items
+2026-11-16 08:00:12.500 UTC [11] web@shop LOG:  duration: 400.000 ms  plan:
+\tQuery Text: SELECT * FROM carts ORDER BY items
+\tSort  (cost=10.00..12.00 rows=100 width=8) (actual time=300.000..390.000 rows=1000 loops=1)
+\t  Sort Key: items
+\t  ->  Seq Scan on carts  (cost=0.00..5.00 rows=100 width=8) (actual time=0.010..90.000 rows=1000 loops=1)
 2026-11-16 08:00:12.500 UTC [11] web@shop LOG:  duration: 400.000 ms  statement: SELECT * FROM carts ORDER BY items
 2026-11-16 08:01:00.000 UTC [3] LOG:  checkpoint starting: wal
 2026-11-16 08:01:09.000 UTC [3] LOG:  checkpoint complete: wrote 900 buffers (5.5%); 0 WAL file(s) added, 1 removed, 2 recycled; write=8.500 s, sync=0.300 s, total=9.000 s; sync files=12, longest=0.100 s, average=0.025 s; distance=32768 kB, estimate=32768 kB
@@ -100,10 +105,7 @@ fn every_section_says_what_the_log_says() {
             json!("UPDATE carts SET items = ? WHERE owner = ?"),
         ),
         ("/temporary_files/bytes", json!(20_480_000)),
-        (
-            "/temporary_files/queries/0/fingerprint",
-            fingerprint_of("SELECT"),
-        ),
+        ("/temporary_files/queries/0/fingerprint", fingerprint_of("SELECT")),
         ("/checkpoints/checkpoints/wal", json!(1)),
         ("/checkpoints/checkpoints/buffers", json!(900)),
         ("/checkpoints/checkpoints/longest_us", json!(9_000_000)),
@@ -115,6 +117,11 @@ fn every_section_says_what_the_log_says() {
         ("/connections/peak", json!(2)),
         ("/connections/session_max_us", json!(240_000_000)),
         ("/connections/failures/0/name", json!("password")),
+        ("/plans/0/fingerprint", fingerprint_of("SELECT")),
+        ("/plans/0/plans/0/calls", json!(1)),
+        ("/plans/0/plans/0/shape", json!("Sort > Seq Scan carts")),
+        ("/plans/0/plans/0/slowest_node", json!("Sort")),
+        ("/plans/0/plans/0/misestimate_factor", json!(10.0)),
         ("/server/kinds/0/name", json!("startup")),
     ] {
         assert_eq!(
@@ -141,10 +148,30 @@ fn text_of_the_sections() {
 }
 
 #[test]
+fn one_query_in_full() {
+    let binary = morning();
+    let report = digest(&binary, &[]);
+    let query = report["sections"]["plans"][0]["fingerprint"].as_str().unwrap();
+    let text = binary
+        .run(&["digest", "morning.log", "--query", query])
+        .exits(0)
+        .stdout;
+    let (_, query) = text.split_once("query (by total time)\n").unwrap();
+    insta::assert_snapshot!("sections_one_query", query);
+}
+
+#[test]
 fn a_section_is_a_table_in_every_form() {
     let binary = morning();
     let csv = binary
-        .run(&["digest", "morning.log", "--output", "csv", "--sections", "vacuums"])
+        .run(&[
+            "digest",
+            "morning.log",
+            "--output",
+            "csv",
+            "--sections",
+            "vacuums",
+        ])
         .exits(0)
         .stdout;
     assert_eq!(
@@ -153,11 +180,27 @@ fn a_section_is_a_table_in_every_form() {
          shop.public.carts,1,0,0,750000,0,750000,700,20,0\n"
     );
     binary
-        .run(&["digest", "morning.log", "--output", "csv", "--sections", "vacuums,locks"])
+        .run(&[
+            "digest",
+            "morning.log",
+            "--output",
+            "csv",
+            "--sections",
+            "vacuums,locks",
+        ])
         .exits(2);
     for form in ["markdown", "html"] {
-        let text = binary.run(&["digest", "morning.log", "--output", form]).exits(0).stdout;
-        for title in ["Locks", "Deadlocks", "Autovacuum", "Connections and sessions", "shop.public.carts"] {
+        let text = binary
+            .run(&["digest", "morning.log", "--output", form])
+            .exits(0)
+            .stdout;
+        for title in [
+            "Locks",
+            "Deadlocks",
+            "Autovacuum",
+            "Connections and sessions",
+            "shop.public.carts",
+        ] {
             assert!(text.contains(title), "{form} lacks {title}");
         }
     }
@@ -171,7 +214,11 @@ fn filters_leave_entries_out_and_say_so() {
         (&["--user", "web"], 2, 2),
         (&["--user", "web", "--user", "dba"], 3, 6),
         (&["--database", "other"], 0, 0),
-        (&["--from", "2026-11-16 08:00:05", "--to", "2026-11-16T08:00:08Z"], 0, 1),
+        (
+            &["--from", "2026-11-16 08:00:05", "--to", "2026-11-16T08:00:08Z"],
+            0,
+            1,
+        ),
         (&["--from", "2026-11-16 08:00:08"], 1, 5),
         (&["--include", "(?i)delete|insert"], 1, 2),
         (&["--exclude", "carts"], 0, 3),
@@ -240,7 +287,9 @@ fn shapes_of_rejected_lines_are_told() {
         .run(&["digest", "damaged.log", "--coverage", "--limit", "1"])
         .exits(1);
     assert!(run.stdout.contains("a a 9.9 a a a a9"), "{}", run.stdout);
-    let json = binary.run(&["digest", "damaged.log", "--output", "json"]).exits(1);
+    let json = binary
+        .run(&["digest", "damaged.log", "--output", "json"])
+        .exits(1);
     let shapes = &json.json()["ledger"]["rejected_shapes"];
     assert_eq!(shapes["a a 9.9 a a a a9"]["records"], 3, "{shapes}");
 }
@@ -303,7 +352,10 @@ fn busy_log(file: i64) -> String {
             )
         };
         let head = head(pid);
-        let statement = format!("{head} STATEMENT:  UPDATE t{} SET a = {n} WHERE id = {pid}\n", n % 13);
+        let statement = format!(
+            "{head} STATEMENT:  UPDATE t{} SET a = {n} WHERE id = {pid}\n",
+            n % 13
+        );
         // Writing to a String cannot fail.
         let _ = match n % 6 {
             0 => write!(

@@ -10,7 +10,7 @@ pub(super) fn events(request: &EventsRequest) -> String {
     format!(
         "SELECT source, source_offset, ts, server, dialect, event, severity, sql_state, error_code, \
                 database, \"user\", application, client, session_id, duration_us, size_bytes, object, message, detail, \
-                fingerprint, attributes \
+                fingerprint, plan_fingerprint, plan, attributes \
          FROM server_events WHERE {}",
         counted(request)
     )
@@ -35,23 +35,6 @@ pub(super) fn prepared(request: &EventsRequest, limit: usize) -> String {
          FROM executions WHERE fingerprint IS NOT NULL AND {} \
          GROUP BY fingerprint HAVING count(parse_time_us) + count(bind_time_us) > 0 \
          ORDER BY parse_us + bind_us DESC, fingerprint_hex(fingerprint) LIMIT {limit}",
-        counted(request)
-    )
-}
-
-/// The columns of [`PlanCalls`](super::PlanCalls), one row a query and plan.
-pub(super) fn plans(request: &EventsRequest, limit: usize) -> String {
-    format!(
-        "SELECT fingerprint, plan_fingerprint, plan, calls, timed_calls, total_us, max_us FROM ( \
-             SELECT *, count(*) OVER of_query AS plans, sum(calls) OVER of_query AS all_calls FROM ( \
-                 SELECT fingerprint, plan_fingerprint, \
-                        first_value(plan ORDER BY duration_us DESC NULLS LAST, source, source_offset, source_seq) AS plan, \
-                        count(*) AS calls, count(duration_us) AS timed_calls, \
-                        coalesce(sum(duration_us), 0) AS total_us, coalesce(max(duration_us), 0) AS max_us \
-                 FROM server_events WHERE event = 'plan' AND fingerprint IS NOT NULL AND {} \
-                 GROUP BY fingerprint, plan_fingerprint) AS by_plan \
-             WINDOW of_query AS (PARTITION BY fingerprint)) AS by_query \
-         ORDER BY plans > 1 DESC, all_calls DESC, fingerprint_hex(fingerprint), calls DESC, plan_fingerprint LIMIT {limit}",
         counted(request)
     )
 }

@@ -1,6 +1,6 @@
 //! Lines of every version, and what has to be found in them.
 
-use crate::{Decoded, Decoder, Grammar, LogEntry, LogKind, detect};
+use crate::{Decoded, Decoder, Grammar, LogEntry, LogKind, RECORD_BYTES_MAX, detect};
 
 /// Kind, fields and attributes of each event of a log.
 fn read(log: &str) -> Vec<(LogKind, String)> {
@@ -159,4 +159,29 @@ fn its_logs_and_those_of_the_server_are_not_mistaken_for_each_other() {
     };
     assert_eq!(grammar(pooler), Some(Grammar::PgBouncer));
     assert!(matches!(grammar(server), Some(Grammar::PostgresStderr(_))));
+}
+
+#[test]
+fn a_line_over_the_limit_is_one_record_however_it_comes() {
+    let head = "2026-11-23 00:27:18.272 UTC [17] LOG ";
+    for huge in [head, "no head "] {
+        let log = format!("{head}one\n{huge}{}\n{head}two\n", "x".repeat(RECORD_BYTES_MAX));
+        let found = |pieces: usize| {
+            let mut decoder = Decoder::new(&Grammar::PgBouncer.into(), None, 0);
+            let mut spans = Vec::new();
+            let mut sink = |decoded: Decoded<'_>| match decoded {
+                Decoded::Log(entry) => spans.push(entry.span),
+                Decoded::Reject(reject) => spans.push(reject.span),
+                Decoded::Execution(_) => {}
+            };
+            for piece in log.as_bytes().chunks(pieces) {
+                decoder.push(piece, &mut sink);
+            }
+            decoder.finish(&mut sink);
+            (spans, decoder.take_ledger())
+        };
+        let whole = found(log.len());
+        assert_eq!((whole.0.len(), whole.1.bytes()), (3, log.len() as u64));
+        assert_eq!(found(5 * 1024 * 1024), whole);
+    }
 }

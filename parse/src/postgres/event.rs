@@ -6,7 +6,7 @@ mod sessions;
 
 use crate::decoder::Output;
 use crate::entry::{Execution, LogEntry, LogKind, RejectReason, Severity};
-use crate::plan::PlanReader;
+use crate::plan::Plan;
 use crate::postgres::event::sessions::{Key, Links, Pending, Sessions as Open};
 use crate::postgres::log::LogReader;
 use crate::postgres::message::{self, Message};
@@ -62,7 +62,6 @@ impl Event<'_> {
 pub(crate) struct Sessions {
     open: Open,
     links: Links,
-    plans: PlanReader,
     logs: LogReader,
 }
 
@@ -173,7 +172,8 @@ impl Sessions {
         execution: &mut Execution<'_>,
         output: &mut Output<'_, '_>,
     ) {
-        execution.plan_fingerprint = self.links.plan_of(key, execution, event.span);
+        let place = (event.span, output.offset(event.span.start));
+        execution.plan_fingerprint = self.links.plan_of(key, execution, place);
         output.execution(execution);
         output.rest(event.rest());
     }
@@ -186,19 +186,22 @@ impl Sessions {
         entry: &mut LogEntry<'_>,
         output: &mut Output<'_, '_>,
     ) {
-        let Some(plan) = self.plans.read(payload) else {
+        let Some(mut plan) = Plan::read(payload) else {
             return log(event, entry, output);
         };
-        let statement = plan.query.clone();
-        let statement = trim_terminator(&statement);
-        let execution = self
-            .links
-            .execution_of(key, statement, plan.fingerprint, event.span);
-        entry.execution_offset = execution.map(|at| output.offset(at));
-        entry.server_query_id = entry.server_query_id.or(plan.server_query_id);
+        if event.bytes_cut > 0 {
+            // What is cut between two nodes looks whole.
+            (plan.fingerprint, plan.truncated) = (None, true);
+        }
+        let statement = trim_terminator(&plan.query);
+        let place = (event.span, output.offset(event.span.start));
+        let execution = self.links.execution_of(key, statement, plan.fingerprint, place);
         let mut entry = LogEntry {
+            execution_offset: execution,
+            server_query_id: entry.server_query_id.or(plan.server_query_id),
             statement,
             plan: Some(&plan),
+            // All of it is in the plan.
             message: b"",
             ..entry.clone()
         };

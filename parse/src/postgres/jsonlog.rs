@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
 use crate::entry::{RejectReason, SkipKind};
+use crate::json::is_too_deep;
 use crate::lines::{Lines, without_newline};
 use crate::postgres::event::{Event, Sessions};
 use crate::postgres::message::severity;
@@ -129,6 +130,9 @@ impl JsonLog {
         raw: &[u8],
         output: &mut Output<'_, '_>,
     ) -> bool {
+        if is_too_deep(text.as_bytes()) {
+            return false;
+        }
         let Ok(parsed) = sonic_rs::from_str::<Line<'_>>(text) else {
             return false;
         };

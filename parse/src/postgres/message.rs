@@ -53,6 +53,11 @@ pub(crate) enum Step {
 
 /// A severity by its word; `None` for a word of a language that nobody here knows.
 pub(crate) fn severity(word: &[u8]) -> Option<Severity> {
+    english_severity(word).or_else(|| languages::severity(word))
+}
+
+/// A severity by its English word.
+pub(crate) fn english_severity(word: &[u8]) -> Option<Severity> {
     Some(match word {
         b"LOG" => Severity::Log,
         b"ERROR" => Severity::Error,
@@ -62,7 +67,7 @@ pub(crate) fn severity(word: &[u8]) -> Option<Severity> {
         b"NOTICE" | b"INFO" | b"DEBUG" | b"DEBUG1" | b"DEBUG2" | b"DEBUG3" | b"DEBUG4" | b"DEBUG5" => {
             Severity::Notice
         }
-        _ => return languages::severity(word),
+        _ => return None,
     })
 }
 

@@ -7,7 +7,7 @@ pub(crate) mod languages;
 use memchr::{memchr, memmem};
 
 use crate::entry::Severity;
-use crate::postgres::message::severity;
+use crate::postgres::message::english_severity;
 use crate::timestamp::{TimestampReader, epoch, number};
 
 /// How far into a line its prefix may reach. Names in PostgreSQL have at most 63 bytes each.
@@ -339,16 +339,25 @@ pub(crate) fn label(text: &[u8]) -> Option<(Label, usize)> {
         b"CONTEXT" => Label::Part(Part::Context),
         b"STATEMENT" => Label::Part(Part::Statement),
         b"QUERY" | b"LOCATION" | b"BACKTRACE" => Label::OtherPart,
-        _ => match severity(word) {
+        _ => match english_severity(word) {
             Some(severity) => Label::Main(Some(severity)),
-            None => match languages::follow_up(word.strip_suffix(b" ").unwrap_or(word)) {
-                Some(label) => label,
-                None if spaces == 2 && is_foreign_word(word) => Label::Main(None),
-                None => return None,
+            // French has a space before the colon, and one behind it.
+            None => match word.strip_suffix(b" ") {
+                Some(word) => languages::follow_up(word)?,
+                None if spaces < 2 && !ends_line => return None,
+                None => foreign_label(word)?,
             },
         },
     };
     Some((label, colon + 1 + spaces))
+}
+
+/// A label in a language other than English; a word that nobody here knows is taken for a severity.
+fn foreign_label(word: &[u8]) -> Option<Label> {
+    if let Some(severity) = languages::severity(word) {
+        return Some(Label::Main(Some(severity)));
+    }
+    languages::follow_up(word).or_else(|| is_foreign_word(word).then_some(Label::Main(None)))
 }
 
 fn is_sql_state(code: &[u8]) -> bool {
@@ -356,7 +365,6 @@ fn is_sql_state(code: &[u8]) -> bool {
 }
 
 fn is_foreign_word(word: &[u8]) -> bool {
-    let word = word.strip_suffix(b" ").unwrap_or(word);
     (2..=36).contains(&word.len()) && word.iter().all(|b| b.is_ascii_uppercase() || *b >= 0x80)
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Lexer<'t> {
     /// Where the last string of PostgreSQL ended, and whether it had backslash escapes: the next may continue it.
     string_end: usize,
     string_escapes: bool,
+    /// Up to here there are only signs, each an operator of its own.
+    signs_end: usize,
     out: &'t mut Canonical,
 }
 
@@ -42,6 +44,7 @@ impl<'t> Lexer<'t> {
             versions: 0,
             string_end: usize::MAX,
             string_escapes: false,
+            signs_end: 0,
             out,
         }
     }
@@ -308,7 +311,10 @@ impl<'t> Lexer<'t> {
     }
 
     /// PostgreSQL takes as many operator bytes as it can, less a `+` or `-` that ends a plain operator.
-    fn postgres_operator(&self) -> usize {
+    fn postgres_operator(&mut self) -> usize {
+        if self.position < self.signs_end {
+            return 1;
+        }
         let rest = &self.text[self.position..];
         let mut length = 0;
         let mut special = false;
@@ -326,9 +332,12 @@ impl<'t> Lexer<'t> {
             }
             length += 1;
         }
+        let end = length;
         while length > 1 && !special && matches!(rest[length - 1], b'+' | b'-') {
             length -= 1;
         }
+        // What was cut off are signs, each an operator of its own: nobody has to look to their end again.
+        self.signs_end = self.position + end;
         length.max(1)
     }
 

@@ -12,6 +12,9 @@ use super::dialect::Dialect;
 use super::form::{Form, Kind, Token, flag, unquoted};
 use super::keyword::Keyword;
 
+/// How many tables of a statement are told; no server joins as many.
+const TABLES_MAX: usize = 256;
+
 /// Finds tables and verb; the results stay until the next statement.
 pub(super) struct Relations {
     dialect: Dialect,
@@ -82,7 +85,7 @@ impl Relations {
 
     fn add_name(&mut self) {
         let name = String::from_utf8_lossy(&self.name);
-        if self.names[..self.count].iter().any(|known| *known == name) {
+        if self.count == TABLES_MAX || self.names[..self.count].iter().any(|known| *known == name) {
             return;
         }
         if self.count == self.names.len() {

@@ -89,7 +89,9 @@ fn is_worth_telling(seen: &Seen<'_>) -> bool {
         || match seen.entry.kind {
             LogKind::Startup => matches!(phase, b"ready" | b""),
             LogKind::Shutdown => matches!(phase, b"stopped" | b""),
-            LogKind::Crash => !(seen.attribute("signal").is_empty() && seen.attribute("exit_code").is_empty()),
+            LogKind::Crash => {
+                !(seen.attribute("signal").is_empty() && seen.attribute("exit_code").is_empty())
+            }
             LogKind::Recovery => phase != b"progress",
             LogKind::Replication => !matches!(phase, b"command" | b"slot_released"),
             _ => true,

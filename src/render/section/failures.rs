@@ -39,8 +39,8 @@ pub(super) fn errors(groups: &[ErrorGroup]) -> Option<Panel> {
     let top = top.map(|group| format!("{}: {}", short_name(group), first_line(&group.example)));
     let row = |group: &ErrorGroup| {
         vec![
-            Cell::text(&group.severity),
-            Cell::text(&group.code),
+            Cell::id(&group.severity),
+            Cell::id(&group.code),
             Cell::Text(if group.condition.is_empty() {
                 String::new()
             } else {
@@ -72,6 +72,7 @@ pub(super) fn errors(groups: &[ErrorGroup]) -> Option<Panel> {
             ],
             rows: groups.iter().map(row).collect(),
         }],
+        in_full: Vec::new(),
         course: None,
     })
 }
@@ -108,6 +109,7 @@ pub(super) fn canceled(groups: &[CancelGroup]) -> Option<Panel> {
             ],
             rows: groups.iter().map(row).collect(),
         }],
+        in_full: Vec::new(),
         course: None,
     })
 }

@@ -58,6 +58,7 @@ pub(super) fn locks(locks: &Locks) -> Option<Panel> {
             wait_table(&locks.longest),
             object_table(&locks.objects),
         ],
+        in_full: Vec::new(),
         course: None,
     })
 }
@@ -65,7 +66,7 @@ pub(super) fn locks(locks: &Locks) -> Option<Panel> {
 fn blocker_table(blockers: &[Blocker]) -> Table {
     let row = |blocker: &Blocker| {
         vec![
-            Cell::Text(blocker.session_id.to_string()),
+            Cell::Id(blocker.session_id.to_string()),
             Cell::text(&blocker.user),
             Cell::text(&blocker.application),
             Cell::Count(blocker.waits),
@@ -96,7 +97,7 @@ fn wait_table(waits: &[LockWait]) -> Table {
         let holders: Vec<String> = wait.holders.iter().map(i64::to_string).collect();
         vec![
             Cell::time(wait.time_us),
-            Cell::Text(wait.session_id.map_or_else(String::new, |id| id.to_string())),
+            Cell::Id(wait.session_id.map_or_else(String::new, |id| id.to_string())),
             Cell::text(&wait.user),
             Cell::Duration(wait.waited_us),
             Cell::text(&wait.outcome),
@@ -164,7 +165,7 @@ pub(super) fn deadlocks(deadlocks: &Deadlocks) -> Option<Panel> {
                 Cell::time(deadlock.time_us),
                 Cell::text(&deadlock.database),
                 Cell::text(&deadlock.user),
-                Cell::Text(process.session_id.to_string()),
+                Cell::Id(process.session_id.to_string()),
                 Cell::text(if deadlock.session_id == Some(process.session_id) {
                     "canceled"
                 } else {
@@ -191,6 +192,7 @@ pub(super) fn deadlocks(deadlocks: &Deadlocks) -> Option<Panel> {
             ],
             rows: rows.collect(),
         }],
+        in_full: Vec::new(),
         course: None,
     })
 }

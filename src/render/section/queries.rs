@@ -1,5 +1,7 @@
 //! Plans and prepared statements.
 
+use std::collections::BTreeSet;
+
 use super::{Cell, Panel, Table, statement};
 use crate::render::quantity::{count, duration, plural};
 use crate::summary::sections::{PlanGroup, PreparedQuery, QueryPlans};
@@ -33,6 +35,10 @@ pub(super) fn plans(queries: &[QueryPlans]) -> Option<Panel> {
     let rows = queries
         .iter()
         .flat_map(|query| query.plans.iter().map(|plan| plan_row(query, plan)));
+    let all_plans = queries.iter().flat_map(|query| &query.plans);
+    let shapes: BTreeSet<String> = all_plans
+        .map(|plan| format!("{}  {}", plan.plan_fingerprint, plan.shape))
+        .collect();
     Some(Panel {
         name: "plans",
         title: "Plans",
@@ -54,14 +60,15 @@ pub(super) fn plans(queries: &[QueryPlans]) -> Option<Panel> {
             ],
             rows: rows.collect(),
         }],
+        in_full: shapes.into_iter().collect(),
         course: None,
     })
 }
 
 fn plan_row(query: &QueryPlans, plan: &PlanGroup) -> Vec<Cell> {
     vec![
-        Cell::text(&query.fingerprint),
-        Cell::text(&plan.plan_fingerprint),
+        Cell::id(&query.fingerprint),
+        Cell::id(&plan.plan_fingerprint),
         Cell::Count(plan.calls),
         if plan.timed_calls > 0 {
             Cell::Duration(plan.total_us / plan.timed_calls)
@@ -84,7 +91,7 @@ pub(super) fn prepared(queries: &[PreparedQuery]) -> Option<Panel> {
     let sum = |of: fn(&PreparedQuery) -> i64| queries.iter().map(of).sum::<i64>();
     let row = |query: &PreparedQuery| {
         vec![
-            Cell::text(&query.fingerprint),
+            Cell::id(&query.fingerprint),
             Cell::Count(query.parses),
             Cell::Duration(query.parse_us),
             Cell::Count(query.binds),
@@ -119,6 +126,7 @@ pub(super) fn prepared(queries: &[PreparedQuery]) -> Option<Panel> {
             ],
             rows: queries.iter().map(row).collect(),
         }],
+        in_full: Vec::new(),
         course: None,
     })
 }

@@ -44,6 +44,7 @@ pub(super) fn server(events: &ServerEvents) -> Option<Panel> {
             ],
             rows: events.list.iter().map(row).collect(),
         }],
+        in_full: Vec::new(),
         course: None,
     })
 }
@@ -95,6 +96,7 @@ pub(super) fn statistics(statistics: &[Statistic]) -> Option<Panel> {
             ],
             rows: statistics.iter().map(row).collect(),
         }],
+        in_full: Vec::new(),
         course: None,
     })
 }
@@ -121,6 +123,7 @@ pub(super) fn commands(commands: &[NameCount]) -> Option<Panel> {
                 .map(|command| vec![Cell::text(&command.name), Cell::Count(command.count)])
                 .collect(),
         }],
+        in_full: Vec::new(),
         course: None,
     })
 }

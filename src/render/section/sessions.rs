@@ -62,6 +62,7 @@ pub(super) fn connections(connections: &Connections) -> Option<Panel> {
                 rows: by.collect(),
             },
         ],
+        in_full: Vec::new(),
         course: course(connections),
     })
 }

@@ -29,7 +29,7 @@ pub(super) fn temporary_files(files: &TemporaryFiles) -> Option<Panel> {
             Cell::Count(query.files),
             Cell::Bytes(query.bytes),
             Cell::Bytes(query.largest_bytes),
-            Cell::text(&query.fingerprint),
+            Cell::id(&query.fingerprint),
             Cell::Sql(if query.fingerprint.is_empty() {
                 "(not logged)".to_owned()
             } else {
@@ -53,6 +53,7 @@ pub(super) fn temporary_files(files: &TemporaryFiles) -> Option<Panel> {
             ],
             rows: files.queries.iter().map(row).collect(),
         }],
+        in_full: Vec::new(),
         course: None,
     })
 }
@@ -99,6 +100,7 @@ pub(super) fn checkpoints(checkpoints: &Checkpoints) -> Option<Panel> {
                 rows: reasons.collect(),
             },
         ],
+        in_full: Vec::new(),
         course: None,
     })
 }
@@ -211,6 +213,7 @@ pub(super) fn vacuums(tables: &[TableVacuums]) -> Option<Panel> {
             ],
             rows: tables.iter().map(row).collect(),
         }],
+        in_full: Vec::new(),
         course: None,
     })
 }

@@ -73,15 +73,15 @@ impl Page<'_> {
         for table in panel.tables.iter().filter(|table| !table.rows.is_empty()) {
             self.table(table)?;
         }
+        for text in panel.in_full.iter().take(ROWS_SHOWN) {
+            self.wrapped("  ", text)?;
+        }
         Ok(())
     }
 
     fn table(&mut self, table: &Table) -> std::fmt::Result {
         let rows = &table.rows[..table.rows.len().min(ROWS_SHOWN)];
-        let cells: Vec<Vec<String>> = rows
-            .iter()
-            .map(|row| row.iter().map(shown).collect())
-            .collect();
+        let cells: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(shown).collect()).collect();
         // A column without any value only takes room.
         let columns: Vec<usize> = (0..table.columns.len())
             .filter(|at| cells.iter().any(|row| !row[*at].is_empty()))

@@ -458,3 +458,15 @@ fn a_line_of_nothing_over_the_limit_is_one_reject() {
         }
     }
 }
+
+#[test]
+fn json_nested_without_end_is_a_reject() {
+    let line = format!("{}\n", "{\"a\":".repeat(100_000));
+    let log = [&line, &json_record("SELECT 1")[..]].concat();
+    check(
+        &Grammar::PostgresJson.into(),
+        &log,
+        &["SELECT 1"],
+        &[(RejectReason::MalformedJson, &line[..crate::REJECT_BYTES_KEPT])],
+    );
+}

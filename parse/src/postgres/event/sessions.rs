@@ -177,13 +177,16 @@ pub(super) struct Links {
 #[derive(Debug, Clone, Copy)]
 struct Half {
     span: Span,
+    /// Where it begins in the source.
+    offset: u64,
     text: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Plan {
     half: Half,
-    fingerprint: PlanFingerprint,
+    /// `None` when a part of the plan is missing.
+    fingerprint: Option<PlanFingerprint>,
 }
 
 impl Links {
@@ -192,7 +195,7 @@ impl Links {
         &mut self,
         key: Option<Key>,
         execution: &Execution<'_>,
-        span: Span,
+        (span, offset): (Span, u64),
     ) -> Option<PlanFingerprint> {
         let key = key?;
         self.at = span.start;
@@ -205,7 +208,7 @@ impl Links {
         }
         let text = xxh3_64(execution.statement);
         if is_extended {
-            let half = Half { span, text };
+            let half = Half { span, offset, text };
             if self.last_plan.is_some() {
                 self.drop_old();
                 self.executions.insert(key, half);
@@ -214,16 +217,16 @@ impl Links {
             }
         }
         plan.filter(|plan| plan.half.text == text && self.is_near(&plan.half))
-            .map(|plan| plan.fingerprint)
+            .and_then(|plan| plan.fingerprint)
     }
 
-    /// Where the execution of a plan begins, if it was logged before. If not, it may follow.
+    /// Where in the source the execution of a plan begins, if it was logged before. If not, it may follow.
     pub(super) fn execution_of(
         &mut self,
         key: Option<Key>,
         statement: &[u8],
-        fingerprint: PlanFingerprint,
-        span: Span,
+        fingerprint: Option<PlanFingerprint>,
+        (span, offset): (Span, u64),
     ) -> Option<u64> {
         let key = key?;
         (self.at, self.last_plan) = (span.start, Some(span));
@@ -232,10 +235,10 @@ impl Links {
         let execution = self.executions.get(&key).copied();
         if let Some(half) = execution.filter(|half| half.text == text && self.is_near(half)) {
             self.executions.remove(&key);
-            return Some(half.span.start);
+            return Some(half.offset);
         }
         self.drop_old();
-        let half = Half { span, text };
+        let half = Half { span, offset, text };
         self.plans.insert(key, Plan { half, fingerprint });
         None
     }

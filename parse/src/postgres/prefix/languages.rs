@@ -237,3 +237,63 @@ pub(crate) fn is_bind(word: &[u8]) -> bool {
             | "綁定")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Decoded, Decoder, LogKind, Severity, detect};
+
+    /// A log of four lines in another language: an execution, a checkpoint, an error with its statement. Nothing is rejected.
+    #[track_caller]
+    fn check(lines: [&str; 4]) {
+        let log: String = lines
+            .iter()
+            .map(|line| format!("2026-11-23 00:27:18.272 UTC [42] app@shop {line}\n"))
+            .collect();
+        let detection = detect(log.as_bytes());
+        let mut decoder = Decoder::new(detection.format().expect("a known format"), None, 0);
+        let (mut executions, mut events) = (Vec::new(), Vec::new());
+        let mut sink = |decoded: Decoded<'_>| match decoded {
+            Decoded::Execution(execution) => {
+                executions.push((execution.query_time_us, execution.statement.to_vec()))
+            }
+            Decoded::Log(entry) => events.push((entry.severity, entry.kind, entry.statement.to_vec())),
+            Decoded::Reject(reject) => panic!("{reject:?}"),
+        };
+        decoder.push(log.as_bytes(), &mut sink);
+        decoder.finish(&mut sink);
+        assert_eq!(executions, [(3_888, b"SELECT 1".to_vec())], "{log}");
+        let expect = [
+            (Severity::Log, LogKind::Message, Vec::new()),
+            (Severity::Error, LogKind::Error, b"SELECT 2".to_vec()),
+        ];
+        assert_eq!(events, expect, "{log}");
+    }
+
+    #[test]
+    fn logs_in_other_languages() {
+        check([
+            "LOG:  Dauer: 3.888 ms  Anweisung: SELECT 1",
+            "LOG:  Checkpoint beginnt: time",
+            "FEHLER:  Division durch Null",
+            "ANWEISUNG:  SELECT 2",
+        ]);
+        check([
+            "LOG:  durée : 3.888 ms, instruction : SELECT 1",
+            "LOG:  début du checkpoint : time",
+            "ERREUR:  division par zéro",
+            "INSTRUCTION : SELECT 2",
+        ]);
+        check([
+            "СООБЩЕНИЕ:  продолжительность: 3.888 мс, оператор: SELECT 1",
+            "СООБЩЕНИЕ:  начата контрольная точка: time",
+            "ОШИБКА:  деление на ноль",
+            "ОПЕРАТОР:  SELECT 2",
+        ]);
+        check([
+            "日志:  执行时间: 3.888 ms  语句: SELECT 1",
+            "日志:  检查点开始: time",
+            "错误:  除以零",
+            "语句:  SELECT 2",
+        ]);
+    }
+}

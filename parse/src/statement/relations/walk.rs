@@ -7,6 +7,9 @@ use super::super::form::{Form, Kind};
 use super::super::keyword::Keyword;
 use super::{spell, verb};
 
+/// How many common table expressions of a statement are known; a later one counts as a table.
+const EXPRESSIONS_MAX: usize = 256;
+
 /// Brackets nested deeper than this are not looked into.
 const DEPTH_MAX: usize = 1024;
 
@@ -176,7 +179,9 @@ impl<'a> Walk<'a> {
                 self.dialect,
                 &mut name,
             );
-            self.room.expressions.push(name);
+            if self.room.expressions.len() < EXPRESSIONS_MAX {
+                self.room.expressions.push(name);
+            }
             self.top.with = With::Body;
         }
         index + 1

@@ -1,0 +1,10 @@
+//! PostgreSQL's jsonlog.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use slowlake_parse::Grammar;
+
+fuzz_target!(|data: &[u8]| {
+    slowlake_parse_fuzz::log(&Grammar::PostgresJson.into(), data);
+});

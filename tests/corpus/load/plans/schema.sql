@@ -1,0 +1,20 @@
+-- Small tables on which every kind of plan node can be provoked. Made before auto_explain is loaded.
+CREATE TABLE customers (id int PRIMARY KEY, name text NOT NULL);
+INSERT INTO customers SELECT i, 'customer ' || i FROM generate_series(1, 300) i;
+CREATE TABLE orders (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES customers, total int NOT NULL, note text NOT NULL);
+INSERT INTO orders SELECT i, 1 + i % 250, i * 37 % 1000, repeat('n', 40) || i FROM generate_series(1, 6000) i;
+CREATE INDEX orders_customer ON orders (customer_id);
+CREATE INDEX orders_total ON orders (total);
+CREATE TABLE "Odd Table" (id int PRIMARY KEY, "it's" text NOT NULL);
+CREATE INDEX "Odd ""Index"" on (cost" ON "Odd Table" ("it's");
+INSERT INTO "Odd Table" SELECT i, 'value ' || i FROM generate_series(1, 2000) i;
+CREATE TABLE readings (day int NOT NULL, value int NOT NULL) PARTITION BY RANGE (day);
+CREATE TABLE readings_1 PARTITION OF readings FOR VALUES FROM (0) TO (10);
+CREATE TABLE readings_2 PARTITION OF readings FOR VALUES FROM (10) TO (20);
+CREATE TABLE readings_3 PARTITION OF readings FOR VALUES FROM (20) TO (30);
+INSERT INTO readings SELECT i % 30, i FROM generate_series(1, 900) i;
+CREATE TABLE log (id int, what text);
+CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.note := new.note || '!'; RETURN new; END $$;
+CREATE TRIGGER "orders remember" BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION remember();
+CREATE FUNCTION pair(n int) RETURNS SETOF int LANGUAGE sql AS 'SELECT n UNION ALL SELECT n + 1';
+ANALYZE;
