@@ -234,6 +234,9 @@ impl Unwrapper {
         let mut add = |piece: Piece<'_>| queue.add(&piece, marks.stream(piece.host));
         if line.trim_ascii().is_empty() {
             add(Piece::skip(SkipKind::Blank));
+        } else if matches!(line.trim_ascii(), b"[" | b"]") {
+            // An array of one object a line.
+            add(Piece::skip(SkipKind::Shipper));
         } else if !open(&mut self.layers, line, &mut self.carried, &mut add) {
             add(Piece {
                 text: line,
@@ -289,7 +292,11 @@ impl Unwrapper {
 
     /// Puts a message at the end of the text, with a mark for every line.
     fn append(&mut self, message: &Message) {
-        if let Some(line) = message.lines.first().filter(|_| self.base == 0 && self.text.is_empty()) {
+        if let Some(line) = message
+            .lines
+            .first()
+            .filter(|_| self.base == 0 && self.text.is_empty())
+        {
             // Formats know the beginning of a log by its offset.
             self.base = line.mark.lines.start;
         }
@@ -310,9 +317,7 @@ impl Unwrapper {
     /// Has the lines read that were unwrapped.
     fn decode(&mut self, at_end: bool, reader: &mut Reader<'_, '_>) {
         let mut output = Output::new(reader.ledger, Some(&self.marks), reader.sink);
-        let taken = reader
-            .records
-            .take(&self.text, self.base, at_end, &mut output);
+        let taken = reader.records.take(&self.text, self.base, at_end, &mut output);
         self.text.drain(..taken);
         self.base += taken as u64;
         self.marks

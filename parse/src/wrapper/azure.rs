@@ -70,7 +70,10 @@ impl Azure {
         out(Piece {
             text: &self.event,
             host: first_name([record.server.as_ref(), record.resource.as_ref()]).unwrap_or_default(),
-            time_us: record.time.as_ref().and_then(|time| time_us(time, &mut self.time)),
+            time_us: record
+                .time
+                .as_ref()
+                .and_then(|time| time_us(time, &mut self.time)),
             pid: record.properties.pid.as_ref().and_then(integer),
             ..Piece::default()
         });
@@ -117,7 +120,10 @@ impl Layer for Azure {
     fn open(&mut self, line: &[u8], out: &mut dyn FnMut(Piece<'_>)) -> bool {
         object(line, |record: Record<'_>| self.record(&record, out))
             || object(line, |batch: Batch<'_>| {
-                batch.records.iter().try_for_each(|record| self.record(record, out))
+                batch
+                    .records
+                    .iter()
+                    .try_for_each(|record| self.record(record, out))
             })
     }
 }

@@ -24,7 +24,10 @@ pub(super) fn object<'l, T: Deserialize<'l>>(line: &'l [u8], read: impl FnOnce(T
 /// A line of an array without what makes it an element.
 fn in_array(line: &[u8]) -> &[u8] {
     let line = line.trim_ascii();
-    let line = line.strip_prefix(b"[").or(line.strip_prefix(b",")).unwrap_or(line);
+    let line = line
+        .strip_prefix(b"[")
+        .or(line.strip_prefix(b","))
+        .unwrap_or(line);
     if line.ends_with(b"}") {
         return line;
     }
@@ -34,7 +37,11 @@ fn in_array(line: &[u8]) -> &[u8] {
 
 /// The text of a string, which stands in `scratch` if it has escapes.
 pub(super) fn text<'t>(value: &'t LazyValue<'_>, scratch: &'t mut Vec<u8>) -> Option<&'t [u8]> {
-    let raw = value.as_raw_str().strip_prefix('"')?.strip_suffix('"')?.as_bytes();
+    let raw = value
+        .as_raw_str()
+        .strip_prefix('"')?
+        .strip_suffix('"')?
+        .as_bytes();
     let Some(first) = memchr::memchr(b'\\', raw) else {
         return Some(raw);
     };
@@ -86,7 +93,14 @@ fn unescape_unicode<'r>(rest: &'r [u8], text: &mut Vec<u8>) -> Option<&'r [u8]> 
 
 /// The characters of a string without escapes: of a name.
 pub(super) fn name<'v>(value: &'v LazyValue<'_>) -> Option<&'v [u8]> {
-    Some(value.as_raw_str().strip_prefix('"')?.strip_suffix('"')?.as_bytes()).filter(|name| !name.is_empty())
+    Some(
+        value
+            .as_raw_str()
+            .strip_prefix('"')?
+            .strip_suffix('"')?
+            .as_bytes(),
+    )
+    .filter(|name| !name.is_empty())
 }
 
 /// A number, or a string of digits.

@@ -62,7 +62,11 @@ impl<'p> Piece<'p> {
         'p: 'i,
     {
         Piece {
-            host: if inner.host.is_empty() { self.host } else { inner.host },
+            host: if inner.host.is_empty() {
+                self.host
+            } else {
+                inner.host
+            },
             lane: self.lane ^ inner.lane,
             time_us: inner.time_us.or(self.time_us),
             pid: inner.pid.or(self.pid),

@@ -34,7 +34,9 @@ impl Layer for Loki {
                 let hosts = [label("hostname"), label("host"), label("instance"), label("pod")];
                 let host = first_name(hosts.iter().map(Option::as_ref)).unwrap_or_default();
                 for value in &stream.values {
-                    let [time, line, ..] = value.as_slice() else { continue };
+                    let [time, line, ..] = value.as_slice() else {
+                        continue;
+                    };
                     let Some(text) = text(line, &mut self.line) else {
                         continue;
                     };

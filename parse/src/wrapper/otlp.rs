@@ -70,15 +70,16 @@ impl Layer for Otlp {
                 let host = host.as_ref().and_then(name).unwrap_or_default();
                 for record in resource.scope_logs.iter().flat_map(|scope| &scope.log_records) {
                     let of_record = &record.attributes;
-                    let path = [&of_record, &of_resource]
-                        .into_iter()
-                        .find_map(|list| attribute(list, "log.file.path").or(attribute(list, "log.file.name")));
+                    let path = [&of_record, &of_resource].into_iter().find_map(|list| {
+                        attribute(list, "log.file.path").or(attribute(list, "log.file.name"))
+                    });
                     let stream = attribute(of_record, "log.iostream");
                     let body = inside(record.body.as_ref(), "stringValue");
                     let Some(text) = body.as_ref().and_then(|body| text(body, &mut self.body)) else {
                         continue;
                     };
-                    let names = [&path, &stream].map(|value| value.as_ref().and_then(name).unwrap_or_default());
+                    let names =
+                        [&path, &stream].map(|value| value.as_ref().and_then(name).unwrap_or_default());
                     out(Piece {
                         text,
                         host,

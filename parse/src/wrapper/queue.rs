@@ -192,7 +192,11 @@ impl Queue {
         }
         message.last = self.line.number;
         message.is_partial = piece.glue == Glue::Partial;
-        if let Glue::Chunk { message: number, part } = piece.glue {
+        if let Glue::Chunk {
+            message: number,
+            part,
+        } = piece.glue
+        {
             message.chunk = Some((number, part));
         }
         if add_tab {
@@ -243,7 +247,10 @@ impl Queue {
             return Join::Glued;
         }
         match glue {
-            Glue::Chunk { message: number, part } => match message.chunk {
+            Glue::Chunk {
+                message: number,
+                part,
+            } => match message.chunk {
                 Some((same, before)) if same == number && part > before => message.join_chunk(text),
                 _ => Join::New,
             },

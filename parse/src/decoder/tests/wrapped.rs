@@ -45,7 +45,9 @@ fn wrap(wrapper: Wrapper, lines: &[(usize, Vec<u8>)]) -> Vec<(usize, Vec<u8>)> {
         Wrapper::Cri => lines.iter().flat_map(cri).collect(),
         Wrapper::Docker => each(&|_, text| {
             let text = text.strip_suffix('"').unwrap();
-            format!("{{\"log\":{text}\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-23T00:27:18.224000001Z\"}}")
+            format!(
+                "{{\"log\":{text}\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-23T00:27:18.224000001Z\"}}"
+            )
         }),
         Wrapper::Journald => each(&|host, text| {
             format!(
@@ -53,7 +55,9 @@ fn wrap(wrapper: Wrapper, lines: &[(usize, Vec<u8>)]) -> Vec<(usize, Vec<u8>)> {
             )
         }),
         Wrapper::Shipper => each(&|host, text| {
-            format!("{{\"@timestamp\":\"2026-11-23T00:27:18Z\",\"host\":{{\"name\":\"{host}\"}},\"message\":{text}}}")
+            format!(
+                "{{\"@timestamp\":\"2026-11-23T00:27:18Z\",\"host\":{{\"name\":\"{host}\"}},\"message\":{text}}}"
+            )
         }),
         Wrapper::Loki => each(&|host, text| {
             format!(
@@ -85,7 +89,10 @@ fn wrap(wrapper: Wrapper, lines: &[(usize, Vec<u8>)]) -> Vec<(usize, Vec<u8>)> {
 fn cri((host, line): &(usize, Vec<u8>)) -> Vec<(usize, Vec<u8>)> {
     const HEAD: &[u8] = b"2026-11-23T00:27:18.224000001Z stderr ";
     let character = |at: &usize| std::str::from_utf8(&line[..*at]).is_ok();
-    let cut = (0..=line.len().min(30)).rev().find(character).filter(|_| line.len() > 40);
+    let cut = (0..=line.len().min(30))
+        .rev()
+        .find(character)
+        .filter(|_| line.len() > 40);
     let cut = cut.unwrap_or(line.len());
     if cut == line.len() {
         return vec![(*host, [HEAD, b"F ", line].concat())];
@@ -98,12 +105,33 @@ fn cri((host, line): &(usize, Vec<u8>)) -> Vec<(usize, Vec<u8>)> {
 
 /// Puts a log into wrappers, the outermost first. A wrapper of JSON has no bytes that are not UTF-8.
 fn wrapped(chain: &[Wrapper], lines: Vec<(usize, Vec<u8>)>) -> Vec<u8> {
-    let outer = chain.iter().rev().fold(lines, |lines, wrapper| wrap(*wrapper, &lines));
+    let outer = chain
+        .iter()
+        .rev()
+        .fold(lines, |lines, wrapper| wrap(*wrapper, &lines));
     outer
         .into_iter()
         .flat_map(|(_, mut line)| {
             line.push(b'\n');
             line
+        })
+        .collect()
+}
+
+/// A log of PostgreSQL as the server hands it to syslog: a message is an event, and its parts are lines.
+fn chunked(host: usize, log: &[u8]) -> Vec<(usize, Vec<u8>)> {
+    let (mut message, mut part) = (0, 0);
+    let lines = lines(host, log).into_iter().filter(|(_, line)| !line.is_empty());
+    lines
+        .map(|(host, line)| {
+            let is_part = line.starts_with(b"\t") || memchr::memmem::find(&line, b" DETAIL:  ").is_some();
+            (message, part) = if is_part {
+                (message, part + 1)
+            } else {
+                (message + 1, 1)
+            };
+            let head = format!("Nov 23 00:27:11 {} postgres[7]: [{message}-{part}] ", HOSTS[host]);
+            (host, [head.as_bytes(), &line, b"\n"].concat())
         })
         .collect()
 }
@@ -128,8 +156,8 @@ fn style() -> impl Strategy<Value = Style> {
 }
 
 /// Lines of two servers, each in its order.
-fn interleave(one: &[u8], two: &[u8], turns: &[bool]) -> Vec<(usize, Vec<u8>)> {
-    let mut rest = [lines(0, one), lines(1, two)].map(Vec::into_iter);
+fn interleave<T>(one: Vec<T>, two: Vec<T>, turns: &[bool]) -> Vec<T> {
+    let mut rest = [one, two].map(Vec::into_iter);
     let mut merged = Vec::new();
     for turn in turns.iter().cycle().take(4096) {
         merged.extend(rest[usize::from(*turn)].next());
@@ -143,7 +171,7 @@ fn interleave(one: &[u8], two: &[u8], turns: &[bool]) -> Vec<(usize, Vec<u8>)> {
 fn servers(style: Style, one: &[Item], two: &[Item], turns: &[bool]) -> Vec<(usize, Vec<u8>)> {
     let one = write(style, one).bytes;
     if style.is_postgres() {
-        interleave(&one, &write(style, two).bytes, turns)
+        interleave(lines(0, &one), lines(1, &write(style, two).bytes), turns)
     } else {
         lines(0, &one)
     }
@@ -193,7 +221,7 @@ proptest! {
         let chain = &[wrapper];
         let style = if json { Style::Json } else { Style::Stderr };
         let (one, two) = (write(style, &one).bytes, write(style, &two).bytes);
-        let input = wrapped(chain, interleave(&one, &two, &turns));
+        let input = wrapped(chain, interleave(lines(0, &one), lines(1, &two), &turns));
         let found = whole(&format_in(chain, style), &input);
         let expect: Vec<Known> = [one, two]
             .iter()
@@ -202,6 +230,21 @@ proptest! {
         prop_assert_eq!(sorted(found.known()), sorted(expect), "{}", input.escape_ascii());
         prop_assert_eq!(found.ledger.bytes(), input.len() as u64);
         check_keys(&found);
+    }
+
+    #[test]
+    fn chunks_of_two_servers_do_not_cut_each_other(
+        one in items(false), two in items(false), turns in prop::collection::vec(any::<bool>(), 1..40), sizes in sizes(), stop in 0..60_usize,
+    ) {
+        let logs = [one, two].map(|items| write(Style::Stderr, &items).bytes);
+        let outer = interleave(chunked(0, &logs[0]), chunked(1, &logs[1]), &turns);
+        let input: Vec<u8> = outer.into_iter().flat_map(|(_, line)| line).collect();
+        let format = format_in(&[Wrapper::Syslog], Style::Stderr);
+        let found = whole(&format, &input);
+        let bare = |log: &[u8]| whole(&format_of(Style::Stderr), String::from_utf8_lossy(log).as_bytes()).known();
+        let expect: Vec<Known> = logs.iter().flat_map(|log| bare(log)).collect();
+        prop_assert_eq!(sorted(found.known()), sorted(expect), "{}", input.escape_ascii());
+        goes_on(&format, &input, &sizes, stop)?;
     }
 
     #[test]
@@ -316,7 +359,11 @@ fn chunks_of_syslog_are_lines_parts_of_lines_and_follow_ups() {
     );
     assert_eq!(found.executions[0].known.parameters, b"$1 = '7'");
     assert!(found.rejects.is_empty(), "{:?}", found.rejected());
-    let skipped: Vec<_> = found.ledger.skipped().map(|(kind, tally)| (kind, tally.records)).collect();
+    let skipped: Vec<_> = found
+        .ledger
+        .skipped()
+        .map(|(kind, tally)| (kind, tally.records))
+        .collect();
     assert_eq!(skipped, [(SkipKind::OtherProgram, 1)]);
 }
 
@@ -335,7 +382,10 @@ fn what_the_prefix_does_not_say_the_envelope_says() {
                2026-11-23T12:00:00+00:00 app[web.1]: hello\n\
                2026-11-23T12:00:00+00:00 app[postgres.78]: [GREEN] [3-1]  sql_error_code = 40P01 ERROR:  deadlock detected\n";
     let found = check(log, &[Wrapper::Logplex], &["SELECT 1\nFROM t"]);
-    assert_eq!((times(&found), pids(&found)), (vec![Some(NOON_US)], vec![Some(77)]));
+    assert_eq!(
+        (times(&found), pids(&found)),
+        (vec![Some(NOON_US)], vec![Some(77)])
+    );
     assert!(found.rejects.is_empty(), "{:?}", found.rejected());
 }
 
@@ -347,8 +397,14 @@ fn rows_of_cloudnativepg() {
                {\"level\":\"info\",\"logger\":\"wal-archive\",\"msg\":\"done\",\"logging_pod\":\"pg-1\"}\n";
     let found = check(log, &[Wrapper::Cnpg], &["SELECT \"a\",\n1"]);
     let known = &found.executions[0].known;
-    assert_eq!((known.session_id, known.client.as_slice()), (Some(7), &b"10.0.0.5"[..]));
-    assert_eq!((known.user.as_slice(), known.end_us), (&b"app"[..], Some(NOON_US)));
+    assert_eq!(
+        (known.session_id, known.client.as_slice()),
+        (Some(7), &b"10.0.0.5"[..])
+    );
+    assert_eq!(
+        (known.user.as_slice(), known.end_us),
+        (&b"app"[..], Some(NOON_US))
+    );
     // Kubernetes may write the line in two parts.
     let (first, second) = log.split_at(200);
     let (second, other) = second.split_once('\n').unwrap();
@@ -366,10 +422,17 @@ fn what_azure_puts_beside_a_message_belongs_to_it() {
              \"detail\":\"{detail}\"}},\"time\":\"2026-11-23T12:00:01Z\",\"resourceId\":\"/S/PG\",\"category\":\"PostgreSQLLogs\"}}"
         )
     };
-    let one = record("duration: 1.000 ms  execute <unnamed>: SELECT $1,\\n2", "parameters: $1 = '7'");
+    let one = record(
+        "duration: 1.000 ms  execute <unnamed>: SELECT $1,\\n2",
+        "parameters: $1 = '7'",
+    );
     let two = record("duration: 1.000 ms  statement: SELECT 3", "");
     let log = format!("{{\"records\":[{one},{two}]}}\n{two}\n");
-    let found = check(&log, &[Wrapper::Azure], &["SELECT $1,\n2", "SELECT 3", "SELECT 3"]);
+    let found = check(
+        &log,
+        &[Wrapper::Azure],
+        &["SELECT $1,\n2", "SELECT 3", "SELECT 3"],
+    );
     assert_eq!(found.executions[0].known.parameters, b"$1 = '7'");
     check_keys(&found);
 }
@@ -414,7 +477,30 @@ fn a_line_that_is_not_wrapped_is_a_reject() {
     let log = wrapped(&[Wrapper::Docker], vec![(0, line)]);
     let log = String::from_utf8([&log[..], bare.as_bytes(), &log].concat()).unwrap();
     let found = check(&log, &[Wrapper::Docker], &["SELECT 1", "SELECT 1"]);
-    assert_eq!(found.rejected(), [(RejectReason::UnrecognizedLine, bare.to_owned())]);
+    assert_eq!(
+        found.rejected(),
+        [(RejectReason::UnrecognizedLine, bare.to_owned())]
+    );
+}
+
+#[test]
+fn an_array_of_one_object_a_line() {
+    let entry = |text: &str| {
+        format!(
+            "{{\"insertId\":\"1\",\"logName\":\"projects/p/logs/x\",\"resource\":{{\"labels\":{{\"database_id\":\"p:db\"}}}},\
+             \"textPayload\":\"{text}\",\"timestamp\":\"2026-11-23T12:00:00Z\"}}"
+        )
+    };
+    let log = format!(
+        "[\n{},\n{}\n]\n",
+        entry("[7]: [1-1] db=shop,user=app LOG:  duration: 1.000 ms  statement: SELECT 1"),
+        entry("\\tFROM t")
+    );
+    let found = check(&log, &[Wrapper::Shipper], &["SELECT 1\nFROM t"]);
+    assert_eq!(
+        (times(&found), pids(&found)),
+        (vec![Some(NOON_US)], vec![Some(7)])
+    );
 }
 
 #[test]
@@ -424,9 +510,17 @@ fn a_format_that_is_insisted_on_is_found_in_its_wrappers() {
         let log = write(style, &items).bytes;
         let grammar = format_of(style).grammar().clone();
         assert_eq!(detect_wrappers(&log, grammar.clone()).wrappers(), []);
-        for chain in [&[Wrapper::Docker][..], &[Wrapper::Syslog], &[Wrapper::Shipper, Wrapper::Docker]] {
+        for chain in [
+            &[Wrapper::Docker][..],
+            &[Wrapper::Syslog],
+            &[Wrapper::Shipper, Wrapper::Docker],
+        ] {
             let log = wrapped(chain, lines(0, &log));
-            assert_eq!(detect_wrappers(&log, grammar.clone()).wrappers(), chain, "{style:?}");
+            assert_eq!(
+                detect_wrappers(&log, grammar.clone()).wrappers(),
+                chain,
+                "{style:?}"
+            );
         }
     }
 }
