@@ -394,6 +394,7 @@ fn rows_of_cloudnativepg() {
     let log = "{\"level\":\"info\",\"ts\":\"2026-11-23T12:00:00Z\",\"logger\":\"postgres\",\"msg\":\"record\",\"record\":{\"log_time\":\"2026-11-23 12:00:00.000 UTC\",\
                \"user_name\":\"app\",\"database_name\":\"shop\",\"process_id\":\"7\",\"connection_from\":\"10.0.0.5:4000\",\"error_severity\":\"LOG\",\
                \"message\":\"duration: 1.000 ms  statement: SELECT \\\"a\\\",\\n1\",\"query_id\":\"-5\"},\"logging_pod\":\"pg-1\"}\n\
+               {\"level\":\"info\",\"logger\":\"postgres\",\"msg\":\"2026-11-23 11:59:00.000 UTC [28] LOG:  starting \\\"x\\\"\",\"logging_pod\":\"pg-1\"}\n\
                {\"level\":\"info\",\"logger\":\"wal-archive\",\"msg\":\"done\",\"logging_pod\":\"pg-1\"}\n";
     let found = check(log, &[Wrapper::Cnpg], &["SELECT \"a\",\n1"]);
     let known = &found.executions[0].known;
