@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::tz::TimeZone;
 use slowlake_ingest::{IngestError, Reader, Source};
-use slowlake_parse::{DETECT_BYTES, Decoder, Detection, Format, Grammar, Ledger, Prefix, detect, detect_wrappers};
+use slowlake_parse::{
+    DETECT_BYTES, Decoder, Detection, Format, Grammar, Ledger, Prefix, detect, detect_wrappers,
+};
 
 use crate::batch::Batch;
 
@@ -166,7 +168,10 @@ pub(crate) fn read_head(reader: &mut Reader) -> (Vec<u8>, Option<IngestError>) {
 /// The format of a log that begins with `head`.
 pub(crate) fn choose_format(name: &str, head: &[u8], options: &ReadOptions) -> Result<Format, SourceFailure> {
     if let Some(setting) = &options.prefix {
-        return Ok(detect_wrappers(head, Grammar::PostgresStderr(Prefix::new(setting))));
+        return Ok(detect_wrappers(
+            head,
+            Grammar::PostgresStderr(Prefix::new(setting)),
+        ));
     }
     if let Some(grammar) = &options.grammar {
         return Ok(detect_wrappers(head, grammar.clone()));

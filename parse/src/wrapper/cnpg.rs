@@ -25,6 +25,8 @@ struct Line<'a> {
     #[serde(borrow)]
     level: LazyValue<'a>,
     #[serde(borrow)]
+    ts: Option<LazyValue<'a>>,
+    #[serde(borrow)]
     logger: Option<LazyValue<'a>>,
     #[serde(borrow)]
     msg: LazyValue<'a>,
@@ -38,7 +40,7 @@ impl Layer for Cnpg {
     fn open(&mut self, line: &[u8], out: &mut dyn FnMut(Piece<'_>)) -> bool {
         object(line, |line: Line<'_>| {
             name(&line.level)?;
-            if line.logger.is_none() && line.logging_pod.is_none() {
+            if line.ts.is_none() && line.logger.is_none() && line.logging_pod.is_none() {
                 return None;
             }
             let is_server = line.logger.as_ref().and_then(name) == Some(b"postgres");

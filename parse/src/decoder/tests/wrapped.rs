@@ -395,7 +395,8 @@ fn rows_of_cloudnativepg() {
                \"user_name\":\"app\",\"database_name\":\"shop\",\"process_id\":\"7\",\"connection_from\":\"10.0.0.5:4000\",\"error_severity\":\"LOG\",\
                \"message\":\"duration: 1.000 ms  statement: SELECT \\\"a\\\",\\n1\",\"query_id\":\"-5\"},\"logging_pod\":\"pg-1\"}\n\
                {\"level\":\"info\",\"logger\":\"postgres\",\"msg\":\"2026-11-23 11:59:00.000 UTC [28] LOG:  starting \\\"x\\\"\",\"logging_pod\":\"pg-1\"}\n\
-               {\"level\":\"info\",\"logger\":\"wal-archive\",\"msg\":\"done\",\"logging_pod\":\"pg-1\"}\n";
+               {\"level\":\"info\",\"logger\":\"wal-archive\",\"msg\":\"done\",\"logging_pod\":\"pg-1\"}\n\
+               {\"level\":\"info\",\"ts\":1669574898.5,\"msg\":\"Starting workers\",\"controller\":\"cluster\"}\n";
     let found = check(log, &[Wrapper::Cnpg], &["SELECT \"a\",\n1"]);
     let known = &found.executions[0].known;
     assert_eq!(
@@ -409,9 +410,10 @@ fn rows_of_cloudnativepg() {
     // Kubernetes may write the line in two parts.
     let (first, second) = log.split_at(200);
     let (second, other) = second.split_once('\n').unwrap();
-    let cri = format!(
-        "2026-11-23T12:00:00Z stdout P {first}\n2026-11-23T12:00:00Z stdout F {second}\n2026-11-23T12:00:00Z stdout F {other}"
-    );
+    let mut cri = format!("2026-11-23T12:00:00Z stdout P {first}\n");
+    for line in [second].into_iter().chain(other.lines()) {
+        cri += &format!("2026-11-23T12:00:00Z stdout F {line}\n");
+    }
     check(&cri, &[Wrapper::Cri, Wrapper::Cnpg], &["SELECT \"a\",\n1"]);
 }
 
