@@ -142,7 +142,7 @@ impl Wrapper {
             Wrapper::Otlp => Box::new(Otlp::default()),
             Wrapper::CloudWatch => Box::new(CloudWatch::default()),
             Wrapper::Azure => Box::new(Azure::new(time)),
-            Wrapper::Cnpg => Box::new(Cnpg::default()),
+            Wrapper::Cnpg => Box::new(Cnpg::new(time)),
         }
     }
 }
