@@ -68,7 +68,7 @@ impl Ledger {
             .iter()
             .copied()
             .zip(self.logs)
-            .filter(|(_, tally)| tally.bytes > 0)
+            .filter(|(_, tally)| tally.records > 0)
     }
 
     /// Bytes that became entries or parts of them.

@@ -2,10 +2,11 @@
 //! servers print both only on change. Where records begin and end is decided in [`slow`](crate::mysql::slow).
 
 use crate::decoder::Output;
-use crate::entry::{Command, Execution, RejectReason};
+use crate::entry::{Command, Execution, LogEntry, LogKind, RejectReason};
 use crate::mysql::body::Body;
 use crate::mysql::header::Header;
 use crate::mysql::line::{administrator_command, is_banner_of_version};
+use crate::plan::Plan;
 use crate::span::Span;
 use crate::statement::Dialect;
 use crate::timestamp::TimestampReader;
@@ -101,12 +102,20 @@ impl RecordReader {
                 execution.rows_affected,
             ) = (None, None, None);
         }
+        let plan = self
+            .header
+            .explain(record.bytes)
+            .and_then(|lines| Plan::read_mariadb(lines.split(|b| *b == b'\n')));
         let mut attributes: Vec<(&[u8], &[u8])> = std::mem::take(&mut self.attributes);
         let places = self.header.attributes.iter();
         attributes.extend(places.map(|(name, value)| (name.of(record.bytes), value.of(record.bytes))));
         self.header.warnings.attributes(&mut attributes);
         execution.attributes = &attributes;
+        execution.plan_fingerprint = plan.as_ref().and_then(|plan| plan.fingerprint);
         output.execution(&mut execution);
+        if let Some(plan) = &plan {
+            emit_plan(plan, &execution, record.start, output);
+        }
         self.attributes = recycle(attributes);
     }
 
@@ -144,6 +153,23 @@ impl RecordReader {
             },
         }
     }
+}
+
+/// The plan that the record of an execution shows: an entry of its own at the place of the execution, of no bytes of its own.
+fn emit_plan(plan: &Plan<'_>, execution: &Execution<'_>, start: u64, output: &mut Output<'_, '_>) {
+    let place = Span { start, end: start };
+    let mut entry = LogEntry::new(place, Dialect::Mysql, LogKind::Plan);
+    entry.time_us = execution.end_us;
+    entry.user = execution.user;
+    entry.database = execution.database;
+    entry.client = execution.client;
+    entry.host = execution.host;
+    entry.session_id = execution.session_id;
+    entry.duration_us = Some(execution.query_time_us);
+    entry.statement = execution.statement;
+    entry.plan = Some(plan);
+    entry.execution_offset = Some(output.offset(start));
+    output.attached_log(&mut entry);
 }
 
 /// The bytes of one record.
