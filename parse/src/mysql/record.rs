@@ -6,6 +6,7 @@ use crate::entry::{Command, Execution, LogEntry, LogKind, RejectReason};
 use crate::mysql::body::Body;
 use crate::mysql::header::Header;
 use crate::mysql::line::{administrator_command, is_banner_of_version};
+use crate::mysql::plans::Plans;
 use crate::plan::Plan;
 use crate::span::Span;
 use crate::statement::Dialect;
@@ -16,6 +17,7 @@ use crate::timestamp::TimestampReader;
 pub(crate) struct RecordReader {
     time: TimestampReader,
     header: Header,
+    plans: Plans,
     /// MariaDB prints when a statement began where the others print when it ended.
     is_mariadb: bool,
     database: Vec<u8>,
@@ -32,6 +34,7 @@ impl RecordReader {
         RecordReader {
             time,
             header: Header::default(),
+            plans: Plans::default(),
             is_mariadb: false,
             database: Vec::new(),
             last_time_us: None,
@@ -102,18 +105,16 @@ impl RecordReader {
                 execution.rows_affected,
             ) = (None, None, None);
         }
-        let plan = self
-            .header
-            .explain(record.bytes)
-            .and_then(|lines| Plan::read_mariadb(lines.split(|b| *b == b'\n')));
+        let explain = self.header.explain(record.bytes);
+        let plan = explain.and_then(|block| self.plans.read(block));
         let mut attributes: Vec<(&[u8], &[u8])> = std::mem::take(&mut self.attributes);
         let places = self.header.attributes.iter();
         attributes.extend(places.map(|(name, value)| (name.of(record.bytes), value.of(record.bytes))));
         self.header.warnings.attributes(&mut attributes);
         execution.attributes = &attributes;
-        execution.plan_fingerprint = plan.as_ref().and_then(|plan| plan.fingerprint);
+        execution.plan_fingerprint = plan.and_then(|plan| plan.fingerprint);
         output.execution(&mut execution);
-        if let Some(plan) = &plan {
+        if let Some(plan) = plan {
             emit_plan(plan, &execution, record.start, output);
         }
         self.attributes = recycle(attributes);
