@@ -8,3 +8,4 @@ pub(crate) mod lake;
 pub(crate) mod reading;
 pub(crate) mod report;
 pub(crate) mod sql;
+pub(crate) mod window;

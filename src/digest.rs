@@ -1,7 +1,14 @@
 //! Logs to a summary without a lake: every thread aggregates what it is given, and the aggregates merge exactly, so that the answer does not
 //! depend on their number.
 
-pub(crate) mod aggregate;
+mod aggregate;
+pub(crate) mod bounded;
+mod class;
+pub(crate) mod events;
+pub(crate) mod filter;
+mod origins;
+mod reject;
+pub(crate) mod statements;
 mod timeline;
 
 use std::sync::atomic::AtomicU64;
@@ -12,18 +19,31 @@ use slowlake_parse::Ledger;
 
 use crate::batch::Batch;
 use crate::digest::aggregate::Aggregate;
-use crate::pipeline::{ReadOptions, SourceOutcome, decode};
+use crate::digest::filter::Filter;
+use crate::pipeline::{ReadOptions, SourceOutcome, StatementOptions, decode};
 
 /// Batches that wait for each helper.
 const BATCHES_PER_HELPER: usize = 8;
 
-/// Reads all sources, in order, with `threads` threads. Returns what became of each source, and the aggregate of all executions.
-pub(crate) fn digest(
+/// What is made of the entries.
+#[derive(Debug, Default)]
+pub(crate) struct Recipe {
+    /// How statements are read.
+    pub(crate) statement: StatementOptions,
+    /// Which entries count; `None` is all.
+    pub(crate) filter: Option<Filter>,
+    /// No text of a log is kept that may hold a literal.
+    pub(crate) redact: bool,
+}
+
+/// Reads all sources, in order, with `threads` threads. Returns what became of each source, and the aggregate of all entries.
+pub(crate) fn digest<'r>(
     sources: &[Source],
     options: &ReadOptions,
+    recipe: &'r Recipe,
     threads: usize,
     progress: &AtomicU64,
-) -> (Vec<SourceOutcome>, Aggregate) {
+) -> (Vec<SourceOutcome>, Aggregate<'r>) {
     let helpers = threads - 1;
     let (work, take) = bounded::<(u32, Batch)>(BATCHES_PER_HELPER * helpers.max(1));
     let (give_back, empty) = bounded::<Batch>(BATCHES_PER_HELPER * (helpers + 1) * 2);
@@ -32,7 +52,7 @@ pub(crate) fn digest(
             .map(|_| {
                 let (take, give_back) = (take.clone(), give_back.clone());
                 scope.spawn(move || {
-                    let mut aggregate = Aggregate::default();
+                    let mut aggregate = Aggregate::new(recipe);
                     for (source, mut batch) in take {
                         aggregate.batch(source, &batch);
                         batch.clear();
@@ -44,7 +64,7 @@ pub(crate) fn digest(
             })
             .collect();
         drop(take);
-        let mut own = Aggregate::default();
+        let mut own = Aggregate::new(recipe);
         let mut outcomes = Vec::new();
         for (at, source) in (0u32..).zip(sources) {
             let outcome = decode(source, options, progress, |batch| {

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::tz::TimeZone;
 use slowlake_ingest::{IngestError, Reader, Source};
-use slowlake_parse::{DETECT_BYTES, Decoder, Detection, Format, Grammar, Ledger, Prefix, detect};
+use slowlake_parse::statement::{Dialect, Options};
+use slowlake_parse::{
+    DETECT_BYTES, Decoder, Detection, Format, Grammar, Ledger, Prefix, detect, detect_wrappers,
+};
 
 use crate::batch::Batch;
 
@@ -23,6 +26,35 @@ pub(crate) struct ReadOptions {
     pub(crate) zone: Option<TimeZone>,
     /// Bytes read at once.
     pub(crate) chunk_bytes: usize,
+    /// How statements are read.
+    pub(crate) statement: StatementOptions,
+}
+
+/// What makes one query of two statements, where the user wants it other than usual.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct StatementOptions {
+    /// In table names, long numbers, UUIDs and hashes do not count.
+    pub(crate) group_numbered_tables: bool,
+    /// MySQL servers run with `ANSI_QUOTES`.
+    pub(crate) ansi_quotes: bool,
+    /// MySQL servers run with `NO_BACKSLASH_ESCAPES`.
+    pub(crate) no_backslash_escapes: bool,
+    /// The number of equal arms of a `UNION` counts, for MySQL as for PostgreSQL.
+    pub(crate) keep_unions: bool,
+}
+
+impl StatementOptions {
+    /// The options for the statements of one family of servers.
+    pub(crate) fn of(self, dialect: Dialect) -> Options {
+        let usual = Options::new(dialect);
+        Options {
+            ansi_quotes: self.ansi_quotes,
+            no_backslash_escapes: self.no_backslash_escapes,
+            collapse_unions: usual.collapse_unions && !self.keep_unions,
+            group_numbered_tables: self.group_numbered_tables,
+            ..usual
+        }
+    }
 }
 
 /// What became of one source.
@@ -166,10 +198,13 @@ pub(crate) fn read_head(reader: &mut Reader) -> (Vec<u8>, Option<IngestError>) {
 /// The format of a log that begins with `head`.
 pub(crate) fn choose_format(name: &str, head: &[u8], options: &ReadOptions) -> Result<Format, SourceFailure> {
     if let Some(setting) = &options.prefix {
-        return Ok(Grammar::PostgresStderr(Prefix::new(setting)).into());
+        return Ok(detect_wrappers(
+            head,
+            Grammar::PostgresStderr(Prefix::new(setting)),
+        ));
     }
     if let Some(grammar) = &options.grammar {
-        return Ok(grammar.clone().into());
+        return Ok(detect_wrappers(head, grammar.clone()));
     }
     let detection = detect(head);
     match detection.format() {

@@ -5,6 +5,7 @@ pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod markdown;
 pub(crate) mod quantity;
+pub(crate) mod section;
 pub(crate) mod text;
 
 use clap::ValueEnum;
@@ -16,7 +17,7 @@ pub(crate) enum OutputFormat {
     Text,
     /// For programs
     Json,
-    /// One row a query
+    /// One row a query, or one a row of the section that is asked for
     Csv,
     /// For issues and wikis
     Markdown,
@@ -27,11 +28,15 @@ pub(crate) enum OutputFormat {
 use crate::summary::Summary;
 
 /// Draws a summary.
-pub(crate) fn render(summary: &Summary, format: OutputFormat, style: &text::Style) -> anyhow::Result<String> {
+pub(crate) fn render(
+    summary: &Summary,
+    format: OutputFormat,
+    style: &text::Style<'_>,
+) -> anyhow::Result<String> {
     match format {
         OutputFormat::Text => Ok(text::render(summary, style)),
         OutputFormat::Json => json::render(summary),
-        OutputFormat::Csv => csv::render(summary),
+        OutputFormat::Csv => csv::render(summary, style.sections),
         OutputFormat::Markdown => Ok(markdown::render(summary)),
         OutputFormat::Html => Ok(html::render(summary)),
     }

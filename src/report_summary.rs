@@ -25,6 +25,8 @@ pub(crate) fn of_top(report: &TopReport, order: &str) -> Summary {
         window: totals.first_us.zip(totals.last_us),
         calls: totals.calls,
         total_us: totals.total_us,
+        estimated_calls: totals.calls,
+        estimated_total_us: totals.total_us,
         shapes: usize::try_from(totals.queries).unwrap_or(0),
         latency: percentiles(totals.p50_us, totals.p95_us, totals.p99_us, totals.max_us),
         timeline: timeline(report),
@@ -51,6 +53,9 @@ fn query(query: &TopQuery) -> Query {
         tables: query.tables.clone(),
         calls: query.calls,
         total_us: query.total_us,
+        estimated_calls: query.calls,
+        estimated_total_us: query.total_us,
+        nested_calls: 0,
         share: query.share,
         min_us: query.min_us.unwrap_or(0),
         latency: percentiles(query.p50_us, query.p95_us, query.p99_us, query.max_us),
@@ -63,6 +68,7 @@ fn query(query: &TopQuery) -> Query {
         by: breakdowns(&query.breakdown),
         example: query.example.clone().unwrap_or_default(),
         example_at: String::new(),
+        parameters: String::new(),
     }
 }
 
@@ -144,12 +150,13 @@ fn coverage(report: &TopReport) -> Coverage {
         bytes_rejected: n(ledger.bytes_rejected),
         bytes_skipped: n(ledger.bytes_skipped),
         executions: n(ledger.entries.query),
+        logs: n(ledger.entries.log),
         rejects: ledger.rejects.values().map(|count| n(*count)).sum(),
-        skipped: Vec::new(),
         rejected: ledger
             .rejects
             .iter()
             .map(|(reason, count)| (reason.clone(), n(*count), 0))
             .collect(),
+        ..Coverage::default()
     }
 }

@@ -1,8 +1,12 @@
 //! What a report of queries says, as plain data: made by `digest` from logs and by `report top` from a lake, drawn by `render`. No
 //! formatting, no computing beyond sums.
 
+pub(crate) mod sections;
+
 use slowlake_parse::Ledger;
 use slowlake_parse::statement::Dialect;
+
+use crate::summary::sections::Sections;
 
 /// A report of queries.
 #[derive(Debug, Clone, Default)]
@@ -13,10 +17,13 @@ pub(crate) struct Summary {
     pub(crate) inputs: Vec<String>,
     /// Server names, when one or few.
     pub(crate) servers: Vec<String>,
-    /// First and last time of an execution, µs since 1970 UTC.
+    /// First and last time of an execution, µs since 1970 UTC; of an event where there is no execution.
     pub(crate) window: Option<(i64, i64)>,
     pub(crate) calls: i64,
     pub(crate) total_us: i64,
+    /// Both as they were, where the server logged one execution in so many; time without what is nested.
+    pub(crate) estimated_calls: i64,
+    pub(crate) estimated_total_us: i64,
     /// Different queries.
     pub(crate) shapes: usize,
     /// Percentiles and maximum over all executions.
@@ -29,6 +36,12 @@ pub(crate) struct Summary {
     /// Queries that the limit left out: how many, and their database time in µs.
     pub(crate) left_out: (usize, i64),
     pub(crate) by: Vec<Breakdown>,
+    /// What the servers say of themselves.
+    pub(crate) sections: Sections,
+    /// The server logged one execution in so many: order and shares are by the estimates of the queries.
+    pub(crate) is_sampled: bool,
+    /// Executions inside stored routines whose call is logged as well: how many, and their time in µs, which `total_us` leaves out.
+    pub(crate) nested: (i64, i64),
     pub(crate) coverage: Coverage,
     /// How to go on: a command and what it does.
     pub(crate) next: Vec<(String, String)>,
@@ -63,8 +76,14 @@ pub(crate) struct Query {
     pub(crate) normalized: String,
     pub(crate) verb: String,
     pub(crate) tables: Vec<String>,
+    /// Executions in the log, and their time.
     pub(crate) calls: i64,
     pub(crate) total_us: i64,
+    /// Executions and time as they were, where the server logged one in so many; otherwise the same as logged.
+    pub(crate) estimated_calls: i64,
+    pub(crate) estimated_total_us: i64,
+    /// How many of the executions were inside a stored routine whose call is logged as well.
+    pub(crate) nested_calls: i64,
     /// Share (0 to 1) of the database time of the report.
     pub(crate) share: f64,
     pub(crate) min_us: i64,
@@ -80,6 +99,8 @@ pub(crate) struct Query {
     /// The statement of the slowest execution, and where it stands.
     pub(crate) example: String,
     pub(crate) example_at: String,
+    /// Its parameters as the server printed them; empty when there were none.
+    pub(crate) parameters: String,
 }
 
 /// Upper end of the first decade of a query's histogram, µs.
@@ -139,11 +160,19 @@ pub(crate) struct Coverage {
     pub(crate) bytes_rejected: u64,
     pub(crate) bytes_skipped: u64,
     pub(crate) executions: u64,
+    /// Events of the servers.
+    pub(crate) logs: u64,
     pub(crate) rejects: u64,
+    /// Executions and events that filters left out of the report.
+    pub(crate) filtered: (u64, u64),
+    /// Kind, records, bytes of what became entries: `query`, `step` (of an execution whose entry is elsewhere) and the kinds of events.
+    pub(crate) parsed: Vec<(String, u64, u64)>,
     /// Kind, records, bytes.
     pub(crate) skipped: Vec<(String, u64, u64)>,
     /// Reason, rejects, bytes.
     pub(crate) rejected: Vec<(String, u64, u64)>,
+    /// The most frequent shapes of rejected lines, letters as `a` and digits as `9`, rejects, bytes.
+    pub(crate) rejected_shapes: Vec<(String, u64, u64)>,
 }
 
 impl From<&Ledger> for Coverage {
@@ -155,7 +184,9 @@ impl From<&Ledger> for Coverage {
             bytes_rejected: rejected.bytes,
             bytes_skipped: skipped.bytes,
             executions: ledger.executions().records,
+            logs: ledger.logs_total().records,
             rejects: rejected.records,
+            parsed: parsed(ledger),
             skipped: ledger
                 .skipped()
                 .map(|(kind, t)| (kind.name().to_owned(), t.records, t.bytes))
@@ -164,6 +195,22 @@ impl From<&Ledger> for Coverage {
                 .rejected()
                 .map(|(reason, t)| (reason.name().to_owned(), t.records, t.bytes))
                 .collect(),
+            ..Coverage::default()
         }
     }
+}
+
+fn parsed(ledger: &Ledger) -> Vec<(String, u64, u64)> {
+    let (executions, steps) = (ledger.executions(), ledger.steps());
+    let mut list = vec![
+        ("query".to_owned(), executions.records, executions.bytes),
+        ("step".to_owned(), steps.records, steps.bytes),
+    ];
+    list.extend(
+        ledger
+            .logs()
+            .map(|(kind, t)| (kind.name().to_owned(), t.records, t.bytes)),
+    );
+    list.retain(|(_, _, bytes)| *bytes > 0);
+    list
 }

@@ -21,7 +21,7 @@ use crate::postgres::jsonlog::JsonLog;
 use crate::postgres::stderr::StderrLog;
 use crate::span::Span;
 use crate::timestamp::TimestampReader;
-use crate::wrapper::Unwrapper;
+use crate::wrapper::{Reader, Unwrapper};
 
 pub(crate) use output::Output;
 
@@ -106,7 +106,8 @@ impl Decoder {
         let time = TimestampReader::new(zone.clone());
         let wrappers = format.wrappers();
         Decoder {
-            unwrapper: (!wrappers.is_empty()).then(|| Box::new(Unwrapper::new(wrappers, zone, position))),
+            unwrapper: (!wrappers.is_empty())
+                .then(|| Box::new(Unwrapper::new(wrappers, format.grammar(), zone))),
             grammar: GrammarDecoder::new(format.grammar(), time),
             held: Vec::new(),
             base: position,
@@ -167,8 +168,12 @@ impl Decoder {
         let (mut ledger, mut nobody) = (Ledger::default(), |_: Decoded<'_>| {});
         match &mut self.unwrapper {
             Some(unwrapper) => {
-                unwrapper.take(record, span.start, true);
-                unwrapper.decode(self.grammar.records(), true, &mut ledger, &mut nobody);
+                let mut reader = Reader {
+                    records: self.grammar.records(),
+                    ledger: &mut ledger,
+                    sink: &mut nobody,
+                };
+                unwrapper.learn(record, span.start, &mut reader);
             }
             None => {
                 let mut output = Output::new(&mut ledger, None, &mut nobody);
@@ -180,9 +185,12 @@ impl Decoder {
     fn take(&mut self, buffer: &[u8], at_end: bool, sink: &mut Sink<'_>) -> usize {
         let taken = match &mut self.unwrapper {
             Some(unwrapper) => {
-                let taken = unwrapper.take(buffer, self.base, at_end);
-                unwrapper.decode(self.grammar.records(), at_end, &mut self.ledger, sink);
-                taken
+                let mut reader = Reader {
+                    records: self.grammar.records(),
+                    ledger: &mut self.ledger,
+                    sink,
+                };
+                unwrapper.take(buffer, self.base, at_end, &mut reader)
             }
             None => {
                 let mut output = Output::new(&mut self.ledger, None, sink);

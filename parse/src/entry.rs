@@ -399,8 +399,8 @@ names! {
         Autovacuum = "autovacuum",
         /// A table was analyzed by the server itself. The object is the table; attributes as of a vacuum from `delay_us` on.
         Autoanalyze = "autoanalyze",
-        /// A connection came in; `port`. From PgBouncer `side`, here and in the kinds that follow: `client`, or `server` for a connection that
-        /// the pooler opens itself.
+        /// A connection came in; `port`. From PgBouncer also the flag `ssl`, and, here and in all that it says of a connection, `side`: `client`,
+        /// or `server` for a connection that the pooler opens itself.
         ConnectionReceived = "connection_received",
         /// A client proved who it is; `identity`, `method`, `hba_line`.
         ConnectionAuthenticated = "connection_authenticated",
@@ -430,8 +430,9 @@ names! {
         /// `tablespace`, `database`, `logical_slot`, `deadlock`), `processes`. The duration is how long the replay has waited.
         RecoveryConflict = "recovery_conflict",
         /// Replication began, stopped, or lost what it needs; `phase` (`command`, `started`, `stopped`, `failed`, `timeout`, `wal_removed`,
-        /// `slot_created`, `slot_invalidated`, `slot_released`, `synchronous`, `waiting`), `slot`, `lsn`, `timeline`, `priority`. The object
-        /// is the slot, the standby or the file of WAL. MySQL: `channel`, `position`, `gtid`; the object is the file of the source's log.
+        /// `slot_created`, `slot_invalidated`, `slot_released`, `synchronous`, `waiting`), `slot`, `lsn`, `timeline`, `priority`, `process` (that
+        /// held a slot). The object is the slot, the standby, the subscription or the file of WAL. MySQL: `channel`, `position`, `gtid`; the
+        /// object is the file of the source's log.
         Replication = "replication",
         /// Archiving of WAL failed; `exit_code`, `signal`. The object is the file.
         Archive = "archive",

@@ -3,19 +3,26 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use clap::Args;
+use clap::builder::PossibleValuesParser;
+use regex::bytes::RegexSet;
+use slowlake_analyze::TimeWindow;
 use slowlake_ingest::discover;
-use slowlake_parse::{Grammar, RejectReason, Tally};
+use slowlake_parse::{Grammar, Ledger, RejectReason, Tally};
 
 use crate::command::reading::{ReadArguments, ingest_error, say_failure, say_source_failure};
-use crate::digest::{digest, total_ledger};
+use crate::command::window::WindowArguments;
+use crate::digest::filter::Filter;
+use crate::digest::{Recipe, digest, total_ledger};
 use crate::exit_code::ExitCode;
 use crate::output;
 use crate::pipeline::SourceOutcome;
 use crate::progress::Progress;
 use crate::render::quantity::{bytes, plural};
-use crate::render::{OutputFormat, render, text};
+use crate::render::{OutputFormat, render, section, text};
 use crate::settings::Settings;
+use crate::summary::sections::Sections;
 use crate::summary::{Coverage, Summary};
 
 /// Queries in a text report, unless asked otherwise.
@@ -30,18 +37,25 @@ pub(crate) struct DigestArguments {
     paths: Vec<String>,
     #[command(flatten)]
     reading: ReadArguments,
-    /// Name of the server that wrote the logs
-    #[arg(long)]
-    server: Option<String>,
+    #[command(flatten)]
+    window: WindowArguments,
+    #[command(flatten)]
+    filter: FilterArguments,
     /// Queries to show [default: 10 in text, Markdown and HTML, all in JSON and CSV]
     #[arg(long)]
     limit: Option<usize>,
     /// Show only this query, in full
     #[arg(long, value_name = "FINGERPRINT")]
     query: Option<String>,
+    /// Sections to show in full, separated by commas, or all; in CSV, the section whose table it is
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = section_names())]
+    sections: Vec<String>,
     /// Show what became of every byte
     #[arg(long)]
     coverage: bool,
+    /// Show no literal: normalized statements instead of examples, of messages only what is the server's own
+    #[arg(long)]
+    redact: bool,
     /// Form of the report
     #[arg(long, value_enum, default_value = "text")]
     output: OutputFormat,
@@ -50,13 +64,99 @@ pub(crate) struct DigestArguments {
     file: Option<PathBuf>,
 }
 
+/// Which entries of the logs count. Several values of one option are alternatives; what does not say is left out.
+#[derive(Debug, Args)]
+struct FilterArguments {
+    /// Only this database; may be given several times
+    #[arg(long, value_name = "NAME")]
+    database: Vec<String>,
+    /// Only this user; may be given several times
+    #[arg(long, value_name = "NAME")]
+    user: Vec<String>,
+    /// Only this application; may be given several times
+    #[arg(long, value_name = "NAME")]
+    application: Vec<String>,
+    /// Only this client host or address; may be given several times
+    #[arg(long, value_name = "NAME")]
+    client: Vec<String>,
+    /// The server that wrote the logs; of logs that name servers, only this one; may be given several times
+    #[arg(long, value_name = "NAME")]
+    server: Vec<String>,
+    /// Only statements that match this regular expression; may be given several times
+    #[arg(long, value_name = "REGEX")]
+    include: Vec<String>,
+    /// No statement that matches this regular expression; may be given several times
+    #[arg(long, value_name = "REGEX")]
+    exclude: Vec<String>,
+}
+
+impl FilterArguments {
+    /// The filter that was asked for; `None` when every entry counts.
+    fn resolve(&self, window: Option<TimeWindow>) -> anyhow::Result<Option<Filter>> {
+        let names = [
+            &self.database,
+            &self.user,
+            &self.application,
+            &self.client,
+            &self.server,
+            &self.include,
+            &self.exclude,
+        ];
+        if window.is_none() && names.iter().all(|list| list.is_empty()) {
+            return Ok(None);
+        }
+        Ok(Some(Filter {
+            window: window.map(|window| (window.begin_us(), window.end_us())),
+            databases: self.database.clone(),
+            users: self.user.clone(),
+            applications: self.application.clone(),
+            clients: self.client.clone(),
+            servers: self.server.clone(),
+            include: patterns("--include", &self.include)?,
+            exclude: patterns("--exclude", &self.exclude)?,
+        }))
+    }
+}
+
+/// Regular expressions as one set, if there are any.
+pub(crate) fn patterns(option: &str, list: &[String]) -> anyhow::Result<Option<RegexSet>> {
+    if list.is_empty() {
+        return Ok(None);
+    }
+    RegexSet::new(list)
+        .map(Some)
+        .with_context(|| format!("{option} is no regular expression"))
+}
+
+/// Names that `--sections` takes.
+pub(crate) fn section_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(section::NAMES.into_iter().chain([section::ALL]))
+}
+
 /// Reads the logs and writes the report.
 pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
     let options = arguments.reading.resolve()?;
+    let recipe = Recipe {
+        statement: options.statement,
+        filter: arguments.filter.resolve(arguments.window.resolve()?)?,
+        redact: arguments.redact,
+    };
+    if arguments.output == OutputFormat::Csv && arguments.sections.len() > 1 {
+        anyhow::bail!(
+            "a CSV holds one table: give one section, not {}",
+            arguments.sections.len()
+        );
+    }
     let found = discover(&arguments.paths).map_err(ingest_error)?;
     let progress = Progress::start(settings, &found.sources);
     let began = Instant::now();
-    let (outcomes, aggregate) = digest(&found.sources, &options, settings.threads, &progress.bytes);
+    let (outcomes, aggregate) = digest(
+        &found.sources,
+        &options,
+        &recipe,
+        settings.threads,
+        &progress.bytes,
+    );
     let elapsed = began.elapsed();
     progress.finish();
 
@@ -79,8 +179,12 @@ pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::R
         &outcomes,
         (arguments.output == OutputFormat::Text).then_some(elapsed),
     );
-    summary.servers = arguments.server.iter().cloned().collect();
-    summary.coverage = Coverage::from(&ledger);
+    summary.servers.clone_from(&arguments.filter.server);
+    summary.coverage = Coverage {
+        filtered: summary.coverage.filtered,
+        rejected_shapes: std::mem::take(&mut summary.coverage.rejected_shapes),
+        ..Coverage::from(&ledger)
+    };
     if let Some(wanted) = &arguments.query {
         keep_query(&mut summary, wanted)?;
     } else if arguments.output == OutputFormat::Text {
@@ -90,15 +194,18 @@ pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::R
     if nothing_read && arguments.output == OutputFormat::Text {
         return Ok(ExitCode::Failed);
     }
-    let is_empty = summary.calls == 0 && ledger.bytes() > 0;
-    if is_empty {
-        say_nothing_found(&outcomes, ledger.bytes());
+    let has_sections = summary.sections != Sections::default();
+    let is_empty = summary.calls == 0 && !has_sections && ledger.bytes() > 0;
+    if summary.calls == 0 && ledger.bytes() > 0 {
+        let kind = if has_sections { "note" } else { "error" };
+        say_nothing_found(kind, &outcomes, &ledger, recipe.filter.is_some());
     }
     let style = text::Style {
         columns: settings.columns,
         color: settings.color && arguments.file.is_none(),
         coverage: arguments.coverage || is_empty,
         in_full: arguments.query.is_some(),
+        sections: &arguments.sections,
     };
     output::write(
         &render(&summary, arguments.output, &style)?,
@@ -159,6 +266,7 @@ fn keep_query(summary: &mut Summary, wanted: &str) -> anyhow::Result<()> {
     summary
         .queries
         .retain(|query| query.fingerprint.starts_with(&wanted));
+    summary.sections.keep_query(&wanted);
     if summary.queries.is_empty() {
         anyhow::bail!(
             "no query has the fingerprint {wanted}\nhint: fingerprints are the 16 hexadecimal digits under each query of the report"
@@ -188,21 +296,33 @@ fn next_steps(paths: &[String], summary: &Summary) -> Vec<(String, String)> {
     ]
 }
 
-/// An empty report is never silent.
-fn say_nothing_found(outcomes: &[SourceOutcome], total: u64) {
+/// A report without queries is never silent.
+fn say_nothing_found(kind: &str, outcomes: &[SourceOutcome], ledger: &Ledger, is_filtered: bool) {
     let read = outcomes.iter().filter(|outcome| outcome.format.is_some());
     let formats: Vec<String> = read
         .clone()
         .filter_map(|outcome| outcome.format.as_ref().map(ToString::to_string))
         .collect();
+    let total = ledger.bytes();
     output::say(
-        "error",
+        kind,
         &format!(
             "no statement found in {} ({})",
             plural(read.count() as i64, "file"),
             bytes(total)
         ),
     );
+    let executions = ledger.executions().records;
+    if is_filtered && executions > 0 {
+        output::say(
+            "hint",
+            &format!(
+                "the filters leave out all of {}; try without some of them",
+                plural(i64::try_from(executions).unwrap_or(i64::MAX), "execution")
+            ),
+        );
+        return;
+    }
     let mismatched: u64 = outcomes
         .iter()
         .flat_map(|outcome| outcome.ledger.rejected())

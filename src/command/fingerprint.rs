@@ -3,8 +3,9 @@
 use std::io::{BufRead, BufWriter, Write};
 
 use clap::Args;
-use slowlake_parse::statement::{Analyzer, Dialect, Options};
+use slowlake_parse::statement::{Analyzer, Dialect};
 
+use crate::command::reading::StatementArguments;
 use crate::exit_code::ExitCode;
 
 #[derive(Debug, Args)]
@@ -12,9 +13,8 @@ pub(crate) struct FingerprintArguments {
     /// Whose SQL it is
     #[arg(long, value_enum, default_value = "postgres")]
     dialect: DialectName,
-    /// In table names, replace long numbers, UUIDs and hashes, so that orders_20260101 and orders_20260102 are one table
-    #[arg(long)]
-    group_numbered_tables: bool,
+    #[command(flatten)]
+    statement: StatementArguments,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -29,9 +29,7 @@ pub(crate) fn run(arguments: &FingerprintArguments) -> anyhow::Result<ExitCode> 
         DialectName::Postgres => Dialect::Postgres,
         DialectName::Mysql => Dialect::Mysql,
     };
-    let mut options = Options::new(dialect);
-    options.group_numbered_tables = arguments.group_numbered_tables;
-    let mut analyzer = Analyzer::new(options);
+    let mut analyzer = Analyzer::new(arguments.statement.resolve().of(dialect));
     let mut input = std::io::stdin().lock();
     let mut output = BufWriter::new(std::io::stdout().lock());
     let mut line = Vec::new();

@@ -6,7 +6,7 @@ use slowlake_ingest::IngestError;
 use slowlake_parse::Grammar;
 
 use crate::output;
-use crate::pipeline::{CHUNK_BYTES, ReadOptions, SourceFailure};
+use crate::pipeline::{CHUNK_BYTES, ReadOptions, SourceFailure, StatementOptions};
 
 /// How logs are read, the same for every command that reads them.
 #[derive(Debug, Args)]
@@ -23,6 +23,36 @@ pub(crate) struct ReadArguments {
     /// Bytes read at once
     #[arg(long, value_name = "BYTES", default_value_t = CHUNK_BYTES, hide = true)]
     chunk_bytes: usize,
+    #[command(flatten)]
+    statement: StatementArguments,
+}
+
+/// What makes one query of two statements, the same for every command that computes fingerprints.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct StatementArguments {
+    /// In table names, replace long numbers, UUIDs and hashes, so that orders_20260101 and orders_20260102 are one table
+    #[arg(long)]
+    group_numbered_tables: bool,
+    /// MySQL servers have ANSI_QUOTES in their sql_mode: "x" is a name, not a text
+    #[arg(long)]
+    ansi_quotes: bool,
+    /// MySQL servers have NO_BACKSLASH_ESCAPES in their sql_mode: \ is a character like others
+    #[arg(long)]
+    no_backslash_escapes: bool,
+    /// Do not take MySQL statements for one query when they differ only in how often an arm of a UNION is repeated
+    #[arg(long)]
+    keep_unions: bool,
+}
+
+impl StatementArguments {
+    pub(crate) fn resolve(self) -> StatementOptions {
+        StatementOptions {
+            group_numbered_tables: self.group_numbered_tables,
+            ansi_quotes: self.ansi_quotes,
+            no_backslash_escapes: self.no_backslash_escapes,
+            keep_unions: self.keep_unions,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -67,6 +97,7 @@ impl ReadArguments {
             prefix: self.log_line_prefix.clone(),
             zone,
             chunk_bytes: self.chunk_bytes.max(1),
+            statement: self.statement.resolve(),
         })
     }
 }

@@ -1,9 +1,33 @@
-//! The queries of a summary as CSV: one row each, numbers raw, with a header.
+//! The queries of a summary as CSV, one row each, or the table of one section: numbers raw, with a header.
 
+use crate::render::section::{ALL, Cell, panels};
 use crate::summary::Summary;
 
+/// The table of the section that is asked for (its first, where it has several), or the queries.
+pub(crate) fn render(summary: &Summary, sections: &[String]) -> anyhow::Result<String> {
+    match sections.first() {
+        Some(name) if name != ALL => section(summary, name),
+        _ => queries(summary),
+    }
+}
+
+/// A section that has nothing to say is empty, header and all.
+fn section(summary: &Summary, name: &str) -> anyhow::Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let panel = panels(&summary.sections)
+        .into_iter()
+        .find(|panel| panel.name == name);
+    if let Some(table) = panel.and_then(|panel| panel.tables.into_iter().next()) {
+        writer.write_record(table.columns.iter().map(|(name, _)| name))?;
+        for row in &table.rows {
+            writer.write_record(row.iter().map(Cell::raw))?;
+        }
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
 /// Columns are named as in the JSON.
-pub(crate) fn render(summary: &Summary) -> anyhow::Result<String> {
+fn queries(summary: &Summary) -> anyhow::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "rank",
@@ -13,6 +37,8 @@ pub(crate) fn render(summary: &Summary) -> anyhow::Result<String> {
         "tables",
         "calls",
         "total_us",
+        "estimated_calls",
+        "estimated_total_us",
         "share",
         "min_us",
         "max_us",
@@ -35,6 +61,8 @@ pub(crate) fn render(summary: &Summary) -> anyhow::Result<String> {
             query.tables.join(" "),
             query.calls.to_string(),
             query.total_us.to_string(),
+            query.estimated_calls.to_string(),
+            query.estimated_total_us.to_string(),
             query.share.to_string(),
             query.min_us.to_string(),
             query.latency.max_us.to_string(),

@@ -1,5 +1,7 @@
 //! The summary as one HTML page: no network, light and dark, printable, readable on a phone, usable without scripts.
 
+mod sections;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::render::quantity::{bytes, count, duration, percent, plural, time};
@@ -44,9 +46,10 @@ pub(crate) fn render(summary: &Summary) -> String {
                 main {
                     (totals(summary))
                     (timeline(&summary.timeline))
-                    section.breakdowns { @for breakdown in &summary.by { (breakdown_table(breakdown, summary.total_us)) } }
+                    section.breakdowns { @for breakdown in &summary.by { (breakdown_table(breakdown, summary.estimated_total_us)) } }
                     (overview(summary))
                     @for query in &summary.queries { (query_card(query)) }
+                    (sections::sections(&summary.sections))
                     (coverage(&summary.coverage))
                 }
                 script { (PreEscaped(SCRIPT)) }
@@ -59,6 +62,14 @@ pub(crate) fn render(summary: &Summary) -> String {
 fn totals(summary: &Summary) -> Markup {
     let latency = &summary.latency;
     html! {
+        @if summary.is_sampled {
+            p { "The server logs one execution in so many: in fact about " (plural(summary.estimated_calls, "execution")) ", "
+                (duration(summary.estimated_total_us)) " database time; order and shares are by that." }
+        }
+        @if summary.nested.0 > 0 {
+            p { (plural(summary.nested.0, "execution")) " inside stored routines whose call is logged as well: their "
+                (duration(summary.nested.1)) " are not added to the database time." }
+        }
         section.tiles {
             (tile("executions", &count(summary.calls)))
             (tile("query shapes", &count(summary.shapes as i64)))
@@ -175,7 +186,7 @@ fn query_card(query: &Query) -> Markup {
                     @for (at, part) in breakdown.parts.iter().take(5).enumerate() {
                         @if at > 0 { ", " }
                         @if part.name.is_empty() { "(none)" } @else { (part.name) }
-                        " " (percent(part.total_us as f64 / query.total_us.max(1) as f64))
+                        " " (percent(part.total_us as f64 / query.estimated_total_us.max(1) as f64))
                     }
                 }
             }
@@ -189,6 +200,7 @@ fn query_card(query: &Query) -> Markup {
             details {
                 summary { "Slowest execution: " (duration(query.latency.max_us)) ", " (query.example_at) }
                 pre { code { (query.example) } }
+                @if !query.parameters.is_empty() { p { "Parameters: " code { (query.parameters) } } }
             }
         }
     }
@@ -198,10 +210,14 @@ fn coverage(coverage: &Coverage) -> Markup {
     html! {
         section {
             h2 { "Coverage" }
-            p { (bytes(coverage.bytes)) " read: " (bytes(coverage.bytes_parsed)) " in executions, " (bytes(coverage.bytes_skipped))
-                " in other records, " (bytes(coverage.bytes_rejected)) " rejected in " (plural(coverage.rejects as i64, "piece")) "." }
+            p { (bytes(coverage.bytes)) " read: " (bytes(coverage.bytes_parsed)) " in " (plural(coverage.executions as i64, "execution"))
+                " and " (plural(coverage.logs as i64, "event")) ", " (bytes(coverage.bytes_skipped)) " skipped, " (bytes(coverage.bytes_rejected)) " rejected in " (plural(coverage.rejects as i64, "piece")) "." }
+            @if coverage.filtered != (0, 0) {
+                p { "The filters leave out " (plural(coverage.filtered.0 as i64, "execution")) " and " (plural(coverage.filtered.1 as i64, "event")) "." }
+            }
             table {
                 tbody {
+                    @for (name, records, n) in &coverage.parsed { tr { td { "parsed" } td { (name) } td.number { (count(*records as i64)) } td.number { (bytes(*n)) } } }
                     @for (name, records, n) in &coverage.rejected { tr { td { "rejected" } td { (name) } td.number { (count(*records as i64)) } td.number { (bytes(*n)) } } }
                     @for (name, records, n) in &coverage.skipped { tr { td { "skipped" } td { (name) } td.number { (count(*records as i64)) } td.number { (bytes(*n)) } } }
                 }

@@ -14,6 +14,10 @@ pub(crate) fn render(summary: &Summary) -> anyhow::Result<String> {
         "last_us": summary.window.map(|window| window.1),
         "calls": summary.calls,
         "total_us": summary.total_us,
+        "estimated_calls": summary.estimated_calls,
+        "estimated_total_us": summary.estimated_total_us,
+        "nested_calls": summary.nested.0,
+        "nested_us": summary.nested.1,
         "p50_us": summary.latency.p50_us,
         "p95_us": summary.latency.p95_us,
         "p99_us": summary.latency.p99_us,
@@ -25,6 +29,7 @@ pub(crate) fn render(summary: &Summary) -> anyhow::Result<String> {
         "order": summary.order,
         "queries": summary.queries.iter().map(query).collect::<Vec<_>>(),
         "queries_left_out": summary.left_out.0,
+        "sections": serde_json::to_value(&summary.sections)?,
         "ledger": ledger(&summary.coverage),
     });
     let mut text = serde_json::to_string_pretty(&document)?;
@@ -45,9 +50,12 @@ pub(crate) fn ledger(coverage: &Coverage) -> Value {
         "bytes_parsed": coverage.bytes_parsed,
         "bytes_rejected": coverage.bytes_rejected,
         "bytes_skipped": coverage.bytes_skipped,
-        "entries": { "query": coverage.executions, "log": 0 },
+        "entries": { "query": coverage.executions, "log": coverage.logs },
         "rejects": coverage.rejects,
+        "filtered": { "query": coverage.filtered.0, "log": coverage.filtered.1 },
+        "parsed": tallies(&coverage.parsed),
         "rejected": tallies(&coverage.rejected),
+        "rejected_shapes": tallies(&coverage.rejected_shapes),
         "skipped": tallies(&coverage.skipped),
     })
 }
@@ -62,6 +70,9 @@ fn query(query: &Query) -> Value {
         "tables": query.tables,
         "calls": query.calls,
         "total_us": query.total_us,
+        "estimated_calls": query.estimated_calls,
+        "estimated_total_us": query.estimated_total_us,
+        "nested_calls": query.nested_calls,
         "share": query.share,
         "min_us": query.min_us,
         "max_us": query.latency.max_us,
@@ -76,6 +87,7 @@ fn query(query: &Query) -> Value {
         "by": breakdowns(&query.by),
         "example": query.example,
         "example_at": query.example_at,
+        "parameters": query.parameters,
     })
 }
 

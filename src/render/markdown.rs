@@ -3,7 +3,13 @@
 use std::fmt::Write;
 
 use crate::render::quantity::{bytes, count, duration, percent, plural, time};
+use crate::render::section::{Cell, Panel, panels};
 use crate::summary::Summary;
+
+/// Rows of a section's table; more are counted.
+const ROWS_SHOWN: usize = 20;
+/// Characters of a text in a table.
+const TEXT_MAX: usize = 120;
 
 /// One document.
 pub(crate) fn render(summary: &Summary) -> String {
@@ -38,6 +44,14 @@ fn write_summary(summary: &Summary, out: &mut String) -> std::fmt::Result {
         duration(summary.latency.p99_us),
         duration(summary.latency.max_us),
     )?;
+    if summary.is_sampled {
+        writeln!(
+            out,
+            "The server logs one execution in so many: in fact about {}, {} database time; order and shares are by that.\n",
+            plural(summary.estimated_calls, "execution"),
+            duration(summary.estimated_total_us),
+        )?;
+    }
     writeln!(
         out,
         "| # | share | time | calls | p50 | p95 | p99 | max | query | fingerprint |"
@@ -55,7 +69,7 @@ fn write_summary(summary: &Summary, out: &mut String) -> std::fmt::Result {
             duration(query.latency.p95_us),
             duration(query.latency.p99_us),
             duration(query.latency.max_us),
-            code(&shorten(&query.normalized, 120)),
+            code(&shorten(&query.normalized, TEXT_MAX)),
             query.fingerprint,
         )?;
     }
@@ -78,6 +92,9 @@ fn write_summary(summary: &Summary, out: &mut String) -> std::fmt::Result {
         // Four backticks: an example may hold three.
         writeln!(out, "````sql\n{}\n````", query.example)?;
     }
+    for panel in panels(&summary.sections) {
+        write_panel(&panel, out)?;
+    }
     let coverage = &summary.coverage;
     writeln!(
         out,
@@ -88,6 +105,37 @@ fn write_summary(summary: &Summary, out: &mut String) -> std::fmt::Result {
         bytes(coverage.bytes_rejected),
         plural(coverage.rejects as i64, "piece"),
     )
+}
+
+fn write_panel(panel: &Panel, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "\n## {}\n\n{}", panel.title, escape(&panel.line))?;
+    for table in panel.tables.iter().filter(|table| !table.rows.is_empty()) {
+        let heads: Vec<&str> = table.columns.iter().map(|(_, head)| *head).collect();
+        let first = &table.rows[0];
+        let lines: Vec<&str> = first
+            .iter()
+            .map(|cell| if cell.is_number() { "--:" } else { "---" })
+            .collect();
+        writeln!(out, "\n### {}\n", table.title)?;
+        writeln!(out, "| {} |\n|{}|", heads.join(" | "), lines.join("|"))?;
+        for row in table.rows.iter().take(ROWS_SHOWN) {
+            let cells: Vec<String> = row.iter().map(cell).collect();
+            writeln!(out, "| {} |", cells.join(" | "))?;
+        }
+        if table.rows.len() > ROWS_SHOWN {
+            writeln!(out, "\n… and {} more.", table.rows.len() - ROWS_SHOWN)?;
+        }
+    }
+    Ok(())
+}
+
+fn cell(cell: &Cell) -> String {
+    match cell {
+        Cell::Sql(text) if !text.is_empty() => code(&shorten(text, TEXT_MAX)),
+        Cell::Text(text) => escape(&shorten(&text.replace('\n', " "), TEXT_MAX)),
+        Cell::Id(text) => escape(text),
+        other => other.shown(),
+    }
 }
 
 /// At most `length` characters, with an ellipsis when there were more.

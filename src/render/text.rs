@@ -1,16 +1,20 @@
 //! The summary for a terminal: the answer first, aligned, with units; colour only helps.
 
+mod coverage;
+mod query;
+mod sections;
+
 use std::fmt::Write;
 
 use unicode_width::UnicodeWidthStr;
 
 use crate::render::markdown::shorten;
-use crate::render::quantity::{bytes, count, duration, percent, plural, time};
-use crate::summary::{Breakdown, Coverage, Query, Slot, Summary};
+use crate::render::quantity::{duration, percent, plural, time};
+use crate::summary::{Breakdown, Slot, Summary};
 
 /// What the terminal can do, and how much to show.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Style {
+pub(crate) struct Style<'s> {
     /// Width in columns.
     pub(crate) columns: usize,
     /// Whether to colour.
@@ -19,16 +23,13 @@ pub(crate) struct Style {
     pub(crate) coverage: bool,
     /// Whether every query is shown in full.
     pub(crate) in_full: bool,
+    /// Sections that are asked for in full.
+    pub(crate) sections: &'s [String],
 }
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// Width of the numbers before a query's text.
-const NUMBERS_WIDTH: usize = 71;
-/// Lines of an example that are shown, unless in full.
-const EXAMPLE_LINES: usize = 6;
-
 /// The whole report.
-pub(crate) fn render(summary: &Summary, style: &Style) -> String {
+pub(crate) fn render(summary: &Summary, style: &Style<'_>) -> String {
     let mut page = Page {
         out: String::new(),
         style,
@@ -40,7 +41,7 @@ pub(crate) fn render(summary: &Summary, style: &Style) -> String {
 
 struct Page<'p> {
     out: String,
-    style: &'p Style,
+    style: &'p Style<'p>,
 }
 
 impl Page<'_> {
@@ -48,7 +49,7 @@ impl Page<'_> {
         let title = self.strong(&summary.title);
         writeln!(self.out, "{title}")?;
         for input in &summary.inputs {
-            writeln!(self.out, "{input}")?;
+            self.wrapped("", input)?;
         }
         if let Some((first, last)) = summary.window {
             let servers = if summary.servers.is_empty() {
@@ -69,15 +70,15 @@ impl Page<'_> {
             self.totals(summary)?;
             self.queries(summary)?;
         }
+        self.sections(&summary.sections)?;
         self.coverage(&summary.coverage)?;
         self.next(&summary.next)
     }
 
     fn totals(&mut self, summary: &Summary) -> std::fmt::Result {
         let latency = &summary.latency;
-        writeln!(
-            self.out,
-            "  {}   {}   {} database time   p50 {}   p95 {}   p99 {}   max {}",
+        let totals = format!(
+            "{}   {}   {} database time   p50 {}   p95 {}   p99 {}   max {}",
             plural(summary.calls, "execution"),
             plural(summary.shapes as i64, "query shape"),
             duration(summary.total_us),
@@ -85,17 +86,35 @@ impl Page<'_> {
             duration(latency.p95_us),
             duration(latency.p99_us),
             duration(latency.max_us),
-        )?;
+        );
+        self.wrapped("  ", &totals)?;
+        if summary.is_sampled {
+            let text = format!(
+                "the server logs one execution in so many: in fact about {}, {} database time; order, shares and averages are by that",
+                plural(summary.estimated_calls, "execution"),
+                duration(summary.estimated_total_us),
+            );
+            self.wrapped("  ", &text)?;
+        }
+        if summary.nested.0 > 0 {
+            let text = format!(
+                "{} inside stored routines whose call is logged as well: their {} are not added to the database time",
+                plural(summary.nested.0, "execution"),
+                duration(summary.nested.1),
+            );
+            self.wrapped("  ", &text)?;
+        }
         if let Some(line) = timeline(&summary.timeline, self.style.columns.saturating_sub(60)) {
             writeln!(self.out, "  time  {line}")?;
         }
         for breakdown in &summary.by {
-            writeln!(
-                self.out,
-                "  {:<12}{}",
+            let line = format!(
+                "{:<12}{}",
                 breakdown.name,
-                parts(breakdown, summary.total_us, 5)
-            )?;
+                parts(breakdown, summary.estimated_total_us, 5)
+            );
+            let line = shorten(&printable(&line), self.style.columns.saturating_sub(2));
+            writeln!(self.out, "  {line}")?;
         }
         writeln!(self.out)
     }
@@ -122,127 +141,6 @@ impl Page<'_> {
         writeln!(self.out)
     }
 
-    fn query(&mut self, query: &Query) -> std::fmt::Result {
-        let room = self.style.columns.saturating_sub(NUMBERS_WIDTH + 3).max(20);
-        let headline = shorten(&headline(query), room);
-        let latency = &query.latency;
-        let headline = self.strong(&headline);
-        writeln!(
-            self.out,
-            "{:>3} {} {} {} {} {} {} {}  {headline}",
-            query.rank,
-            right(&percent(query.share), 8),
-            right(&duration(query.total_us), 10),
-            right(&count(query.calls), 10),
-            right(&duration(latency.p50_us), 8),
-            right(&duration(latency.p95_us), 8),
-            right(&duration(latency.p99_us), 8),
-            right(&duration(latency.max_us), 10),
-        )?;
-        let mut facts = vec![
-            query.fingerprint.clone(),
-            format!("{} 10 µs … 100 s", bars(&query.decades)),
-        ];
-        if let Some(rows) = rows(query) {
-            facts.push(rows);
-        }
-        for breakdown in &query.by {
-            let few = parts(breakdown, query.total_us, 2);
-            if !few.is_empty() {
-                facts.push(format!("{} {few}", breakdown.name));
-            }
-        }
-        let facts = self.faint(&shorten(&facts.join("   "), self.style.columns.saturating_sub(4)));
-        writeln!(self.out, "    {facts}")?;
-        self.statement(query)
-    }
-
-    fn statement(&mut self, query: &Query) -> std::fmt::Result {
-        let width = self.style.columns.saturating_sub(4);
-        if self.style.in_full {
-            writeln!(self.out, "    {}", query.normalized)?;
-            writeln!(
-                self.out,
-                "    slowest, {}, at {}:",
-                duration(query.latency.max_us),
-                query.example_at
-            )?;
-        }
-        let lines: Vec<&str> = query
-            .example
-            .lines()
-            .map(str::trim_end)
-            .filter(|line| !line.trim().is_empty())
-            .collect();
-        let shown = if self.style.in_full {
-            lines.len()
-        } else {
-            lines.len().min(EXAMPLE_LINES)
-        };
-        for (at, line) in lines[..shown].iter().enumerate() {
-            let line = printable(line);
-            let more = if at + 1 == shown && shown < lines.len() {
-                " …"
-            } else {
-                ""
-            };
-            let line = if self.style.in_full {
-                line
-            } else {
-                shorten(&line, width - more.len())
-            };
-            writeln!(self.out, "    {line}{more}")?;
-        }
-        Ok(())
-    }
-
-    fn coverage(&mut self, coverage: &Coverage) -> std::fmt::Result {
-        if coverage.bytes == 0 {
-            return Ok(());
-        }
-        let share = |bytes: u64| percent(bytes as f64 / coverage.bytes as f64);
-        let understood = coverage.bytes_parsed + coverage.bytes_skipped;
-        let rejected = if coverage.rejects == 0 {
-            "0 rejected".to_owned()
-        } else {
-            let text = format!(
-                "{} rejected in {}",
-                share(coverage.bytes_rejected),
-                plural(coverage.rejects as i64, "piece")
-            );
-            self.warning(&text)
-        };
-        writeln!(
-            self.out,
-            "read {} bytes: {} understood ({} in executions, {} other records), {rejected}",
-            count(i64::try_from(coverage.bytes).unwrap_or(i64::MAX)),
-            share(understood),
-            share(coverage.bytes_parsed),
-            share(coverage.bytes_skipped),
-        )?;
-        if self.style.coverage || coverage.rejects > 0 {
-            for (name, records, n) in &coverage.rejected {
-                writeln!(
-                    self.out,
-                    "  rejected  {name:<24} {:>12} pieces  {:>10}",
-                    count(*records as i64),
-                    bytes(*n)
-                )?;
-            }
-        }
-        if self.style.coverage {
-            for (name, records, n) in &coverage.skipped {
-                writeln!(
-                    self.out,
-                    "  skipped   {name:<24} {:>12} records {:>10}",
-                    count(*records as i64),
-                    bytes(*n)
-                )?;
-            }
-        }
-        Ok(())
-    }
-
     fn next(&mut self, next: &[(String, String)]) -> std::fmt::Result {
         let width = next
             .iter()
@@ -253,6 +151,14 @@ impl Page<'_> {
         for (at, (command, purpose)) in next.iter().enumerate() {
             let label = if at == 0 { "next" } else { "" };
             writeln!(self.out, "{label:<6}{command:<width$}  {}", self.faint(purpose))?;
+        }
+        Ok(())
+    }
+
+    /// A text in as many lines as it takes.
+    fn wrapped(&mut self, before: &str, text: &str) -> std::fmt::Result {
+        for line in wrapped(&printable(text), self.style.columns - before.len()) {
+            writeln!(self.out, "{before}{line}")?;
         }
         Ok(())
     }
@@ -276,42 +182,6 @@ impl Page<'_> {
             text.to_owned()
         }
     }
-}
-
-/// Verb and tables when they say it, else the normalized text.
-fn headline(query: &Query) -> String {
-    if query.tables.is_empty() || query.verb.is_empty() {
-        return printable(&query.normalized);
-    }
-    let preposition = match query.verb.as_str() {
-        "SELECT" | "DELETE" => "FROM ",
-        "INSERT" | "REPLACE" | "MERGE" => "INTO ",
-        _ => "",
-    };
-    let details = query
-        .normalized
-        .split_once(" WHERE ")
-        .map(|(_, rest)| format!(" WHERE {rest}"))
-        .unwrap_or_default();
-    printable(&format!(
-        "{} {preposition}{}{details}",
-        query.verb,
-        query.tables.join(", ")
-    ))
-}
-
-fn rows(query: &Query) -> Option<String> {
-    let (sent, examined) = (query.rows_sent?, query.rows_examined?);
-    let per_call = |rows: i64| count((rows as f64 / query.calls.max(1) as f64).round() as i64);
-    let mut text = format!(
-        "rows {} sent, {} examined a call",
-        per_call(sent),
-        per_call(examined)
-    );
-    if sent > 0 && examined / sent >= 10 {
-        let _ = write!(text, " ({} : 1)", count(examined / sent));
-    }
-    Some(text)
 }
 
 fn parts(breakdown: &Breakdown, total_us: i64, most: usize) -> String {
@@ -384,6 +254,29 @@ fn right(text: &str, width: usize) -> String {
     format!("{}{text}", " ".repeat(width.saturating_sub(text.width())))
 }
 
+/// Lines of at most `room` columns, cut between words, but never after a digit: a number stays with its unit.
+fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut piece = String::new();
+    let mut words = text.split(' ').peekable();
+    while let Some(word) = words.next() {
+        piece.push_str(word);
+        if words.peek().is_some() && word.ends_with(|c: char| c.is_ascii_digit()) {
+            piece.push(' ');
+            continue;
+        }
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + piece.width() <= room => {
+                line.push(' ');
+                line.push_str(&piece);
+            }
+            _ => lines.push(piece.clone()),
+        }
+        piece.clear();
+    }
+    lines
+}
+
 /// Control characters of a log must not reach a terminal.
 fn printable(text: &str) -> String {
     text.chars()
@@ -397,4 +290,19 @@ fn printable(text: &str) -> String {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_between_words_but_not_between_a_number_and_its_unit() {
+        assert_eq!(wrapped("one two  three", 8), ["one two ", "three"]);
+        assert_eq!(
+            wrapped("took 1.69 s in 3 629 files", 12),
+            ["took 1.69 s", "in", "3 629 files"]
+        );
+        assert_eq!(wrapped("unbreakable", 4), ["unbreakable"]);
+    }
 }

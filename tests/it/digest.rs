@@ -26,6 +26,8 @@ const SMALL: &str = "\
 2026-11-16 08:00:02.000 UTC [12] dba@shop LOG:  duration: 12.345 ms  statement: UPDATE carts SET items = 3 WHERE customer = 'a|b'
 2026-11-16 08:00:02.500 UTC [9] LOG:  checkpoint starting: time
 ";
+/// Nothing that a report has a place for.
+const SILENT: &str = "2026-11-16 08:00:00.000 UTC [9] LOG:  the weather is fine\n";
 /// A line that is nothing, among lines that are.
 const DAMAGED: &str = "\
 2026-11-16 08:00:00.100 UTC [11] web@shop LOG:  duration: 1.000 ms  statement: SELECT 1
@@ -158,12 +160,14 @@ fn exit_status_says_what_happened() {
     binary.write("small.log", SMALL);
     binary.write("damaged.log", DAMAGED);
     binary.write("quiet.log", SMALL.lines().last().unwrap().to_owned() + "\n");
+    binary.write("silent.log", SILENT);
     binary.write("junk", b"\x00\x01\x02\xff".repeat(500));
     for (arguments, code) in [
         (&["digest", "small.log"][..], 0),
         (&["digest", "damaged.log"], 1),
-        // Nothing found is said, and no success.
-        (&["digest", "quiet.log"], 1),
+        // Events without any statement are an answer; nothing found is said, and no success.
+        (&["digest", "quiet.log"], 0),
+        (&["digest", "silent.log"], 1),
         // One input of two.
         (&["digest", "small.log", "missing.log"], 1),
         (&["digest", "small.log", "junk"], 1),
@@ -180,7 +184,7 @@ fn exit_status_says_what_happened() {
         let says = run.stderr.starts_with("error: ");
         assert_eq!(
             says,
-            code == 2 || arguments.len() > 2 || arguments.contains(&"quiet.log"),
+            code == 2 || arguments.len() > 2 || arguments.contains(&"silent.log"),
             "{arguments:?}: {}",
             run.stderr
         );
@@ -309,7 +313,8 @@ fn text_of_a_log_is_harmless_wherever_it_is_shown() {
     let markdown = digest("markdown");
     let widths: Vec<usize> = markdown
         .lines()
-        .filter(|line| line.starts_with('|'))
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'))
         .map(|line| line.matches('|').count() - line.matches("\\|").count())
         .collect();
     assert_eq!(widths, [11; 4], "{markdown}");

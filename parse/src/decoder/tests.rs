@@ -4,6 +4,7 @@
 mod cases;
 mod found;
 mod logs;
+mod wrapped;
 mod writer;
 
 use proptest::prelude::*;
