@@ -9,7 +9,7 @@ empty                  a message without a statement is logged, not counted
 piece of a portal      fetching more of a portal is a line each, and one call for the server
 PREPARE, EXECUTE       PREPARE is not counted; EXECUTE counts as what was prepared. DEALLOCATE is not counted before 17
 cached utility         a utility statement that the protocol prepared is counted the first time only
-one query              what differs only in names or in IN of one value may be one entry of the server: it has the same query id
+one query              what differs only in names, in IN of one value or in LIMIT ALL is one entry of the server: it has the same query id
 failed                 statements that ended before their message or their transaction failed are counted, not logged
 """
 

@@ -129,7 +129,7 @@ class Explained:
     def one_query(self, server_id, fingerprint: str) -> None:
         """The server's identity of this fingerprint's statement: fingerprints with the same one are compared together."""
         if server_id and str(server_id) != "0":
-            self.queries[server_id].add(fingerprint)
+            self.queries[str(server_id)].add(fingerprint)
 
     def groups(self, fingerprints) -> list[set]:
         """The fingerprints, those that share an identity of the server's together."""

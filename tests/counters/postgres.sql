@@ -29,6 +29,14 @@ SELECT id FROM orders ORDER BY id OFFSET 5 LIMIT 3 FOR SHARE SKIP LOCKED;
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) SELECT sum(i) FROM n;
 SELECT "customers"."name", c2."name" AS "Der Name" FROM public."customers", LATERAL (SELECT name FROM customers WHERE id = 2) c2 LIMIT 1;
 TABLE sums LIMIT 1;
+/* a tag: 'it''s' */ SELECT /* outer /* nested; */ outer */ country -- a tail; with a semicolon
+FROM customers
+	WHERE id = 7
+
+;
+SELECT relname FROM pg_class c, pg_namespace n WHERE n.oid = c.relnamespace AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND relname = any ('{a,b}');
+SELECT name AS "select", country collate "C", 1 AS union_ FROM customers WHERE (id, name) IN ((1, 'a'), (2, 'b')) OR id <> ALL (ARRAY[1, 2]) UNION ALL (SELECT 'x', 'y', 2) ORDER BY 1 LIMIT ALL;
+SELECT sum(total) OVER w, lag(total, 2, 0) OVER (PARTITION BY customer_id ORDER BY total DESC ROWS BETWEEN 3 PRECEDING AND CURRENT ROW) FROM (SELECT customer_id, count(*) AS total FROM orders GROUP BY 1 HAVING count(*) > 3) t WINDOW w AS (ORDER BY customer_id) LIMIT 3;
 -- Several statements in a message, one of which fails; and messages without any.
 SELECT min(id) FROM orders WHERE id = 1 \; SELECT min(id) FROM customers \; SELECT 'min; or max', max(id) FROM customers;
 SELECT max(id) FROM orders WHERE id = 2 \; SELECT max(id) / 0 FROM orders \; SELECT 'never', max(id) FROM orders;
@@ -47,7 +55,7 @@ BEGIN;
 INSERT INTO late VALUES (2);
 INSERT INTO late VALUES (2);
 COMMIT;
--- Statements prepared by SQL, and by the protocol.
+-- Statements prepared by SQL.
 PREPARE of_state (text) AS SELECT count(*) FROM orders WHERE state = $1 AND id > 5;
 EXECUTE of_state('open');
 EXECUTE of_state('paid');
@@ -56,7 +64,6 @@ PREPARE put AS INSERT INTO events (kind, payload) VALUES ('prepared', '{}');
 EXECUTE put;
 DEALLOCATE put;
 DEALLOCATE ALL;
-SELECT $1::int + $2::int AS bound \bind 3 4 \g
 -- Cursors, in a transaction and held beyond it.
 BEGIN;
 DECLARE by_name SCROLL CURSOR WITH HOLD FOR SELECT id, name FROM customers ORDER BY name;
