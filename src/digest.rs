@@ -2,13 +2,13 @@
 //! depend on their number.
 
 mod aggregate;
-mod bounded;
+pub(crate) mod bounded;
 mod class;
-mod events;
+pub(crate) mod events;
 pub(crate) mod filter;
 mod origins;
 mod reject;
-mod statements;
+pub(crate) mod statements;
 mod timeline;
 
 use std::sync::atomic::AtomicU64;

@@ -150,6 +150,7 @@ fn coverage(report: &TopReport) -> Coverage {
         bytes_rejected: n(ledger.bytes_rejected),
         bytes_skipped: n(ledger.bytes_skipped),
         executions: n(ledger.entries.query),
+        logs: n(ledger.entries.log),
         rejects: ledger.rejects.values().map(|count| n(*count)).sum(),
         rejected: ledger
             .rejects

@@ -2,16 +2,23 @@
 //! rows give the same report, whatever the order they arrived in and the number of threads. No formatting, no clock, no output.
 
 mod error;
+mod events;
+mod filter;
 mod report;
+mod rows;
 mod top;
 mod window;
 
 pub use error::AnalyzeError;
+pub use events::{
+    EventRow, EventsRequest, QuerySteps, SlowExecution, events, normalized_texts, prepared, slow_executions,
+};
+pub use filter::Filters;
 pub use report::{
     Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,
     TopTotals,
 };
-pub use top::{Filters, TopOrder, TopRequest, top};
+pub use top::{TopOrder, TopRequest, top};
 pub use window::TimeWindow;
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::top::{Filters, TopOrder};
+use crate::filter::Filters;
+use crate::top::TopOrder;
 use crate::window::TimeWindow;
 
 /// Where the time of the executions of a window went.
@@ -194,4 +195,6 @@ pub struct LedgerCoverage {
 pub struct Entries {
     /// Executions.
     pub query: i64,
+    /// Events of the servers.
+    pub log: i64,
 }

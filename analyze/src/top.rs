@@ -6,14 +6,15 @@ mod statements;
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
-use slowlake_sql::{LatencyHistogram, QueryResult, Rows, Session, Value};
+use slowlake_sql::{LatencyHistogram, Rows, Session, Value};
 
 use crate::error::AnalyzeError;
+use crate::filter::Filters;
 use crate::report::{
     Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,
     TopTotals,
 };
+use crate::rows::{each_row, time};
 use crate::window::TimeWindow;
 
 use order::Ranking;
@@ -33,19 +34,6 @@ pub struct TopRequest {
     pub limit: usize,
     /// Which executions count.
     pub filters: Filters,
-}
-
-/// Executions count when each list is empty or has their name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Filters {
-    /// Servers.
-    pub server: Vec<String>,
-    /// Databases.
-    pub database: Vec<String>,
-    /// Users.
-    pub user: Vec<String>,
-    /// Applications.
-    pub application: Vec<String>,
 }
 
 /// Finds the queries that come first in the order asked for, and what all executions come to.
@@ -238,15 +226,6 @@ async fn details(
     Ok(details)
 }
 
-async fn each_row(mut result: QueryResult, mut each: impl FnMut(&Rows, usize)) -> Result<(), AnalyzeError> {
-    while let Some(rows) = result.next().await? {
-        for row in 0..rows.len() {
-            each(&rows, row);
-        }
-    }
-    Ok(())
-}
-
 /// The parts of the four dimensions, in the order of [`Breakdown`].
 #[derive(Debug, Default)]
 struct Groups([Vec<Part>; 4]);
@@ -343,7 +322,10 @@ async fn ledger(session: &Session, request: &TopRequest) -> Result<LedgerCoverag
             bytes_parsed: sum(1),
             bytes_rejected: sum(2),
             bytes_skipped: sum(3),
-            entries: Entries { query: sum(4) },
+            entries: Entries {
+                query: sum(4),
+                log: sum(5),
+            },
             rejects: BTreeMap::new(),
         };
     })
@@ -362,14 +344,6 @@ async fn ledger(session: &Session, request: &TopRequest) -> Result<LedgerCoverag
 /// A percentile within 1 %, and never above the longest duration, which is known exactly.
 fn percentile(latency: &LatencyHistogram, q: f64, max_us: Option<i64>) -> Option<i64> {
     Some(latency.quantile(q)?.min(max_us?))
-}
-
-/// A point in time, µs since 1970 UTC.
-fn time(rows: &Rows, row: usize, column: usize) -> Option<i64> {
-    match rows.value(row, column) {
-        Value::Timestamp(us) => Some(us),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

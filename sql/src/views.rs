@@ -28,6 +28,10 @@ pub const VIEWS: &[View] = &[
         name: "rejects",
         sql: include_str!("views/rejects.sql"),
     },
+    View {
+        name: "server_events",
+        sql: include_str!("views/server_events.sql"),
+    },
 ];
 
 impl View {

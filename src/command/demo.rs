@@ -13,7 +13,7 @@ use crate::command::lake::{open, runtime, store_error};
 use crate::command::reading::{ReadArguments, ingest_error};
 use crate::command::report::analyze_error;
 use crate::exit_code::ExitCode;
-use crate::ingestion::{Ingestion, RowMaker, TextPolicy};
+use crate::ingestion::{Ingestion, RowMaker, ServerName, TextPolicy};
 use crate::output;
 use crate::render::quantity::{bytes, count};
 use crate::render::text;
@@ -59,9 +59,15 @@ pub(crate) fn run(arguments: &DemoArguments, settings: &Settings) -> anyhow::Res
         let lake = runtime
             .block_on(Lake::open_or_create(&location))
             .map_err(store_error)?;
-        let maker = RowMaker::new((*server).to_owned(), Some("demo".to_owned()), TextPolicy::Sampled);
+        let options = arguments.reading.resolve()?;
+        let maker = RowMaker::new(
+            ServerName::Given((*server).to_owned()),
+            Some("demo".to_owned()),
+            TextPolicy::Sampled,
+            options.statement,
+        );
         let progress = AtomicU64::new(0);
-        let mut ingestion = Ingestion::new(&runtime, lake, arguments.reading.resolve()?, maker, &progress);
+        let mut ingestion = Ingestion::new(&runtime, lake, options, maker, &progress);
         for source in &found.sources {
             let ingested = ingestion.source(source)?;
             let ledger = &ingested.outcome.ledger;

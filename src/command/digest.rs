@@ -118,7 +118,8 @@ impl FilterArguments {
     }
 }
 
-fn patterns(option: &str, list: &[String]) -> anyhow::Result<Option<RegexSet>> {
+/// Regular expressions as one set, if there are any.
+pub(crate) fn patterns(option: &str, list: &[String]) -> anyhow::Result<Option<RegexSet>> {
     if list.is_empty() {
         return Ok(None);
     }
@@ -128,7 +129,7 @@ fn patterns(option: &str, list: &[String]) -> anyhow::Result<Option<RegexSet>> {
 }
 
 /// Names that `--sections` takes.
-fn section_names() -> PossibleValuesParser {
+pub(crate) fn section_names() -> PossibleValuesParser {
     PossibleValuesParser::new(section::NAMES.into_iter().chain([section::ALL]))
 }
 

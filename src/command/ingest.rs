@@ -12,7 +12,7 @@ use slowlake_store::Lake;
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::reading::{ReadArguments, ingest_error, say_failure, say_source_failure};
 use crate::exit_code::ExitCode;
-use crate::ingestion::{Ingested, Ingestion, IngestionError, RowMaker, TextPolicy};
+use crate::ingestion::{Ingested, Ingestion, IngestionError, RowMaker, ServerName, TextPolicy};
 use crate::output;
 use crate::progress::Progress;
 use crate::render::json::ledger;
@@ -28,7 +28,7 @@ pub(crate) struct IngestArguments {
     /// The lake: a folder, made if it does not exist [default: the environment's SLOWLAKE_LAKE]
     #[arg(long, value_name = "URI")]
     lake: Option<String>,
-    /// Name of the server that wrote the logs [default: the name of this machine]
+    /// Name of the server that wrote the logs [default: what the log says, else the name of this machine]
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
     /// Name of the cluster the server belongs to
@@ -74,8 +74,18 @@ pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::R
     let lake = runtime
         .block_on(Lake::open_or_create(&location))
         .map_err(store_error)?;
-    let server = arguments.server.clone().unwrap_or_else(|| settings.host.clone());
-    let maker = RowMaker::new(server, arguments.cluster.clone(), arguments.statement_text);
+    let server = match &arguments.server {
+        Some(name) => ServerName::Given(name.clone()),
+        None => ServerName::Found {
+            otherwise: settings.host.clone(),
+        },
+    };
+    let maker = RowMaker::new(
+        server,
+        arguments.cluster.clone(),
+        arguments.statement_text,
+        options.statement,
+    );
     let progress = Progress::start(settings, &found.sources);
     let began = Instant::now();
     let bytes_read = progress.bytes.clone();
@@ -132,13 +142,12 @@ impl Tally {
 
 fn describe(tally: &Tally, lake: &Lake, elapsed_s: f64) -> String {
     let coverage = Coverage::from(&tally.ledger);
-    let n = |n: u64| count(i64::try_from(n).unwrap_or(i64::MAX));
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let n = |n: u64| count(whole(n));
     let mut text = format!(
-        "{} from {}, {} in {elapsed_s:.1} s ({}/s)\n",
-        plural(
-            i64::try_from(coverage.executions).unwrap_or(i64::MAX),
-            "execution"
-        ),
+        "{}, {} from {}, {} in {elapsed_s:.1} s ({}/s)\n",
+        plural(whole(coverage.executions), "execution"),
+        plural(whole(coverage.logs), "event"),
         plural(tally.sources as i64, "file"),
         bytes(coverage.bytes),
         bytes((coverage.bytes as f64 / elapsed_s.max(1e-6)) as u64),
@@ -146,12 +155,12 @@ fn describe(tally: &Tally, lake: &Lake, elapsed_s: f64) -> String {
     if coverage.bytes > 0 {
         let share = |bytes: u64| percent(bytes as f64 / coverage.bytes as f64);
         text += &format!(
-            "{} bytes: {} in executions, {} other records, {} rejected in {}\n",
+            "{} bytes: {} in entries, {} other records, {} rejected in {}\n",
             n(coverage.bytes),
             share(coverage.bytes_parsed),
             share(coverage.bytes_skipped),
             share(coverage.bytes_rejected),
-            plural(i64::try_from(coverage.rejects).unwrap_or(i64::MAX), "piece"),
+            plural(whole(coverage.rejects), "piece"),
         );
     }
     if tally.bytes_known > 0 {

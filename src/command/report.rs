@@ -2,16 +2,19 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
-use slowlake_analyze::{AnalyzeError, Filters, TimeWindow, TopOrder, TopRequest, top};
+use slowlake_analyze::{AnalyzeError, EventsRequest, Filters, TopOrder, TopRequest, top};
 
+use crate::command::digest::{patterns, section_names};
 use crate::command::lake::{location, open, runtime};
+use crate::command::window::WindowArguments;
 use crate::exit_code::ExitCode;
 use crate::output::{self, with_hint};
 use crate::render::{OutputFormat, render, text};
+use crate::report_sections::sections;
 use crate::report_summary;
 use crate::settings::Settings;
+use crate::summary::sections::Sections;
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
@@ -30,15 +33,8 @@ pub(crate) struct TopArguments {
     /// The lake [default: the environment's SLOWLAKE_LAKE]
     #[arg(long, value_name = "URI")]
     lake: Option<String>,
-    /// Begin of the window, for example 2026-11-16 or 2026-11-16T08:30:00Z
-    #[arg(long, value_name = "T", requires = "to", conflicts_with = "last")]
-    from: Option<String>,
-    /// End of the window, itself outside
-    #[arg(long, value_name = "T", requires = "from", conflicts_with = "last")]
-    to: Option<String>,
-    /// The window up to now, for example 7d or 12h
-    #[arg(long, value_name = "LENGTH")]
-    last: Option<String>,
+    #[command(flatten)]
+    window: WindowArguments,
     /// What to order by
     #[arg(long, value_enum, default_value = "time")]
     order: Order,
@@ -57,6 +53,18 @@ pub(crate) struct TopArguments {
     /// Only this application; may be given several times
     #[arg(long, value_name = "NAME")]
     application: Vec<String>,
+    /// Only this client host or address; may be given several times
+    #[arg(long, value_name = "NAME")]
+    client: Vec<String>,
+    /// Only queries whose normalized text matches this regular expression; may be given several times
+    #[arg(long, value_name = "REGEX")]
+    include: Vec<String>,
+    /// No query whose normalized text matches this regular expression; may be given several times
+    #[arg(long, value_name = "REGEX")]
+    exclude: Vec<String>,
+    /// Sections to show in full, separated by commas, or all; in CSV, the section whose table it is
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = section_names())]
+    sections: Vec<String>,
     /// Form of the report
     #[arg(long, value_enum, default_value = "text")]
     output: OutputFormat,
@@ -122,27 +130,40 @@ fn run_top(arguments: &TopArguments, settings: &Settings) -> anyhow::Result<Exit
         database: arguments.database.clone(),
         user: arguments.user.clone(),
         application: arguments.application.clone(),
+        client: arguments.client.clone(),
+        include: arguments.include.clone(),
+        exclude: arguments.exclude.clone(),
+    };
+    patterns("--include", &filters.include)?;
+    patterns("--exclude", &filters.exclude)?;
+    let about = EventsRequest {
+        window: arguments.window.resolve()?,
+        filters: filters.clone(),
     };
     let request = TopRequest {
-        window: window(arguments)?,
+        window: about.window,
         order: arguments.order.of_job(),
         limit,
         filters,
     };
     let location = location(arguments.lake.as_ref(), settings)?;
     let runtime = runtime(settings)?;
-    let report = runtime.block_on(async {
+    let (report, (sections, of_events)) = runtime.block_on(async {
         let (_, session) = open(&location, settings).await?;
-        top(&session, &request).await.map_err(analyze_error)
+        let report = top(&session, &request).await.map_err(analyze_error)?;
+        let sections = sections(&session, &about).await.map_err(analyze_error)?;
+        anyhow::Ok((report, sections))
     })?;
     let mut summary = report_summary::of_top(&report, arguments.order.words());
     summary.inputs = vec![format!("lake {location}")];
-    let is_empty = summary.calls == 0;
+    summary.window = summary.window.or(of_events);
+    summary.sections = sections;
+    let is_empty = summary.calls == 0 && summary.sections == Sections::default();
     if arguments.output == OutputFormat::Text && !is_empty {
         summary.next = next_steps(&location.to_string());
     }
     if is_empty {
-        output::say("error", "no execution in this window of the lake");
+        output::say("error", "no execution and no event in this window of the lake");
         output::say(
             "hint",
             "slowlake sql -c 'SELECT min(ts), max(ts), count(*) FROM executions' shows what there is",
@@ -153,25 +174,13 @@ fn run_top(arguments: &TopArguments, settings: &Settings) -> anyhow::Result<Exit
         color: settings.color && arguments.file.is_none(),
         coverage: false,
         in_full: false,
-        sections: &[],
+        sections: &arguments.sections,
     };
     output::write(
         &render(&summary, arguments.output, &style)?,
         arguments.file.as_ref(),
     )?;
     Ok(if is_empty { ExitCode::Found } else { ExitCode::Ok })
-}
-
-fn window(arguments: &TopArguments) -> anyhow::Result<Option<TimeWindow>> {
-    let window = match (&arguments.from, &arguments.to, &arguments.last) {
-        (Some(from), Some(to), _) => TimeWindow::between(from, to),
-        (_, _, Some(last)) => TimeWindow::last(last, jiff::Timestamp::now().as_microsecond()),
-        _ => return Ok(None),
-    };
-    window
-        .map(Some)
-        .map_err(analyze_error)
-        .context("the window is not understood")
 }
 
 /// An error of a job with its next step.

@@ -18,6 +18,7 @@ use slowlake_parse::statement::Fingerprint;
 use slowlake_parse::{Execution, LogEntry, LogKind};
 
 use crate::digest::bounded::{Merge, Period, Place};
+pub(crate) use crate::digest::events::locks::STATEMENT_FROM_US;
 use crate::digest::statements::{Analyzers, Texts};
 use crate::summary::sections::Sections;
 
@@ -49,10 +50,22 @@ struct Seen<'e> {
 impl Events {
     /// Adds one event.
     pub(crate) fn add(&mut self, entry: &LogEntry<'_>, place: Place, analyzers: &mut Analyzers) {
+        let fingerprint = self.texts.fingerprint(analyzers, entry.dialect, entry.statement);
+        self.add_known(entry, fingerprint, place, analyzers);
+    }
+
+    /// Adds one event of whose statement the fingerprint is known.
+    pub(crate) fn add_known(
+        &mut self,
+        entry: &LogEntry<'_>,
+        fingerprint: Option<Fingerprint>,
+        place: Place,
+        analyzers: &mut Analyzers,
+    ) {
         let seen = Seen {
             entry,
             place,
-            fingerprint: self.texts.fingerprint(analyzers, entry.dialect, entry.statement),
+            fingerprint,
         };
         self.period.add(entry.time_us);
         self.errors.add(&seen);

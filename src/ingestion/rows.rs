@@ -1,63 +1,100 @@
-//! Executions, rejects and books to rows of the lake: fingerprints them, decides which texts travel along, and converts field by field. Reads
-//! the clock for one thing only: when a range was read.
+//! Executions, events, rejects and books to rows of the lake: fingerprints them, decides which texts travel along, and converts field by
+//! field. Reads the clock for one thing only: when a range was read.
 
 use std::borrow::Cow;
 
 use hashbrown::HashSet;
 use serde_json::{Map, json};
-use slowlake_parse::statement::{Analyzer, Dialect, Options};
-use slowlake_parse::{Execution, Format, Reject, Tally};
-use slowlake_store::{LedgerRow, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows};
+use slowlake_parse::statement::{Analysis, Analyzer, Dialect};
+use slowlake_parse::{Execution, Format, LogEntry, LogKind, PlanFingerprint, Reject, Tally};
+use slowlake_store::{LedgerRow, LogRow, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows};
 
 use crate::batch::Batch;
 use crate::ingestion::offset_i64;
 use crate::ingestion::reading::Round;
 use crate::ingestion::resume::Resume;
 use crate::ingestion::sampling::{Sampler, TextPolicy};
+use crate::pipeline::StatementOptions;
+use crate::plan_json;
 use crate::summary::dialect_name;
 
 const DAY_US: i64 = 86_400_000_000;
 
-/// Makes rows of one server's logs.
+/// Makes rows of logs.
 pub(crate) struct RowMaker {
-    server: String,
+    server: ServerName,
     cluster: Option<String>,
     builder: RowBuilder,
-    sampler: Sampler,
+    executions: Sampler,
+    events: Sampler,
     /// Queries whose normalized text is in the lake, by day.
     texts: HashSet<(i64, i64)>,
     postgres: Analyzer,
     mysql: Analyzer,
 }
 
+/// What the server is called that wrote a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ServerName {
+    /// As somebody says, whatever is in the log.
+    Given(String),
+    /// As the wrapper of each entry says, and like this where it does not.
+    Found { otherwise: String },
+}
+
+impl ServerName {
+    /// The name for all that no wrapper names.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            ServerName::Given(name) | ServerName::Found { otherwise: name } => name,
+        }
+    }
+
+    /// The name for an entry whose wrapper says `host`, which may be empty.
+    fn of<'n>(&'n self, host: &'n str) -> &'n str {
+        match self {
+            ServerName::Found { .. } if !host.is_empty() => host,
+            _ => self.name(),
+        }
+    }
+}
+
 impl RowMaker {
-    pub(crate) fn new(server: String, cluster: Option<String>, policy: TextPolicy) -> RowMaker {
+    pub(crate) fn new(
+        server: ServerName,
+        cluster: Option<String>,
+        policy: TextPolicy,
+        statement: StatementOptions,
+    ) -> RowMaker {
         RowMaker {
             server,
             cluster,
             builder: RowBuilder::new(),
-            sampler: Sampler::new(policy),
+            executions: Sampler::new(policy),
+            events: Sampler::new(policy),
             texts: HashSet::new(),
-            postgres: Analyzer::new(Options::new(Dialect::Postgres)),
-            mysql: Analyzer::new(Options::new(Dialect::Mysql)),
+            postgres: Analyzer::new(statement.of(Dialect::Postgres)),
+            mysql: Analyzer::new(statement.of(Dialect::Mysql)),
         }
     }
 
     pub(crate) fn server(&self) -> &str {
-        &self.server
+        self.server.name()
     }
 
     /// What was made has not been committed: it is made again, texts and all.
     pub(crate) fn forget(&mut self) {
         self.builder = RowBuilder::new();
         self.texts.clear();
-        self.sampler.forget();
+        self.executions.forget();
+        self.events.forget();
     }
 
     /// Adds rows of a batch of `source`.
     pub(crate) fn batch(&mut self, batch: &Batch, source: &str) {
         let mut rows = SourceRows { maker: self, source };
         batch.executions(|execution| rows.execution(execution));
+        batch.logs(|entry| rows.event(entry));
         for reject in batch.rejects() {
             rows.reject(&reject);
         }
@@ -73,6 +110,7 @@ impl RowMaker {
         let tally = |tally: Tally| json!({ "records": tally.records, "bytes": tally.bytes });
         let detail = json!({
             "format": format.to_string(),
+            "log": ledger.logs().map(|(kind, t)| (kind.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
             "rejected": ledger.rejected().map(|(reason, t)| (reason.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
             "skipped": ledger.skipped().map(|(kind, t)| (kind.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
             "context": context.iter().map(|span| [span.start, span.end]).collect::<Vec<_>>(),
@@ -83,7 +121,12 @@ impl RowMaker {
         self.builder.push_ledger(&LedgerRow {
             place: Place {
                 ts_us: Some(read_at_us),
-                ..place(&resume.source, range.start, &self.server, self.cluster.as_deref())
+                ..place(
+                    &resume.source,
+                    range.start,
+                    self.server.name(),
+                    self.cluster.as_deref(),
+                )
             },
             app_id: &resume.app_id,
             source_identity: &resume.identity,
@@ -93,6 +136,7 @@ impl RowMaker {
             bytes_rejected: offset_i64(rejected.bytes),
             bytes_skipped: offset_i64(ledger.skipped_total().bytes),
             entries_query: offset_i64(ledger.executions().records),
+            entries_log: offset_i64(ledger.logs_total().records),
             rejects: offset_i64(rejected.records),
             detail: Some(&detail),
         });
@@ -118,20 +162,17 @@ impl SourceRows<'_> {
             Dialect::Mysql => &mut maker.mysql,
         };
         let fingerprint = analyzer.fingerprint(execution.statement).get();
-        let day = execution.start_us.unwrap_or(0).div_euclid(DAY_US);
-        let analysis = maker
-            .texts
-            .insert((fingerprint, day))
-            .then(|| analyzer.analyze(execution.statement));
-        let tables: Option<Vec<&str>> =
-            analysis.map(|analysis| analysis.tables.iter().map(String::as_str).collect());
-        let keeps = maker.sampler.keeps(
+        let is_new = maker.texts.insert((fingerprint, day(execution.start_us)));
+        let analysis = is_new.then(|| analyzer.analyze(execution.statement));
+        let tables = analysis.map(tables);
+        let keeps = maker.executions.keeps(
             fingerprint,
             execution.start_us,
             execution.query_time_us,
             execution.span.start,
         );
-        let [user, database, application, client] = [
+        let [host, user, database, application, client] = [
+            execution.host,
             execution.user,
             execution.database,
             execution.application,
@@ -139,18 +180,8 @@ impl SourceRows<'_> {
         ]
         .map(String::from_utf8_lossy);
         let statement = keeps.then(|| lossy(execution.statement));
-        let parameters = keeps
-            .then(|| lossy(execution.parameters))
-            .filter(|text| !text.is_empty());
-        let attributes: Vec<(Cow<'_, str>, Cow<'_, str>)> = execution
-            .attributes
-            .iter()
-            .map(|(name, value)| (String::from_utf8_lossy(name), String::from_utf8_lossy(value)))
-            .collect();
-        let attributes: Vec<(&str, &str)> = attributes
-            .iter()
-            .map(|(name, value)| (name.as_ref(), value.as_ref()))
-            .collect();
+        let parameters = keeps.then(|| lossy(execution.parameters));
+        let attributes = pairs(execution.attributes);
         maker.builder.push_query(&QueryRow {
             place: Place {
                 ts_us: execution.start_us,
@@ -158,7 +189,7 @@ impl SourceRows<'_> {
                 ..place(
                     self.source,
                     execution.span.start,
-                    &maker.server,
+                    maker.server.of(&host),
                     maker.cluster.as_deref(),
                 )
             },
@@ -171,9 +202,89 @@ impl SourceRows<'_> {
             verb: analysis.map(|analysis| analysis.verb),
             tables: tables.as_deref(),
             statement: statement.as_deref(),
-            parameters: parameters.as_deref(),
-            attributes: &attributes,
+            parameters: parameters.as_deref().and_then(known),
+            attributes: &borrowed(&attributes),
             ..numbers(execution)
+        });
+    }
+
+    fn event(&mut self, entry: &LogEntry<'_>) {
+        let maker = &mut *self.maker;
+        let analyzer = match entry.dialect {
+            Dialect::Postgres => &mut maker.postgres,
+            Dialect::Mysql => &mut maker.mysql,
+        };
+        let has_statement = !entry.statement.is_empty();
+        let fingerprint = has_statement.then(|| analyzer.fingerprint(entry.statement).get());
+        let is_new =
+            fingerprint.is_some_and(|fingerprint| maker.texts.insert((fingerprint, day(entry.time_us))));
+        let analysis = is_new.then(|| analyzer.analyze(entry.statement));
+        let tables = analysis.map(tables);
+        let keeps = maker.events.keeps(
+            fingerprint.unwrap_or_default(),
+            entry.time_us,
+            entry.duration_us.unwrap_or_default(),
+            entry.span.start,
+        );
+        // The general log is nothing but statements: its texts are kept like them.
+        let keeps_message = keeps || entry.kind != LogKind::Command;
+        let statement = kept(entry.statement, keeps);
+        let [message, detail, context] =
+            [entry.message, entry.detail, entry.context].map(|text| kept(text, keeps_message));
+        let [host, user, database, application, client, sql_state, object, hint] = [
+            entry.host,
+            entry.user,
+            entry.database,
+            entry.application,
+            entry.client,
+            entry.sql_state,
+            entry.object,
+            entry.hint,
+        ]
+        .map(lossy);
+        let plan = entry.plan.map(plan_json::to_json);
+        let attributes = pairs(entry.attributes);
+        maker.builder.push_log(&LogRow {
+            place: Place {
+                ts_us: entry.time_us,
+                dialect: Some(dialect_name(entry.dialect)),
+                ..place(
+                    self.source,
+                    entry.span.start,
+                    maker.server.of(&host),
+                    maker.cluster.as_deref(),
+                )
+            },
+            fingerprint,
+            database: known(&database),
+            user: known(&user),
+            application: known(&application),
+            client: known(&client),
+            session_id: entry.session_id,
+            transaction_id: entry.transaction_id,
+            server_query_id: entry.server_query_id,
+            error_code: entry.error_code,
+            plan_fingerprint: entry
+                .plan
+                .and_then(|plan| plan.fingerprint)
+                .map(PlanFingerprint::get),
+            normalized: analysis.map(|analysis| analysis.normalized),
+            verb: analysis.map(|analysis| analysis.verb),
+            tables: tables.as_deref(),
+            statement: known(&statement),
+            attributes: &borrowed(&attributes),
+            event: entry.kind.name(),
+            severity: entry.severity.name(),
+            sql_state: known(&sql_state),
+            duration_us: entry.duration_us,
+            size_bytes: entry.size_bytes,
+            object: known(&object),
+            message: known(&message),
+            detail: known(&detail),
+            hint: known(&hint),
+            context: known(&context),
+            plan: plan.as_deref(),
+            execution_offset: entry.execution_offset.map(offset_i64),
         });
     }
 
@@ -184,7 +295,7 @@ impl SourceRows<'_> {
             builder,
             ..
         } = &mut *self.maker;
-        let place = place(self.source, reject.span.start, server, cluster.as_deref());
+        let place = place(self.source, reject.span.start, server.name(), cluster.as_deref());
         builder.push_reject(&RejectRow {
             place,
             reason: reject.reason.name(),
@@ -215,6 +326,12 @@ fn numbers(execution: &Execution<'_>) -> QueryRow<'static> {
         bytes_sent: execution.bytes_sent,
         bytes_received: execution.bytes_received,
         session_id: execution.session_id,
+        transaction_id: execution.transaction_id,
+        plan_fingerprint: execution.plan_fingerprint.map(PlanFingerprint::get),
+        parse_time_us: execution.parse_time_us,
+        bind_time_us: execution.bind_time_us,
+        rate_limit: execution.rate_limit,
+        is_nested: Some(execution.is_nested),
         server_query_id: execution.server_query_id,
         error_code: execution.error_code,
         killed: execution.killed,
@@ -235,11 +352,55 @@ fn numbers(execution: &Execution<'_>) -> QueryRow<'static> {
     }
 }
 
+/// The day a text is kept for, counted from 1970.
+fn day(time_us: Option<i64>) -> i64 {
+    time_us.unwrap_or_default().div_euclid(DAY_US)
+}
+
+fn tables(analysis: Analysis<'_>) -> Vec<&str> {
+    analysis.tables.iter().map(String::as_str).collect()
+}
+
+/// Names and values as text.
+fn pairs<'p>(pairs: &[(&'p [u8], &'p [u8])]) -> Vec<(Cow<'p, str>, Cow<'p, str>)> {
+    pairs
+        .iter()
+        .map(|(name, value)| (lossy(name), lossy(value)))
+        .collect()
+}
+
+fn borrowed<'p>(pairs: &'p [(Cow<'_, str>, Cow<'_, str>)]) -> Vec<(&'p str, &'p str)> {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.as_ref(), value.as_ref()))
+        .collect()
+}
+
 fn known(name: &str) -> Option<&str> {
     Some(name).filter(|name| !name.is_empty())
+}
+
+/// Text as far as the lake keeps it, if it does.
+fn kept(text: &[u8], keeps: bool) -> Cow<'_, str> {
+    if keeps { lossy(text) } else { Cow::Borrowed("") }
 }
 
 /// Text as far as the lake keeps it.
 fn lossy(text: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(&text[..text.len().min(MAX_STATEMENT_BYTES)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_given_name_is_stronger_than_what_the_log_says() {
+        let given = ServerName::Given("a".to_owned());
+        let found = ServerName::Found {
+            otherwise: "b".to_owned(),
+        };
+        assert_eq!([given.of("db-7"), given.of("")], ["a", "a"]);
+        assert_eq!([found.of("db-7"), found.of("")], ["db-7", "b"]);
+    }
 }

@@ -13,6 +13,7 @@ mod file_statistics;
 mod latency;
 mod ledger;
 mod location;
+mod migrate;
 mod rows;
 mod scan;
 mod schema;
@@ -27,7 +28,9 @@ pub use error::StoreError;
 pub use latency::{LatencyHistogram, MAX_BIN, ZERO_BIN};
 pub use ledger::KnownSource;
 pub use location::LakeLocation;
-pub use rows::{LedgerRow, MAX_RAW_BYTES, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows};
+pub use rows::{
+    LedgerRow, LogRow, MAX_RAW_BYTES, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows,
+};
 pub use schema::{
     COLUMNS, Column, ColumnType, FINGERPRINT_VERSION_PROPERTY, KEY_COLUMNS, Kind, PARTITION_COLUMNS,
     SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY, STATISTICS_COLUMNS, columns, events_schema,

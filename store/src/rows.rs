@@ -1,17 +1,19 @@
-//! Rows in, record batches out: what a caller says about one execution, reject or range, gathered column by column and split by
+//! Rows in, record batches out: what a caller says about one execution, event, reject or range, gathered column by column and split by
 //! partition. Never encodes or writes a file, and never decides what is worth keeping.
 
 mod column_buffer;
 mod repeated_text;
+mod row;
 mod values;
 
 use datafusion::arrow::array::RecordBatch;
 use hashbrown::HashMap;
 
 use crate::rows::column_buffer::Buffer;
+pub use crate::rows::row::{LedgerRow, LogRow, Place, QueryRow, RejectRow};
 use crate::schema::Kind;
 
-/// The longest `statement` that is kept, in bytes; longer ones are cut at a character.
+/// The longest `statement`, `message` or other text of a server that is kept, in bytes; longer ones are cut at a character.
 pub const MAX_STATEMENT_BYTES: usize = 16 * 1024;
 
 /// The most bytes of a reject that are kept.
@@ -19,101 +21,6 @@ pub const MAX_RAW_BYTES: usize = 64 * 1024;
 
 /// The `source_seq` of ledger rows, so that their key never meets that of an entry at the start of the range.
 const LEDGER_SEQ: i32 = -1;
-
-/// What rows of every kind have. The key is (`source`, `source_offset`, `source_seq`).
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Place<'a> {
-    /// The source: a file's path, a topic and partition.
-    pub source: &'a str,
-    /// Where the row begins in the source: a byte or an offset.
-    pub source_offset: i64,
-    /// Which of the rows that begin there it is.
-    pub source_seq: i32,
-    /// Statement or event start, in µs since 1970 UTC.
-    pub ts_us: Option<i64>,
-    /// The server that wrote it.
-    pub server: Option<&'a str>,
-    /// Its cluster.
-    pub cluster: Option<&'a str>,
-    /// `postgres` or `mysql`.
-    pub dialect: Option<&'a str>,
-}
-
-/// One execution. Every field but the place's key may be unknown; see the column of the same name in
-/// [`COLUMNS`](crate::COLUMNS) for its meaning and unit.
-#[derive(Debug, Clone, Copy, Default)]
-#[allow(missing_docs, reason = "each field is the column of its name")]
-pub struct QueryRow<'a> {
-    pub place: Place<'a>,
-    pub end_ts_us: Option<i64>,
-    pub fingerprint: Option<i64>,
-    pub query_time_us: Option<i64>,
-    pub lock_time_us: Option<i64>,
-    pub rows_sent: Option<i64>,
-    pub rows_examined: Option<i64>,
-    pub rows_affected: Option<i64>,
-    pub bytes_sent: Option<i64>,
-    pub bytes_received: Option<i64>,
-    pub database: Option<&'a str>,
-    pub user: Option<&'a str>,
-    pub application: Option<&'a str>,
-    pub client: Option<&'a str>,
-    pub session_id: Option<i64>,
-    pub server_query_id: Option<i64>,
-    pub error_code: Option<i64>,
-    pub killed: Option<i64>,
-    pub command: Option<&'a str>,
-    pub full_scan: Option<bool>,
-    pub full_join: Option<bool>,
-    pub tmp_table: Option<bool>,
-    pub tmp_table_on_disk: Option<bool>,
-    pub filesort: Option<bool>,
-    pub filesort_on_disk: Option<bool>,
-    pub query_cache_hit: Option<bool>,
-    pub tmp_tables: Option<i64>,
-    pub tmp_disk_tables: Option<i64>,
-    pub tmp_table_bytes: Option<i64>,
-    pub merge_passes: Option<i64>,
-    pub truncated: Option<bool>,
-    pub normalized: Option<&'a str>,
-    pub verb: Option<&'a str>,
-    pub tables: Option<&'a [&'a str]>,
-    /// Cut to [`MAX_STATEMENT_BYTES`].
-    pub statement: Option<&'a str>,
-    pub parameters: Option<&'a str>,
-    /// In order, NULL when there are none. A key should not occur twice.
-    pub attributes: &'a [(&'a str, &'a str)],
-}
-
-/// Bytes that no parser could read.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RejectRow<'a> {
-    /// Where they begin.
-    pub place: Place<'a>,
-    /// Why they could not be read.
-    pub reason: &'a str,
-    /// The bytes; cut to [`MAX_RAW_BYTES`].
-    pub raw: &'a [u8],
-}
-
-/// The account of one range of one source. `place.source_offset` is where it begins, `place.ts_us` when it was read;
-/// `place.source_seq` is not used.
-#[derive(Debug, Clone, Copy, Default)]
-#[allow(missing_docs, reason = "each field is the column of its name")]
-pub struct LedgerRow<'a> {
-    pub place: Place<'a>,
-    pub app_id: &'a str,
-    pub source_identity: &'a str,
-    pub range_end: i64,
-    pub bytes_in: i64,
-    pub bytes_parsed: i64,
-    pub bytes_rejected: i64,
-    pub bytes_skipped: i64,
-    pub entries_query: i64,
-    pub rejects: i64,
-    /// Counts and bytes by kind and reason, as JSON.
-    pub detail: Option<&'a str>,
-}
 
 /// The values of the partition columns of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -191,6 +98,20 @@ macro_rules! push {
     };
 }
 
+/// The same for long texts, cut to the longest that is kept.
+macro_rules! push_texts {
+    ($to:ident, $row:ident: $($column:ident),* $(,)?) => {
+        $($to.$column.push($to.rows, $row.$column.map(|text| cut(text, MAX_STATEMENT_BYTES)));)*
+    };
+}
+
+/// The same for pairs of texts, of which none is NULL.
+macro_rules! push_pairs {
+    ($to:ident, $row:ident: $($column:ident),* $(,)?) => {
+        $($to.$column.push($to.rows, Some($row.$column).filter(|pairs| !pairs.is_empty()));)*
+    };
+}
+
 impl RowBuilder {
     /// An empty builder.
     pub fn new() -> RowBuilder {
@@ -202,21 +123,32 @@ impl RowBuilder {
         let to = self.part(&row.place, Kind::Query);
         to.push_place(&row.place, row.place.source_seq);
         to.end_ts.push(to.rows, row.end_ts_us);
-        push!(to, row: fingerprint, query_time_us, lock_time_us);
+        push!(to, row: fingerprint, plan_fingerprint, query_time_us, lock_time_us, parse_time_us, bind_time_us);
         push!(to, row: rows_sent, rows_examined, rows_affected, bytes_sent, bytes_received);
         push!(to, row: database, user, application, client);
-        push!(to, row: session_id, server_query_id, error_code, killed, command);
+        push!(to, row: session_id, transaction_id, server_query_id, error_code, killed, command, rate_limit, is_nested);
         push!(to, row: full_scan, full_join, tmp_table, tmp_table_on_disk, filesort, filesort_on_disk, query_cache_hit);
         push!(to, row: tmp_tables, tmp_disk_tables, tmp_table_bytes, merge_passes, truncated);
+        push!(to, row: trace_id, verb, tables);
+        push_pairs!(to, row: tags, attributes);
+        push_texts!(to, row: statement, parameters);
+        to.push_normalized(row.normalized);
+        self.end_row();
+    }
+
+    /// Adds one event of a server.
+    pub fn push_log(&mut self, row: &LogRow<'_>) {
+        let to = self.part(&row.place, Kind::Log);
+        to.push_place(&row.place, row.place.source_seq);
+        push!(to, row: fingerprint, plan_fingerprint, database, user, application, client);
+        push!(to, row: session_id, transaction_id, server_query_id, error_code);
+        to.event.push(to.rows, Some(row.event));
+        to.severity.push(to.rows, Some(row.severity));
+        push!(to, row: sql_state, duration_us, size_bytes, object, execution_offset);
         push!(to, row: verb, tables);
-        to.normalized
-            .push(to.rows, row.normalized.map(|text| cut(text, MAX_TEXT_BYTES)));
-        to.statement
-            .push(to.rows, row.statement.map(|text| cut(text, MAX_STATEMENT_BYTES)));
-        to.parameters
-            .push(to.rows, row.parameters.map(|text| cut(text, MAX_STATEMENT_BYTES)));
-        to.attributes
-            .push(to.rows, Some(row.attributes).filter(|fields| !fields.is_empty()));
+        push_pairs!(to, row: attributes);
+        push_texts!(to, row: message, detail, hint, context, plan, statement);
+        to.push_normalized(row.normalized);
         self.end_row();
     }
 
@@ -242,6 +174,7 @@ impl RowBuilder {
         to.bytes_rejected.push(to.rows, Some(row.bytes_rejected));
         to.bytes_skipped.push(to.rows, Some(row.bytes_skipped));
         to.entries_query.push(to.rows, Some(row.entries_query));
+        to.entries_log.push(to.rows, Some(row.entries_log));
         to.rejects.push(to.rows, Some(row.rejects));
         to.detail.push(to.rows, row.detail);
         self.end_row();
@@ -318,7 +251,14 @@ impl RowBuilder {
 }
 
 /// The longest normalized text that is kept, in bytes.
-const MAX_TEXT_BYTES: usize = 64 * 1024;
+const MAX_NORMALIZED_BYTES: usize = 64 * 1024;
+
+impl Buffer {
+    fn push_normalized(&mut self, text: Option<&str>) {
+        let text = text.map(|text| cut(text, MAX_NORMALIZED_BYTES));
+        self.normalized.push(self.rows, text);
+    }
+}
 
 const SEAL_CHECK_ROWS: usize = 1024;
 const SEAL_BYTES: usize = 512 * 1024 * 1024;

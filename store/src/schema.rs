@@ -10,8 +10,9 @@ use deltalake::kernel as delta;
 
 use ColumnType::{Boolean, Bytes, Date, Integer, SmallInteger, Text, TextList, TextMap, Time};
 
-/// The version of this schema, kept in the table property [`SCHEMA_VERSION_PROPERTY`].
-pub const SCHEMA_VERSION: i64 = 1;
+/// The version of this schema, kept in the table property [`SCHEMA_VERSION_PROPERTY`]. Version 2 added the columns of events of a server,
+/// of plans, tags and the steps of an execution, and `entries_log`; every later version keeps the columns of the ones before.
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// The table property that makes a Delta table a slowlake lake.
 pub const SCHEMA_VERSION_PROPERTY: &str = "slowlake.schema_version";
@@ -103,7 +104,7 @@ const fn column(name: &'static str, column_type: ColumnType, meaning: &'static s
 }
 
 /// Every column of `events`, in the order of the table.
-pub const COLUMNS: [Column; 55] = [
+pub const COLUMNS: [Column; 75] = [
     // Key: NOT NULL, and unique for ever within one kind.
     column(
         "source",
@@ -130,12 +131,42 @@ pub const COLUMNS: [Column; 55] = [
     column("server", Text, "the database server that wrote it"),
     column("cluster", Text, "the cluster or service that server belongs to"),
     column("dialect", Text, "postgres or mysql"),
-    // Query.
+    // Query and log.
     column(
         "fingerprint",
         Integer,
         "64-bit hash of the normalized text; printed as 16 hex digits",
     ),
+    column("database", Text, "the default database of the session"),
+    column("user", Text, "the user of the session"),
+    column("application", Text, "the application name the client gave"),
+    column("client", Text, "the client's host or address"),
+    column(
+        "session_id",
+        Integer,
+        "the server's number of the session: process id or thread id",
+    ),
+    column(
+        "transaction_id",
+        Integer,
+        "the server's number of the transaction; unknown where there was none",
+    ),
+    column(
+        "server_query_id",
+        Integer,
+        "the server's own identifier of the statement",
+    ),
+    column(
+        "error_code",
+        Integer,
+        "the server's number of the error; in query rows 0 where it says there was none",
+    ),
+    column(
+        "plan_fingerprint",
+        Integer,
+        "64-bit hash of the shape of the plan; printed as 16 hex digits",
+    ),
+    // Query.
     column(
         "query_time_us",
         Integer,
@@ -151,24 +182,25 @@ pub const COLUMNS: [Column; 55] = [
     column("rows_affected", Integer, "rows changed"),
     column("bytes_sent", Integer, "bytes sent to the client"),
     column("bytes_received", Integer, "bytes received from the client"),
-    column("database", Text, "the default database of the session"),
-    column("user", Text, "the user of the session"),
-    column("application", Text, "the application name the client gave"),
-    column("client", Text, "the client's host or address"),
     column(
-        "session_id",
+        "parse_time_us",
         Integer,
-        "the server's number of the session: process id or thread id",
+        "how long the statement was parsed before, in microseconds, where that is logged apart",
     ),
     column(
-        "server_query_id",
+        "bind_time_us",
         Integer,
-        "the server's own identifier of the statement",
+        "how long its parameters were bound and it was planned before, in microseconds, where that is logged apart",
     ),
     column(
-        "error_code",
+        "rate_limit",
         Integer,
-        "the error the statement ended with; 0 where the server says there was none",
+        "how many executions this one stands for, where the server logs one in so many",
+    ),
+    column(
+        "is_nested",
+        Boolean,
+        "it ran inside a stored routine, whose call is logged too and includes its time",
     ),
     column(
         "killed",
@@ -192,6 +224,9 @@ pub const COLUMNS: [Column; 55] = [
     column("tmp_table_bytes", Integer, "bytes of temporary tables"),
     column("merge_passes", Integer, "merge passes of sorts"),
     column("truncated", Boolean, "the text in the source was cut short"),
+    column("trace_id", Text, "the trace that its comments say it belongs to"),
+    column("tags", TextMap, "what its comments say of where it comes from"),
+    // Query and log, once more: the texts.
     column(
         "normalized",
         Text,
@@ -212,7 +247,43 @@ pub const COLUMNS: [Column; 55] = [
     column(
         "attributes",
         TextMap,
-        "every other field the server wrote about it, verbatim",
+        "query: every other field the server wrote about it, verbatim; log: the numbers and names in its texts, in µs and bytes",
+    ),
+    // Log.
+    column(
+        "event",
+        Text,
+        "what happened, such as error, lock_wait or checkpoint",
+    ),
+    column("severity", Text, "notice, log, warning, error, fatal or panic"),
+    column("sql_state", Text, "SQLSTATE, five characters"),
+    column(
+        "duration_us",
+        Integer,
+        "how long the wait, checkpoint, vacuum, session or planned execution took, in microseconds",
+    ),
+    column(
+        "size_bytes",
+        Integer,
+        "how many bytes it was about: the size of a temporary file",
+    ),
+    column(
+        "object",
+        Text,
+        "what it was about: a table, what is locked, a file, a standby",
+    ),
+    column("message", Text, "the message, at most 16 KiB"),
+    column("hint", Text, "what the server advises, at most 16 KiB"),
+    column(
+        "context",
+        Text,
+        "where in a function or a replay it happened, at most 16 KiB",
+    ),
+    column("plan", Text, "the plan, as JSON, at most 16 KiB"),
+    column(
+        "execution_offset",
+        Integer,
+        "the source_offset of the execution that the plan belongs to, where that came before",
     ),
     // Reject.
     column("reason", Text, "why the bytes could not be read"),
@@ -238,8 +309,14 @@ pub const COLUMNS: [Column; 55] = [
         "bytes known to hold nothing of interest",
     ),
     column("entries_query", Integer, "executions read"),
+    column("entries_log", Integer, "events of the server read"),
     column("rejects", Integer, "reject rows made"),
-    column("detail", Text, "counts and bytes by kind and reason, as JSON"),
+    // Log and ledger.
+    column(
+        "detail",
+        Text,
+        "log: what the server says more of it, at most 16 KiB; ledger: counts and bytes by kind and reason, as JSON",
+    ),
 ];
 
 /// The partition columns as the others; they are in the table but not in its files.

@@ -52,10 +52,11 @@ impl Lake {
         Lake::open_on(location, location.object_store()).await
     }
 
-    /// Opens a lake, making it first in a directory that is empty or does not exist.
+    /// Opens a lake for writing: makes it in a directory that is empty or does not exist, and migrates one of an older version.
     ///
     /// # Errors
-    /// As [`open`](Lake::open), and [`StoreError::Fingerprints`] where new rows would not agree with those of the lake.
+    /// As [`open`](Lake::open), [`StoreError::Fingerprints`] where new rows would not agree with those of the lake, and
+    /// [`StoreError::Contention`] where others kept it from being migrated.
     pub async fn open_or_create(location: &LakeLocation) -> Result<Lake, StoreError> {
         Lake::open_or_create_on(location, location.object_store()).await
     }
@@ -89,7 +90,7 @@ impl Lake {
         location: &LakeLocation,
         store: Arc<dyn ObjectStore>,
     ) -> Result<Lake, StoreError> {
-        let lake = match Lake::open_on(location, store.clone()).await {
+        let mut lake = match Lake::open_on(location, store.clone()).await {
             Err(StoreError::NotFound { .. }) => {
                 let created = create(location, store.clone()).await;
                 // Another process may have been faster, or the lake be there despite the error: what can be opened decides.
@@ -103,6 +104,7 @@ impl Lake {
             opened => opened,
         }?;
         lake.check_fingerprints()?;
+        lake.migrate().await?;
         Ok(lake)
     }
 
@@ -190,24 +192,7 @@ impl Lake {
         if snapshot.metadata().id() != self.id {
             return Err(StoreError::Replaced { location: location() });
         }
-        let Some(found) = self.property(SCHEMA_VERSION_PROPERTY)? else {
-            return Err(StoreError::NotALake {
-                location: location(),
-                property: SCHEMA_VERSION_PROPERTY,
-            });
-        };
-        if !found
-            .parse::<i64>()
-            .is_ok_and(|version| version <= SCHEMA_VERSION)
-        {
-            let (property, known) = (SCHEMA_VERSION_PROPERTY, SCHEMA_VERSION);
-            return Err(StoreError::Newer {
-                location: location(),
-                property,
-                found,
-                known,
-            });
-        }
+        self.schema_version()?;
         if snapshot.protocol().min_reader_version() > 1 {
             // Reader features change what the bytes of a file mean; a plain table asks for version 1.
             return Err(StoreError::Unsupported {
@@ -216,6 +201,25 @@ impl Lake {
             });
         }
         Ok(())
+    }
+
+    /// The version of the lake's schema, which this program knows.
+    pub(crate) fn schema_version(&self) -> Result<i64, StoreError> {
+        let Some(found) = self.property(SCHEMA_VERSION_PROPERTY)? else {
+            return Err(StoreError::NotALake {
+                location: self.location.clone(),
+                property: SCHEMA_VERSION_PROPERTY,
+            });
+        };
+        match found.parse::<i64>() {
+            Ok(version) if version <= SCHEMA_VERSION => Ok(version),
+            _ => Err(StoreError::Newer {
+                location: self.location.clone(),
+                property: SCHEMA_VERSION_PROPERTY,
+                found,
+                known: SCHEMA_VERSION,
+            }),
+        }
     }
 
     fn check_fingerprints(&self) -> Result<(), StoreError> {

@@ -215,10 +215,14 @@ fn writer_properties() -> WriterProperties {
 const ROW_GROUP_ROWS: usize = 1024 * 1024;
 
 /// Integers that rarely repeat: a dictionary of them would be as large as the column.
-const MANY_VALUED: [&str; 8] = [
+const MANY_VALUED: [&str; 12] = [
     "source_offset",
     "query_time_us",
     "lock_time_us",
+    "transaction_id",
+    "duration_us",
+    "size_bytes",
+    "execution_offset",
     "bytes_sent",
     "bytes_received",
     "tmp_table_bytes",

@@ -412,6 +412,109 @@ fn database_and_time_are_known_across_two_ingests() {
 }
 
 #[test]
+fn events_of_a_server_are_rows() {
+    let line = |second: i64, level: &str, message: &str| {
+        format!("2026-11-23 00:27:{second:02}.000 UTC [42] app@shop {level}:  {message}\n")
+    };
+    let log = line(
+        1,
+        "LOG",
+        "duration: 1.000 ms  statement: SELECT a FROM t WHERE id = 5",
+    ) + &line(2, "ERROR", "relation \"tt\" does not exist at character 15")
+        + &line(2, "STATEMENT", "SELECT a FROM tt WHERE id = 6")
+        + &line(3, "LOG", "checkpoint starting: time")
+        + &(4..40)
+            .map(|n| line(n, "LOG", "anything else"))
+            .collect::<String>();
+    for (policy, kept) in [("all", "SELECT a FROM tt WHERE id = 6"), ("none", "null")] {
+        let lake = Lake::new();
+        lake.binary.write("p.log", &log);
+        let answer = lake
+            .try_ingest(&["p.log", "--statement-text", policy])
+            .exits(0)
+            .json();
+        assert_eq!(answer["ledger"]["entries"]["query"], 1);
+        assert_eq!(answer["ledger"]["entries"]["log"], 38);
+        assert_eq!(lake.checked(), (1, 1_000));
+        let errors = lake.sql(
+            "SELECT event, severity, server, database, session_id, message, statement, normalized FROM server_events \
+             LEFT JOIN queries USING (fingerprint) WHERE severity = 'error'",
+        );
+        let [error] = &errors[..] else {
+            panic!("one error: {errors:?}")
+        };
+        assert_eq!(
+            (&error["event"], &error["server"]),
+            (&"error".into(), &"db1".into())
+        );
+        assert_eq!(
+            (&error["database"], &error["session_id"]),
+            (&"shop".into(), &42.into())
+        );
+        assert!(error["message"].to_string().contains("does not exist"), "{error}");
+        assert_eq!(error["statement"].as_str().unwrap_or("null"), kept);
+        assert_eq!(error["normalized"], "SELECT a FROM tt WHERE id = ?");
+        // Again, and grown: as executions.
+        assert_eq!(lake.ingest(&["p.log"]).commits, 0);
+        lake.binary.append("p.log", line(50, "FATAL", "terminating"));
+        lake.ingest(&["p.log"]);
+        lake.checked();
+        assert_eq!(lake.numbers("SELECT count(*) n FROM server_events"), [39]);
+    }
+}
+
+/// What was on standard input when the lake of version 1 was recorded.
+const LOG_OF_LAKE_V1: &str = "2026-11-16 08:00:00.125 UTC [4242] web@shop LOG:  duration: 125.000 ms  statement: SELECT total FROM orders WHERE id = 17\n\
+    2026-11-16 08:00:01.250 UTC [4242] web@shop LOG:  duration: 250.000 ms  statement: SELECT total FROM orders WHERE id = 18\n\
+    2026-11-16 08:00:02.000 UTC [4243] web@shop LOG:  duration: 4.000 ms  statement: UPDATE orders SET total = 3 WHERE id = 18\n\
+    2026-11-16 08:00:03.000 UTC [4243] web@shop LOG:  duration: abc ms  statement: SELECT 1\n";
+
+#[test]
+fn a_lake_of_the_first_version_is_read_and_goes_on() {
+    let lake = Lake::new();
+    copy_folder(&repository_file("tests/lakes/v1"), &lake.path());
+    let counts = "SELECT count(*) n, count(transaction_id) t, sum(query_time_us) s FROM executions";
+    assert_eq!(lake.numbers(counts), [4, 0, 2_379_000]);
+    assert_eq!(lake.numbers("SELECT count(*) n FROM server_events"), [0]);
+    lake.binary
+        .run(&["report", "top", "--lake", "lake", "--output", "json"])
+        .exits(0);
+    let ingest = |input: &str| {
+        let arguments = [
+            "ingest", "--lake", "lake", "--server", "db-1", "--output", "json", "-",
+        ];
+        lake.binary.run_with(&arguments, input.as_bytes()).json()
+    };
+    let known = ingest(LOG_OF_LAKE_V1);
+    assert_eq!(
+        (&known["commits"], &known["bytes_known"]),
+        (&0.into(), &455.into())
+    );
+    let grown = LOG_OF_LAKE_V1.to_owned()
+        + "2026-11-16 08:00:04.000 UTC [4243] web@shop LOG:  checkpoint starting: time\n";
+    assert_eq!(ingest(&grown)["ledger"]["entries"]["log"], 1);
+    assert_eq!(lake.numbers("SELECT count(*) n FROM server_events"), [1]);
+    assert_eq!(lake.numbers(counts), [4, 0, 2_379_000]);
+    assert_eq!(
+        lake.numbers("SELECT count(*) n, sum(entries_log) l FROM ledger"),
+        [3, 1]
+    );
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
 fn processes_that_ingest_the_same_file_at_once_add_it_once() {
     let lake = Lake::new();
     let log = corpus("mariadb/10.11/mixed.slow.log");

@@ -90,7 +90,7 @@ impl Lake {
     }
 
     /// Executions and the sum of their durations, after the checks that hold for every lake: no key is there twice, and the ledger of
-    /// every source accounts for each byte of it, from the first on, once, and for the rows.
+    /// every source accounts for each byte of it, from the first on, once, and for the rows of every kind.
     #[track_caller]
     pub(crate) fn checked(&self) -> (i64, i64) {
         let keys = "count(DISTINCT concat(source, '|', source_offset, '|', source_seq))";
@@ -98,11 +98,13 @@ impl Lake {
             "SELECT count(*) n, {keys} k, sum(query_time_us) s FROM executions"
         ));
         assert_eq!(numbers[0], numbers[1], "keys are unique");
+        let events = self.numbers(&format!("SELECT count(*) n, {keys} k FROM server_events"));
+        assert_eq!(events[0], events[1], "keys of events are unique");
         let ledger = self.sql(
-            "SELECT source, range_start, range_end, bytes_in, bytes_parsed + bytes_rejected + bytes_skipped AS booked, entries_query, rejects \
+            "SELECT source, range_start, range_end, bytes_in, bytes_parsed + bytes_rejected + bytes_skipped AS booked, entries_query, entries_log, rejects \
              FROM ledger ORDER BY source, range_start",
         );
-        let (mut source, mut end, mut executions, mut rejects) = (Value::Null, 0, 0, 0);
+        let (mut source, mut end, mut executions, mut logs, mut rejects) = (Value::Null, 0, 0, 0, 0);
         for row in &ledger {
             if row["source"] != source {
                 (source, end) = (row["source"].clone(), 0);
@@ -113,9 +115,11 @@ impl Lake {
             assert_eq!(number("bytes_in"), end - number("range_start"), "{row}");
             assert_eq!(number("bytes_in"), number("booked"), "{row}");
             executions += number("entries_query");
+            logs += number("entries_log");
             rejects += number("rejects");
         }
         assert_eq!(executions, numbers[0], "executions of the ledger");
+        assert_eq!(logs, events[0], "events of the ledger");
         assert_eq!(
             rejects,
             self.numbers("SELECT count(*) n FROM rejects")[0],

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::binary::Binary;
 
 /// A server's morning: a blocked session, a deadlock, an error twice, a canceled query, a temporary file, checkpoints, vacuums, sessions.
-const MORNING: &str = "\
+pub(crate) const MORNING: &str = "\
 2026-11-16 08:00:00.000 UTC [9] LOG:  database system is ready to accept connections
 2026-11-16 08:00:00.100 UTC [11] [unknown]@[unknown] LOG:  connection received: host=10.0.0.5 port=41000
 2026-11-16 08:00:00.110 UTC [11] web@shop LOG:  connection authorized: user=web database=shop application_name=checkout

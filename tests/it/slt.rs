@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, mpsc};
 
 use slowlake_sql::{Column, QueryResult, Session, SessionSettings, SqlError, Value};
 use slowlake_store::{
-    Commit, Lake, LakeLocation, LedgerRow, Outcome, Place, Progress, QueryRow, RejectRow, RowBuilder,
+    Commit, Lake, LakeLocation, LedgerRow, LogRow, Outcome, Place, Progress, QueryRow, RejectRow, RowBuilder,
 };
 use sqllogictest::{
     DB, DBOutput, DefaultColumnType, Runner, default_normalizer, default_validator, strict_column_validator,
@@ -167,12 +167,13 @@ fn cell(value: &Value<'_>) -> String {
     }
 }
 
-/// Two commits: a day of PostgreSQL with a reject, a day of MySQL.
+/// Two commits: a day of PostgreSQL with events and a reject, a day of MySQL.
 async fn make_lake(folder: &Path) -> Lake {
     let location: LakeLocation = folder.display().to_string().parse().unwrap();
     let mut lake = Lake::open_or_create(&location).await.unwrap();
     let mut rows = RowBuilder::new();
     postgres_day(&mut rows);
+    postgres_events(&mut rows);
     commit(&mut lake, &mut rows, None, 1_000).await;
     mysql_day(&mut rows);
     commit(&mut lake, &mut rows, Some(1_000), 1_500).await;
@@ -254,8 +255,67 @@ fn postgres_day(rows: &mut RowBuilder) {
         bytes_rejected: 10,
         bytes_skipped: 30,
         entries_query: 24,
+        entries_log: 5,
         rejects: 1,
         detail: Some(r#"{"skipped":{"checkpoint":30}}"#),
+    });
+}
+
+/// One event of several kinds, a minute apart from 06:00 on.
+fn postgres_events(rows: &mut RowBuilder) {
+    let event = |minute: i64, event: &'static str| LogRow {
+        place: place(
+            "pg.log",
+            970 + minute,
+            MONDAY_US + 6 * HOUR_US + minute * 60_000_000,
+            "postgres",
+        ),
+        event,
+        severity: "log",
+        ..LogRow::default()
+    };
+    rows.push_log(&LogRow {
+        severity: "error",
+        sql_state: Some("23505"),
+        database: Some("shop"),
+        user: Some("web"),
+        session_id: Some(4_001),
+        transaction_id: Some(777),
+        message: Some("duplicate key value violates unique constraint \"orders_pkey\""),
+        detail: Some("Key (id)=(7) already exists."),
+        fingerprint: Some(0x0c),
+        normalized: Some("INSERT INTO orders VALUES (?+)"),
+        verb: Some("INSERT"),
+        tables: Some(&["orders"]),
+        statement: Some("insert into orders values (7)"),
+        ..event(0, "error")
+    });
+    rows.push_log(&LogRow {
+        session_id: Some(4_002),
+        duration_us: Some(1_000_123),
+        object: Some("relation 16402 of database 5"),
+        fingerprint: Some(0x0a),
+        attributes: &[("mode", "ShareLock"), ("holders", "4001"), ("queue", "4002")],
+        ..event(1, "lock_wait")
+    });
+    rows.push_log(&LogRow {
+        size_bytes: Some(1 << 20),
+        object: Some("base/pgsql_tmp/pgsql_tmp4002.0"),
+        ..event(2, "temporary_file")
+    });
+    rows.push_log(&LogRow {
+        duration_us: Some(270_000_000),
+        attributes: &[("buffers", "1200"), ("write_us", "269000000")],
+        ..event(3, "checkpoint")
+    });
+    rows.push_log(&LogRow {
+        session_id: Some(4_000),
+        duration_us: Some(12_000),
+        fingerprint: Some(0x0a),
+        plan_fingerprint: Some(-2),
+        plan: Some(r#"{"shape":"Seq Scan orders"}"#),
+        execution_offset: Some(80),
+        ..event(4, "plan")
     });
 }
 
@@ -287,6 +347,16 @@ fn mysql_day(rows: &mut RowBuilder) {
             tables: (minute == 0).then_some(&["order"]),
             statement: (minute < 2).then_some("select * from `order` where a = 'it''s'"),
             attributes: &[("QC_hit", "No"), ("Thread_priority", "")],
+            transaction_id: (minute == 0).then_some(5_005),
+            rate_limit: Some(100),
+            is_nested: Some(minute == 4),
+            plan_fingerprint: (minute == 0).then_some(-2),
+            trace_id: (minute == 0).then_some("4bf92f3577b34da6a3ce929d0e0e4736"),
+            tags: if minute == 0 {
+                &[("route", "/cart"), ("job", "")]
+            } else {
+                &[]
+            },
             ..QueryRow::default()
         });
     }

@@ -1,7 +1,7 @@
 //! The SQL of the job, statement by statement. Column positions are part of the contract with the reader in `top`.
 
-use super::{Filters, TopRequest};
-use crate::window::TimeWindow;
+use super::TopRequest;
+use crate::filter::any_of;
 
 /// `fingerprint, calls, total_us, min_us, max_us, latency, lock_time_us, rows_sent, rows_examined, first, last`, one row a query.
 pub(super) fn measures(request: &TopRequest) -> String {
@@ -9,7 +9,7 @@ pub(super) fn measures(request: &TopRequest) -> String {
         "SELECT fingerprint, count(*), sum(query_time_us), min(query_time_us), max(query_time_us), \
                 latency_histogram(query_time_us), sum(lock_time_us), sum(rows_sent), sum(rows_examined), min(ts), max(ts) \
          FROM executions WHERE {} GROUP BY fingerprint",
-        counted(request)
+        request.filters.condition(request.window)
     )
 }
 
@@ -21,7 +21,7 @@ pub(super) fn whole_breakdown(request: &TopRequest) -> String {
          FROM (SELECT server, database, \"user\", application, date_trunc('hour', ts) AS hour, query_time_us \
                FROM executions WHERE {}) AS counted \
          GROUP BY GROUPING SETS ((server), (database), (\"user\"), (application), (hour))",
-        counted(request)
+        request.filters.condition(request.window)
     )
 }
 
@@ -31,7 +31,7 @@ pub(super) fn breakdown(request: &TopRequest, fingerprints: &[i64]) -> String {
         "SELECT {DIMENSION}, fingerprint, server, database, \"user\", application, NULL, count(*), sum(query_time_us) \
          FROM executions WHERE {} AND {} \
          GROUP BY GROUPING SETS ((fingerprint, server), (fingerprint, database), (fingerprint, \"user\"), (fingerprint, application))",
-        counted(request),
+        request.filters.condition(request.window),
         among(fingerprints)
     )
 }
@@ -45,7 +45,7 @@ const DIMENSION: &str = "CASE WHEN grouping(server) = 0 THEN 0 WHEN grouping(dat
 pub(super) fn texts(fingerprints: &[i64]) -> String {
     format!(
         "SELECT NULL, fingerprint, min(dialect), min(normalized), min(verb), first_value(tables ORDER BY normalized) \
-         FROM events WHERE kind = 'query' AND normalized IS NOT NULL AND {} GROUP BY fingerprint",
+         FROM events WHERE kind IN ('query', 'log') AND normalized IS NOT NULL AND {} GROUP BY fingerprint",
         among(fingerprints)
     )
 }
@@ -55,15 +55,15 @@ pub(super) fn examples(request: &TopRequest, fingerprints: &[i64]) -> String {
     format!(
         "SELECT NULL, fingerprint, first_value(statement ORDER BY query_time_us DESC NULLS LAST, source, source_offset, source_seq) \
          FROM executions WHERE statement IS NOT NULL AND {} AND {} GROUP BY fingerprint",
-        counted(request),
+        request.filters.condition(request.window),
         among(fingerprints)
     )
 }
 
-/// `bytes, bytes_parsed, bytes_rejected, bytes_skipped, entries_query`, one row.
+/// `bytes, bytes_parsed, bytes_rejected, bytes_skipped, entries_query, entries_log`, one row.
 pub(super) fn ledger(request: &TopRequest) -> String {
     format!(
-        "SELECT sum(bytes_in), sum(bytes_parsed), sum(bytes_rejected), sum(bytes_skipped), sum(entries_query) \
+        "SELECT sum(bytes_in), sum(bytes_parsed), sum(bytes_rejected), sum(bytes_skipped), sum(entries_query), sum(entries_log) \
          FROM ledger WHERE {}",
         any_of("server", &request.filters.server)
     )
@@ -76,63 +76,6 @@ pub(super) fn rejects(request: &TopRequest) -> String {
         any_of("server", &request.filters.server)
     )
 }
-
-/// The condition on executions that count.
-fn counted(request: &TopRequest) -> String {
-    let Filters {
-        server,
-        database,
-        user,
-        application,
-    } = &request.filters;
-    let mut conditions = vec![
-        any_of("server", server),
-        any_of("database", database),
-        any_of("\"user\"", user),
-        any_of("application", application),
-    ];
-    conditions.extend(request.window.map(within));
-    conditions.retain(|condition| condition != EVERYTHING);
-    if conditions.is_empty() {
-        EVERYTHING.to_owned()
-    } else {
-        conditions.join(" AND ")
-    }
-}
-
-const EVERYTHING: &str = "true";
-
-fn any_of(column: &str, names: &[String]) -> String {
-    if names.is_empty() {
-        return EVERYTHING.to_owned();
-    }
-    let quoted: Vec<String> = names
-        .iter()
-        .map(|name| format!("'{}'", name.replace('\'', "''")))
-        .collect();
-    format!("{column} IN ({})", quoted.join(", "))
-}
-
-/// The days go with the times so that whole partitions are left out.
-fn within(window: TimeWindow) -> String {
-    let moment = |us: i64| format!("arrow_cast({us}, 'Timestamp(Microsecond, Some(\"UTC\"))')");
-    let day = |us: i64| {
-        format!(
-            "arrow_cast(arrow_cast({}, 'Int32'), 'Date32')",
-            us.div_euclid(DAY_US)
-        )
-    };
-    let (from, to) = (window.begin_us(), window.end_us());
-    format!(
-        "event_date >= {} AND event_date <= {} AND ts >= {} AND ts < {}",
-        day(from),
-        day(to - 1),
-        moment(from),
-        moment(to)
-    )
-}
-
-const DAY_US: i64 = 86_400_000_000;
 
 fn among(fingerprints: &[i64]) -> String {
     let list: Vec<String> = fingerprints.iter().map(i64::to_string).collect();

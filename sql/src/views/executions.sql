@@ -12,16 +12,22 @@
 -- application: application name that the client gave
 -- client: address or host of the client
 -- session_id: process id (PostgreSQL) or thread id (MySQL)
+-- transaction_id: transaction id (PostgreSQL's xid, InnoDB's trx id); NULL where the statement had none
 -- fingerprint: hash of the normalized text; fingerprint_hex(fingerprint) prints it as reports do
 -- server_query_id: the server's own identifier of the query (PostgreSQL's queryid)
+-- plan_fingerprint: hash of the shape of its plan, where the log showed it before; fingerprint_hex prints it
 -- command: query, execute, fetch, administrator or fastpath
 -- query_time_us: duration, microseconds
+-- parse_time_us: how long it was parsed before, microseconds, where the server logs that apart
+-- bind_time_us: how long its parameters were bound and it was planned before, microseconds, where that is logged apart
 -- lock_time_us: time waited for locks as the server counts it, microseconds
 -- rows_sent: rows returned to the client
 -- rows_examined: rows read by the server
 -- rows_affected: rows changed
 -- bytes_sent: bytes returned to the client
 -- bytes_received: bytes received from the client
+-- rate_limit: how many executions this one stands for, where the server logs one in so many
+-- is_nested: it ran inside a stored routine, whose call is a row of its own and includes its time
 -- error_code: error number of the statement (MySQL); 0 is success
 -- killed: error number that the statement was killed with (MySQL); 0 is not killed
 -- full_scan: a table was read without an index
@@ -36,6 +42,8 @@
 -- tmp_table_bytes: size of the temporary tables, bytes
 -- merge_passes: merge passes of sorts
 -- truncated: the log entry was longer than what is read of one
+-- trace_id: the trace that its comments say it belongs to
+-- tags: what its comments say of where it comes from, by name
 -- statement: raw text of the statement, kept by policy, at most 16 KiB
 -- parameters: parameter values as the server printed them, kept like statement
 -- attributes: every other field that the server logged, by name
@@ -44,13 +52,14 @@
 -- source_seq: number of the entry at that offset
 SELECT
     ts, end_ts, event_date,
-    server, cluster, dialect, database, "user", application, client, session_id,
-    fingerprint, server_query_id, command,
-    query_time_us, lock_time_us, rows_sent, rows_examined, rows_affected, bytes_sent, bytes_received,
-    error_code, killed,
+    server, cluster, dialect, database, "user", application, client, session_id, transaction_id,
+    fingerprint, server_query_id, plan_fingerprint, command,
+    query_time_us, parse_time_us, bind_time_us, lock_time_us,
+    rows_sent, rows_examined, rows_affected, bytes_sent, bytes_received,
+    rate_limit, is_nested, error_code, killed,
     full_scan, full_join, tmp_table, tmp_table_on_disk, filesort, filesort_on_disk, query_cache_hit,
     tmp_tables, tmp_disk_tables, tmp_table_bytes, merge_passes, truncated,
-    statement, parameters, attributes,
+    trace_id, tags, statement, parameters, attributes,
     source, source_offset, source_seq
 FROM events
 WHERE kind = 'query'

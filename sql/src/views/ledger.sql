@@ -15,11 +15,12 @@
 -- bytes_rejected: bytes that could not be read; see rejects
 -- bytes_skipped: bytes that are known and not wanted
 -- entries_query: executions read from the range
+-- entries_log: events of the server read from the range; NULL if it was read before slowlake kept them
 -- rejects: rejects made of the range
 -- detail: counts and bytes by kind and reason, JSON
 SELECT
     ts, event_date, server, cluster, source, app_id, source_identity,
     source_offset AS range_start, range_end,
-    bytes_in, bytes_parsed, bytes_rejected, bytes_skipped, entries_query, rejects, detail
+    bytes_in, bytes_parsed, bytes_rejected, bytes_skipped, entries_query, entries_log, rejects, detail
 FROM events
 WHERE kind = 'ledger'

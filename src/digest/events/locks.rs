@@ -18,7 +18,7 @@ const STEPS_MAX: usize = 20_000;
 /// Slow executions that are kept, because somebody may have waited for one of them.
 const STATEMENTS_MAX: usize = 20_000;
 /// What is shorter has hardly been in the way of a wait that was logged: `deadlock_timeout` is a second if nobody changed it.
-const STATEMENT_FROM_US: i64 = 500_000;
+pub(crate) const STATEMENT_FROM_US: i64 = 500_000;
 /// Waits that are told one by one.
 const LONGEST_SHOWN: usize = 50;
 

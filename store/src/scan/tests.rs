@@ -7,7 +7,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{DAY_US, ask, commit, executions, new_location, session};
-use crate::{Commit, LakeLocation, LedgerRow, Place, Progress, QueryRow, RejectRow, RowBuilder, columns};
+use crate::{
+    Commit, LakeLocation, LedgerRow, LogRow, Place, Progress, QueryRow, RejectRow, RowBuilder, columns,
+};
 
 const ONE_DAY_US: i64 = 86_400_000_000;
 
@@ -320,8 +322,14 @@ fn full_row() -> QueryRow<'static> {
         application: Some("web"),
         client: Some("10.0.0.1"),
         session_id: Some(12),
+        transaction_id: Some(19),
         server_query_id: Some(-13),
         error_code: Some(0),
+        plan_fingerprint: Some(-20),
+        parse_time_us: Some(21),
+        bind_time_us: Some(22),
+        rate_limit: Some(23),
+        is_nested: Some(false),
         killed: Some(14),
         command: Some("query"),
         full_scan: Some(true),
@@ -336,6 +344,8 @@ fn full_row() -> QueryRow<'static> {
         tmp_table_bytes: Some(17),
         merge_passes: Some(18),
         truncated: Some(false),
+        trace_id: Some("4bf9"),
+        tags: &[("route", "/cart"), ("job", "")],
         normalized: Some("select ?"),
         verb: Some("select"),
         tables: Some(&["t", "ü"]),
@@ -373,7 +383,7 @@ async fn every_column_of_an_execution_comes_back() {
 
     let query_columns: Vec<&str> = columns()
         .map(|column| column.name)
-        .take_while(|name| *name != "reason")
+        .take_while(|name| *name != "event")
         .collect();
     let select = query_columns
         .iter()
@@ -388,9 +398,9 @@ async fn every_column_of_an_execution_comes_back() {
     let lines: Vec<&str> = answer.lines().collect();
     assert_eq!(
         lines[0],
-        "a|1|2|2026-11-23T00:00:00.000003Z|2026-11-23T00:00:00.000004Z|db1|main|mysql|-9223372036854775808|5|6|7|8|9|10|11|shop|ann|\
-         web|10.0.0.1|12|-13|0|14|query|true|false|true|false|true|false|true|15|16|17|18|false|select ?|select|[t, ü]|select 'x'|\
-         $1 = '2'|{Innodb_trx_id: A1, Schema: }|2026-11-23|query"
+        "a|1|2|2026-11-23T00:00:00.000003Z|2026-11-23T00:00:00.000004Z|db1|main|mysql|-9223372036854775808|shop|ann|web|10.0.0.1|\
+         12|19|-13|0|-20|5|6|7|8|9|10|11|21|22|23|false|14|query|true|false|true|false|true|false|true|15|16|17|18|false|4bf9|\
+         {route: /cart, job: }|select ?|select|[t, ü]|select 'x'|$1 = '2'|{Innodb_trx_id: A1, Schema: }|2026-11-23|query"
     );
     assert_eq!(
         lines[1],
@@ -400,6 +410,71 @@ async fn every_column_of_an_execution_comes_back() {
         )
     );
     assert!(lines[2].contains("|[]|"), "{}", lines[2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_column_of_an_event_comes_back() {
+    let (_directory, location) = new_location();
+    let mut lake = Lake::open_or_create(&location).await.unwrap();
+    let mut builder = RowBuilder::new();
+    let long = "ü".repeat(crate::MAX_STATEMENT_BYTES);
+    let QueryRow { place, .. } = full_row();
+    builder.push_log(&LogRow {
+        place,
+        fingerprint: Some(1),
+        database: Some("shop"),
+        user: Some("ann"),
+        application: Some("web"),
+        client: Some("10.0.0.1"),
+        session_id: Some(2),
+        transaction_id: Some(3),
+        server_query_id: Some(4),
+        error_code: Some(1205),
+        plan_fingerprint: Some(5),
+        normalized: Some("select ?"),
+        verb: Some("select"),
+        tables: Some(&["t"]),
+        statement: Some("select 1"),
+        attributes: &[("mode", "ShareLock")],
+        event: "lock_wait",
+        severity: "log",
+        sql_state: Some("55P03"),
+        duration_us: Some(6),
+        size_bytes: Some(7),
+        object: Some("transaction 8"),
+        message: Some("still waiting"),
+        detail: Some("holds it"),
+        hint: Some("wait"),
+        context: Some("in f()"),
+        plan: Some("{}"),
+        execution_offset: Some(9),
+    });
+    builder.push_log(&LogRow {
+        event: "error",
+        severity: "error",
+        message: Some(&long),
+        detail: Some(&long),
+        ..LogRow::default()
+    });
+    commit(&mut lake, builder.finish(), "a", None, 9).await.unwrap();
+    let answer = ask(
+        &mut lake,
+        "SELECT fingerprint, database, \"user\", application, client, session_id, transaction_id, server_query_id, error_code, \
+         plan_fingerprint, normalized, verb, tables, statement, attributes, event, severity, sql_state, duration_us, size_bytes, \
+         object, message, detail, hint, context, plan, execution_offset, ts, kind FROM events WHERE source = 'a'",
+    )
+    .await;
+    assert_eq!(
+        answer,
+        "1|shop|ann|web|10.0.0.1|2|3|4|1205|5|select ?|select|[t]|select 1|{mode: ShareLock}|lock_wait|log|55P03|6|7|transaction 8|\
+         still waiting|holds it|wait|in f()|{}|9|2026-11-23T00:00:00.000003Z|log"
+    );
+    let lengths =
+        "SELECT octet_length(message), octet_length(detail), hint FROM events WHERE event = 'error'";
+    assert_eq!(
+        ask(&mut lake, lengths).await,
+        format!("{0}|{0}|", crate::MAX_STATEMENT_BYTES)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -428,6 +503,7 @@ async fn rejects_and_ledger_rows_come_back() {
         bytes_rejected: 30,
         bytes_skipped: 10,
         entries_query: 4,
+        entries_log: 5,
         rejects: 1,
         detail: Some("{}"),
     });
@@ -439,10 +515,10 @@ async fn rejects_and_ledger_rows_come_back() {
     let ledger = ask(
         &mut lake,
         "SELECT source_seq, app_id, source_identity, source_offset, range_end, bytes_in, bytes_parsed, bytes_rejected, \
-         bytes_skipped, entries_query, rejects, detail FROM events WHERE kind = 'ledger'",
+         bytes_skipped, entries_query, entries_log, rejects, detail FROM events WHERE kind = 'ledger'",
     )
     .await;
-    assert_eq!(ledger, "-1|f/a|id|5|105|100|60|30|10|4|1|{}");
+    assert_eq!(ledger, "-1|f/a|id|5|105|100|60|30|10|4|5|1|{}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -85,10 +85,10 @@ async fn foreign_and_newer_tables_are_refused() {
     );
 
     let (_directory, location) = new_location();
-    foreign_table(&location, &[(SCHEMA_VERSION_PROPERTY, "2")]).await;
+    foreign_table(&location, &[(SCHEMA_VERSION_PROPERTY, "3")]).await;
     check_error(
         Lake::open(&location).await,
-        "written by a newer slowlake: its slowlake.schema_version is 2, this one knows up to 1",
+        "written by a newer slowlake: its slowlake.schema_version is 3, this one knows up to 2",
     );
 
     let (_directory, location) = new_location();
