@@ -90,7 +90,7 @@ fn a_lake_of_a_later_version_is_left_alone() {
     lake.ingest(&["x.log"]);
     let log = std::fs::read_to_string(first_log(&lake)).unwrap();
     let newer = log.replace(
-        "\"slowlake.schema_version\":\"1\"",
+        &format!("\"slowlake.schema_version\":\"{SCHEMA_VERSION}\""),
         "\"slowlake.schema_version\":\"99\"",
     );
     assert_ne!(log, newer);
