@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::tz::TimeZone;
 use slowlake_ingest::{IngestError, Reader, Source};
 use slowlake_parse::statement::{Dialect, Options};
-use slowlake_parse::{DETECT_BYTES, Decoder, Detection, Format, Grammar, Ledger, Prefix, detect};
+use slowlake_parse::{
+    DETECT_BYTES, Decoder, Detection, Format, Grammar, Ledger, Prefix, detect, detect_wrappers,
+};
 
 use crate::batch::Batch;
 
@@ -196,10 +198,13 @@ pub(crate) fn read_head(reader: &mut Reader) -> (Vec<u8>, Option<IngestError>) {
 /// The format of a log that begins with `head`.
 pub(crate) fn choose_format(name: &str, head: &[u8], options: &ReadOptions) -> Result<Format, SourceFailure> {
     if let Some(setting) = &options.prefix {
-        return Ok(Grammar::PostgresStderr(Prefix::new(setting)).into());
+        return Ok(detect_wrappers(
+            head,
+            Grammar::PostgresStderr(Prefix::new(setting)),
+        ));
     }
     if let Some(grammar) = &options.grammar {
-        return Ok(grammar.clone().into());
+        return Ok(detect_wrappers(head, grammar.clone()));
     }
     let detection = detect(head);
     match detection.format() {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
-use slowlake_parse::statement::{Analyzer, Dialect, Fingerprint, Options};
+use slowlake_parse::statement::{Analyzer, Dialect, Options};
 
 fn main() {
     divan::main();
@@ -21,13 +21,25 @@ enum Shape {
     LongIn,
     /// 2500 rows, 85 KB.
     MultiRowInsert,
+    /// 300 queries, some far more often than others, with literals in their texts: nearly every text is new.
+    Log,
+    /// The same 300 queries, each always with the same text, as of prepared statements.
+    Prepared,
 }
 
-const SHAPES: [Shape; 4] = [
+/// How many queries there are in [`Shape::Log`] and [`Shape::Prepared`].
+const QUERIES: usize = 300;
+
+/// How many statements are measured at once.
+const PART: usize = 1000;
+
+const SHAPES: [Shape; 6] = [
     Shape::ShortOltp,
     Shape::WideJoin,
     Shape::LongIn,
     Shape::MultiRowInsert,
+    Shape::Log,
+    Shape::Prepared,
 ];
 
 #[divan::bench(args = SHAPES)]
@@ -44,53 +56,45 @@ fn fingerprint_mysql(bencher: Bencher, shape: Shape) {
 fn analyze_postgres(bencher: Bencher, shape: Shape) {
     let statements = statements(shape, Dialect::Postgres);
     let mut analyzer = Analyzer::new(Options::new(Dialect::Postgres));
-    bencher
-        .counter(BytesCount::from(
-            statements.iter().map(String::len).sum::<usize>(),
-        ))
-        .counter(ItemsCount::from(statements.len()))
-        .bench_local(|| {
-            statements
-                .iter()
-                .map(|text| analyzer.analyze(text.as_bytes()).normalized.len())
-                .sum::<usize>()
-        });
+    measure(bencher, &statements, |text| {
+        analyzer.analyze(text.as_bytes()).normalized.len() as i64
+    });
 }
 
 fn run(bencher: Bencher, shape: Shape, dialect: Dialect) {
     let statements = statements(shape, dialect);
     let mut analyzer = Analyzer::new(Options::new(dialect));
-    bencher
-        .counter(BytesCount::from(
-            statements.iter().map(String::len).sum::<usize>(),
-        ))
-        .counter(ItemsCount::from(statements.len()))
-        .bench_local(|| all(&mut analyzer, &statements));
     let distinct: std::collections::BTreeSet<_> = statements
         .iter()
         .map(|text| analyzer.fingerprint(text.as_bytes()))
         .collect();
     assert!(
-        distinct.len() <= 64,
+        distinct.len() <= QUERIES,
         "{} fingerprints: literals count",
         distinct.len()
     );
+    measure(bencher, &statements, |text| {
+        analyzer.fingerprint(text.as_bytes()).get()
+    });
 }
 
-fn all(analyzer: &mut Analyzer, statements: &[String]) -> i64 {
-    statements
-        .iter()
-        .map(|text| analyzer.fingerprint(text.as_bytes()))
-        .map(Fingerprint::get)
-        .fold(0, |sum, one| sum ^ one)
+/// Measures the next [`PART`] of the statements at a time: short enough to find a quiet moment of a busy machine.
+fn measure(bencher: Bencher, statements: &[String], mut read: impl FnMut(&str) -> i64) {
+    let mut parts = statements.chunks(PART).cycle();
+    bencher
+        .with_inputs(|| parts.next().unwrap_or_default())
+        .input_counter(|part: &&[String]| BytesCount::from(part.iter().map(String::len).sum::<usize>()))
+        .input_counter(|part: &&[String]| ItemsCount::from(part.len()))
+        .bench_local_values(|part| part.iter().fold(0, |sum, text| sum ^ read(text)));
 }
 
-/// Statements of one shape, each with other literals; the same in every run.
+/// Statements of one shape, each with other literals; the same in every run. There are so many short ones that an analyzer
+/// has forgotten a text when it comes again.
 fn statements(shape: Shape, dialect: Dialect) -> Vec<String> {
     let mut random = Random(0x5eed);
     let count = match shape {
-        Shape::ShortOltp => 4000,
-        Shape::WideJoin => 1000,
+        Shape::ShortOltp | Shape::Log | Shape::Prepared => 40_000,
+        Shape::WideJoin => 10_000,
         Shape::LongIn => 60,
         Shape::MultiRowInsert => 6,
     };
@@ -100,6 +104,11 @@ fn statements(shape: Shape, dialect: Dialect) -> Vec<String> {
             Shape::WideJoin => wide_join(&mut random),
             Shape::LongIn => long_in(&mut random),
             Shape::MultiRowInsert => multi_row_insert(&mut random),
+            Shape::Log => query(rank(&mut random), &mut random),
+            Shape::Prepared => {
+                let rank = rank(&mut random);
+                query(rank, &mut Random(0x5eed + rank as u64))
+            }
         })
         .map(|text| {
             if dialect == Dialect::Mysql {
@@ -112,8 +121,12 @@ fn statements(shape: Shape, dialect: Dialect) -> Vec<String> {
 }
 
 fn short_oltp(index: usize, random: &mut Random) -> String {
+    oltp((index * 7 + random.below(3)) % 16, random)
+}
+
+fn oltp(kind: usize, random: &mut Random) -> String {
     let (id, other, name) = (random.below(10_000_000), random.below(100_000), random.word());
-    match (index * 7 + random.below(3)) % 16 {
+    match kind {
         0 => format!("SELECT ~c~ FROM ~sbtest{}~ WHERE ~id~ = {id}", 1 + other % 4),
         1 => format!(
             "SELECT id, email, created_at, status FROM users WHERE email = '{name}@example.com' AND deleted_at IS NULL LIMIT 1"
@@ -162,6 +175,27 @@ fn short_oltp(index: usize, random: &mut Random) -> String {
             id + 99
         ),
     }
+}
+
+/// A number below [`QUERIES`]; the n-th is n times as rare as the first.
+fn rank(random: &mut Random) -> usize {
+    let weight = |rank: usize| 1.0 / (rank + 1) as f64;
+    let mut left = random.below(1_000_000) as f64 / 1e6 * (0..QUERIES).map(weight).sum::<f64>();
+    (0..QUERIES - 1)
+        .find(|&rank| {
+            left -= weight(rank);
+            left < 0.0
+        })
+        .unwrap_or(QUERIES - 1)
+}
+
+/// The query of this rank, with literals from `random`.
+fn query(rank: usize, random: &mut Random) -> String {
+    let statement = match rank % 20 {
+        kind @ 0..16 => oltp(kind, random),
+        _ => wide_join(random),
+    };
+    statement.replacen("WHERE ", &format!("WHERE q{rank} = 1 AND "), 1)
 }
 
 fn wide_join(random: &mut Random) -> String {

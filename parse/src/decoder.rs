@@ -9,14 +9,19 @@ use jiff::tz::TimeZone;
 use crate::detect::{Format, Grammar};
 use crate::entry::Decoded;
 use crate::ledger::Ledger;
+use crate::mysql::entries::Entries;
+use crate::mysql::error_json::ErrorJson;
+use crate::mysql::error_log::ErrorLog;
+use crate::mysql::general::GeneralLog;
 use crate::mysql::slow::SlowLog;
+use crate::mysql::table::LogTable;
 use crate::pgbouncer::PgBouncerLog;
 use crate::postgres::csvlog::CsvLog;
 use crate::postgres::jsonlog::JsonLog;
 use crate::postgres::stderr::StderrLog;
 use crate::span::Span;
 use crate::timestamp::TimestampReader;
-use crate::wrapper::Unwrapper;
+use crate::wrapper::{Reader, Unwrapper};
 
 pub(crate) use output::Output;
 
@@ -54,6 +59,10 @@ enum GrammarDecoder {
     Csv(Box<CsvLog>),
     Json(Box<JsonLog>),
     Slow(Box<SlowLog>),
+    Table(Box<Entries<LogTable>>),
+    General(Box<Entries<GeneralLog>>),
+    Error(Box<Entries<ErrorLog>>),
+    ErrorJson(Box<Entries<ErrorJson>>),
     PgBouncer(Box<PgBouncerLog>),
 }
 
@@ -66,6 +75,12 @@ impl GrammarDecoder {
             Grammar::PostgresCsv => GrammarDecoder::Csv(Box::new(CsvLog::new(time))),
             Grammar::PostgresJson => GrammarDecoder::Json(Box::new(JsonLog::new(time))),
             Grammar::MysqlSlow => GrammarDecoder::Slow(Box::new(SlowLog::new(time))),
+            Grammar::MysqlSlowTable => GrammarDecoder::Table(Box::new(Entries::new(LogTable::new(time)))),
+            Grammar::MysqlGeneral => GrammarDecoder::General(Box::new(Entries::new(GeneralLog::new(time)))),
+            Grammar::MysqlError => GrammarDecoder::Error(Box::new(Entries::new(ErrorLog::new(time)))),
+            Grammar::MysqlErrorJson => {
+                GrammarDecoder::ErrorJson(Box::new(Entries::new(ErrorJson::new(time))))
+            }
             Grammar::PgBouncer => GrammarDecoder::PgBouncer(Box::new(PgBouncerLog::new(time))),
         }
     }
@@ -76,6 +91,10 @@ impl GrammarDecoder {
             GrammarDecoder::Csv(log) => log.as_mut(),
             GrammarDecoder::Json(log) => log.as_mut(),
             GrammarDecoder::Slow(log) => log.as_mut(),
+            GrammarDecoder::Table(log) => log.as_mut(),
+            GrammarDecoder::General(log) => log.as_mut(),
+            GrammarDecoder::Error(log) => log.as_mut(),
+            GrammarDecoder::ErrorJson(log) => log.as_mut(),
             GrammarDecoder::PgBouncer(log) => log.as_mut(),
         }
     }
@@ -87,7 +106,8 @@ impl Decoder {
         let time = TimestampReader::new(zone.clone());
         let wrappers = format.wrappers();
         Decoder {
-            unwrapper: (!wrappers.is_empty()).then(|| Box::new(Unwrapper::new(wrappers, zone, position))),
+            unwrapper: (!wrappers.is_empty())
+                .then(|| Box::new(Unwrapper::new(wrappers, format.grammar(), zone))),
             grammar: GrammarDecoder::new(format.grammar(), time),
             held: Vec::new(),
             base: position,
@@ -148,8 +168,12 @@ impl Decoder {
         let (mut ledger, mut nobody) = (Ledger::default(), |_: Decoded<'_>| {});
         match &mut self.unwrapper {
             Some(unwrapper) => {
-                unwrapper.take(record, span.start, true);
-                unwrapper.decode(self.grammar.records(), true, &mut ledger, &mut nobody);
+                let mut reader = Reader {
+                    records: self.grammar.records(),
+                    ledger: &mut ledger,
+                    sink: &mut nobody,
+                };
+                unwrapper.learn(record, span.start, &mut reader);
             }
             None => {
                 let mut output = Output::new(&mut ledger, None, &mut nobody);
@@ -161,9 +185,12 @@ impl Decoder {
     fn take(&mut self, buffer: &[u8], at_end: bool, sink: &mut Sink<'_>) -> usize {
         let taken = match &mut self.unwrapper {
             Some(unwrapper) => {
-                let taken = unwrapper.take(buffer, self.base, at_end);
-                unwrapper.decode(self.grammar.records(), at_end, &mut self.ledger, sink);
-                taken
+                let mut reader = Reader {
+                    records: self.grammar.records(),
+                    ledger: &mut self.ledger,
+                    sink,
+                };
+                unwrapper.take(buffer, self.base, at_end, &mut reader)
             }
             None => {
                 let mut output = Output::new(&mut self.ledger, None, sink);

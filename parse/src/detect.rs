@@ -4,10 +4,10 @@ use std::fmt;
 
 use crate::decoder::Decoder;
 use crate::entry::SkipKind;
-use crate::mysql::header::is_banner;
+use crate::mysql::line::is_banner;
 use crate::postgres::prefix::Prefix;
 use crate::postgres::prefix::infer::infer;
-use crate::wrapper::Wrapper;
+use crate::wrapper::{Wrapper, chains};
 
 /// How many bytes from the beginning of a log are worth looking at.
 pub const DETECT_BYTES: usize = 1024 * 1024;
@@ -66,6 +66,14 @@ pub enum Grammar {
     PostgresJson,
     /// The slow query log of MySQL, Percona Server and MariaDB.
     MysqlSlow,
+    /// An export of the tables `mysql.slow_log` and `mysql.general_log`.
+    MysqlSlowTable,
+    /// The general query log of MySQL, Percona Server and MariaDB.
+    MysqlGeneral,
+    /// The error log of MySQL, Percona Server and MariaDB.
+    MysqlError,
+    /// The error log of MySQL as JSON.
+    MysqlErrorJson,
     /// The log of PgBouncer, a connection pooler for PostgreSQL.
     PgBouncer,
 }
@@ -79,6 +87,10 @@ impl fmt::Display for Grammar {
             Grammar::PostgresCsv => f.write_str("PostgreSQL csvlog"),
             Grammar::PostgresJson => f.write_str("PostgreSQL jsonlog"),
             Grammar::MysqlSlow => f.write_str("MySQL slow log"),
+            Grammar::MysqlSlowTable => f.write_str("MySQL log table"),
+            Grammar::MysqlGeneral => f.write_str("MySQL general log"),
+            Grammar::MysqlError => f.write_str("MySQL error log"),
+            Grammar::MysqlErrorJson => f.write_str("MySQL error log (JSON)"),
             Grammar::PgBouncer => f.write_str("PgBouncer"),
         }
     }
@@ -114,24 +126,57 @@ impl Detection {
 
 /// Tries every format on the first bytes of a log ([`DETECT_BYTES`] are plenty).
 pub fn detect(head: &[u8]) -> Detection {
-    let head = &head[..head.len().min(DETECT_BYTES)];
-    // A record cut at the end of the head is nobody's fault.
-    let head = memchr::memrchr(b'\n', head).map_or(head, |newline| &head[..=newline]);
-    let mut grammars = vec![
-        Grammar::PostgresJson,
-        Grammar::PostgresCsv,
-        Grammar::MysqlSlow,
-        Grammar::PgBouncer,
-    ];
-    if let Some((prefix, _)) = infer(head) {
-        grammars.push(Grammar::PostgresStderr(prefix));
+    let head = whole_lines(head);
+    let formats = chains(head).into_iter().flat_map(|(wrappers, text)| {
+        let text = text.as_deref().unwrap_or(head);
+        let mut grammars = vec![
+            Grammar::PostgresJson,
+            Grammar::PostgresCsv,
+            Grammar::MysqlSlow,
+            Grammar::MysqlSlowTable,
+            Grammar::MysqlGeneral,
+            Grammar::MysqlError,
+            Grammar::MysqlErrorJson,
+            Grammar::PgBouncer,
+        ];
+        if let Some((prefix, _)) = infer(text) {
+            grammars.push(Grammar::PostgresStderr(prefix));
+        }
+        grammars
+            .into_iter()
+            .map(move |grammar| Format::wrapped(wrappers.clone(), grammar))
+    });
+    Detection {
+        tried: best_first(formats, head),
     }
-    let mut tried: Vec<Tried> = grammars
+}
+
+/// What is around the lines of a log that begins with `head`, when it is known what its server writes.
+pub fn detect_wrappers(head: &[u8], grammar: Grammar) -> Format {
+    let head = whole_lines(head);
+    let formats = chains(head)
         .into_iter()
-        .map(|grammar| attempt(grammar.into(), head))
-        .collect();
-    tried.sort_by(|a, b| b.share.total_cmp(&a.share).then(b.executions.cmp(&a.executions)));
-    Detection { tried }
+        .map(|(wrappers, _)| Format::wrapped(wrappers, grammar.clone()));
+    let best = best_first(formats, head).into_iter().next();
+    best.map_or_else(|| grammar.into(), |best| best.format)
+}
+
+/// The head that is worth looking at; a record cut at its end is nobody's fault.
+fn whole_lines(head: &[u8]) -> &[u8] {
+    let head = &head[..head.len().min(DETECT_BYTES)];
+    memchr::memrchr(b'\n', head).map_or(head, |newline| &head[..=newline])
+}
+
+/// Tries formats; of those that understand the same the one with more wrappers is first: a guessed prefix may swallow a wrapper.
+fn best_first(formats: impl Iterator<Item = Format>, head: &[u8]) -> Vec<Tried> {
+    let mut tried: Vec<Tried> = formats.map(|format| attempt(format, head)).collect();
+    tried.sort_by(|a, b| {
+        let by_share = b.share.total_cmp(&a.share);
+        let by_executions = b.executions.cmp(&a.executions);
+        let by_wrappers = b.format.wrappers.len().cmp(&a.format.wrappers.len());
+        by_share.then(by_wrappers).then(by_executions)
+    });
+    tried
 }
 
 fn attempt(format: Format, head: &[u8]) -> Tried {
@@ -139,16 +184,18 @@ fn attempt(format: Format, head: &[u8]) -> Tried {
     decoder.push(head, &mut |_| {});
     decoder.finish(&mut |_| {});
     let ledger = decoder.ledger();
-    // Empty lines are nobody's.
-    let blank = ledger
+    // What is nobody's or other programs' says nothing about what the server writes.
+    let others: u64 = ledger
         .skipped()
-        .find(|(kind, _)| *kind == SkipKind::Blank)
-        .map_or(0, |(_, tally)| tally.bytes);
-    let understood = ledger.bytes_parsed() + ledger.skipped_total().bytes - blank;
-    let share = if head.is_empty() {
+        .filter(|(kind, _)| *kind != SkipKind::Banner)
+        .map(|(_, tally)| tally.bytes)
+        .sum();
+    let understood = ledger.bytes_parsed() + ledger.skipped_total().bytes - others;
+    let bytes = head.len() as u64 - others;
+    let share = if bytes == 0 {
         0.0
     } else {
-        understood as f64 / head.len() as f64
+        understood as f64 / bytes as f64
     };
     Tried {
         executions: ledger.executions().records,

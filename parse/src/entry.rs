@@ -363,7 +363,8 @@ names! {
         /// `crash` (of another process), `connection_lost`, `database_dropped`, `timeout` or `unknown`; `conflict` as in a recovery conflict.
         Canceled = "canceled",
         /// Two or more sessions waited for each other; `processes`, and of each process `statement_<pid>`, `mode_<pid>`, `object_<pid>` and
-        /// `holder_<pid>`. `relation` is the table's name, where the server says it.
+        /// `holder_<pid>`. `relation` is the table's name, where the server says it. MySQL: of each thread `statement_<thread>` and
+        /// `transaction_<thread>`; `rolled_back` is the thread that lost, whose statement the entry has; the object is a table.
         Deadlock = "deadlock",
         /// A session waits for a lock; `process`, `mode`, `holders`, `queue`, `lock_type` (`relation`, `transaction`, `tuple`, …),
         /// `relation_oid`, `database_oid`, `relation` (a name), `reason` (`avoided_deadlock`). The object is what is locked; the duration is
@@ -398,8 +399,8 @@ names! {
         Autovacuum = "autovacuum",
         /// A table was analyzed by the server itself. The object is the table; attributes as of a vacuum from `delay_us` on.
         Autoanalyze = "autoanalyze",
-        /// A connection came in; `port`. From PgBouncer `side`, here and in the kinds that follow: `client`, or `server` for a connection that
-        /// the pooler opens itself.
+        /// A connection came in; `port`. From PgBouncer also the flag `ssl`, and, here and in all that it says of a connection, `side`: `client`,
+        /// or `server` for a connection that the pooler opens itself.
         ConnectionReceived = "connection_received",
         /// A client proved who it is; `identity`, `method`, `hba_line`.
         ConnectionAuthenticated = "connection_authenticated",
@@ -407,14 +408,15 @@ names! {
         ConnectionAuthorized = "connection_authorized",
         /// A session can take its first statement; `fork_us`, `authentication_us`. The duration is all of its set-up.
         ConnectionReady = "connection_ready",
-        /// A session ended; its duration is how long it was; `port`, `reason` (PgBouncer).
+        /// A session ended; its duration is how long it was; `port`, `reason` (PgBouncer; MySQL where the
+        /// server ended or lost it).
         Disconnection = "disconnection",
         /// A client was not let in; `reason`: `password`, `not_permitted`, `no_user`, `no_database`, `too_many`, `not_ready`, `protocol`,
-        /// `ssl`, `authentication`, `pool`; `hba_line`.
+        /// `ssl`, `authentication`, `pool`, `blocked`; `hba_line`.
         ConnectionFailed = "connection_failed",
         /// A client went away without a word, or the connection to it broke.
         ConnectionLost = "connection_lost",
-        /// A process of the server crashed; `process`, `signal`, `exit_code`. The object is what kind of process.
+        /// A process of the server crashed; `process`, `signal`, `exit_code`. The object is what kind of process. MySQL: the detail is the stack.
         Crash = "crash",
         /// The server started; `phase` (`starting`, `listening`, `not_listening`, `was_shut_down`, `worker_started`, `ready`), `version`, `port`.
         Startup = "startup",
@@ -428,8 +430,9 @@ names! {
         /// `tablespace`, `database`, `logical_slot`, `deadlock`), `processes`. The duration is how long the replay has waited.
         RecoveryConflict = "recovery_conflict",
         /// Replication began, stopped, or lost what it needs; `phase` (`command`, `started`, `stopped`, `failed`, `timeout`, `wal_removed`,
-        /// `slot_created`, `slot_invalidated`, `slot_released`, `synchronous`, `waiting`), `slot`, `lsn`, `timeline`, `priority`. The object
-        /// is the slot, the standby or the file of WAL.
+        /// `slot_created`, `slot_invalidated`, `slot_released`, `synchronous`, `waiting`), `slot`, `lsn`, `timeline`, `priority`, `process` (that
+        /// held a slot). The object is the slot, the standby, the subscription or the file of WAL. MySQL: `channel`, `position`, `gtid`; the
+        /// object is the file of the source's log.
         Replication = "replication",
         /// Archiving of WAL failed; `exit_code`, `signal`. The object is the file.
         Archive = "archive",
@@ -440,12 +443,12 @@ names! {
         Plan = "plan",
         /// A duration whose statement was never logged.
         Duration = "duration",
-        /// A command of MySQL's general log. The object is its name.
+        /// A command of MySQL's general log. The object is its name; from a table it has `server_id`.
         Command = "command",
         /// Averages that PgBouncer prints about itself; `xacts_per_s`, `queries_per_s`, `client_parses_per_s`, `server_parses_per_s`,
         /// `binds_per_s`, `in_bytes_per_s`, `out_bytes_per_s`, `xact_us`, `query_us`, `wait_us`.
         Statistics = "statistics",
-        /// Any other message of the server.
+        /// Any other message of the server. MySQL's messages of every kind have `subsystem`, where the server tells it.
         Message = "message",
     }
 }

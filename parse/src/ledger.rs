@@ -68,7 +68,7 @@ impl Ledger {
             .iter()
             .copied()
             .zip(self.logs)
-            .filter(|(_, tally)| tally.bytes > 0)
+            .filter(|(_, tally)| *tally != Tally::default())
     }
 
     /// Bytes that became entries or parts of them.
@@ -92,7 +92,7 @@ impl Ledger {
             .iter()
             .copied()
             .zip(self.rejected)
-            .filter(|(_, tally)| tally.bytes > 0)
+            .filter(|(_, tally)| *tally != Tally::default())
     }
 
     /// Skipped records by kind, those that happened.
@@ -101,7 +101,7 @@ impl Ledger {
             .iter()
             .copied()
             .zip(self.skipped)
-            .filter(|(_, tally)| tally.bytes > 0)
+            .filter(|(_, tally)| *tally != Tally::default())
     }
 
     /// Adds the books of another input (or of another part of this one).

@@ -23,7 +23,7 @@ mod timestamp;
 mod wrapper;
 
 pub use decoder::{Decoder, RECORD_BYTES_MAX, Sink};
-pub use detect::{DETECT_BYTES, Detection, Format, Grammar, Tried, detect, has_only_banner};
+pub use detect::{DETECT_BYTES, Detection, Format, Grammar, Tried, detect, detect_wrappers, has_only_banner};
 pub use entry::{
     Command, Decoded, Execution, LogEntry, LogKind, PlanFlags, REJECT_BYTES_KEPT, Reject, RejectReason,
     Severity, SkipKind,

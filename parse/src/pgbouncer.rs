@@ -17,8 +17,8 @@ pub(crate) struct PgBouncerLog {
     time: TimestampReader,
     lines: Lines,
     events: EventReader,
-    /// An event and its continuation lines, as offsets in the buffer: another may follow.
-    open: Option<(usize, usize)>,
+    /// An event that more lines may belong to.
+    open: Option<Open>,
     /// What lines that continue one over the limit are booked as.
     tail: Option<Booked>,
     /// The line itself that is over the limit is not at its end yet.
@@ -31,12 +31,22 @@ enum Booked {
     Rejected,
 }
 
+/// An event and its continuation lines, as offsets in the buffer.
+#[derive(Debug)]
+struct Open {
+    start: usize,
+    end: usize,
+    head: Head,
+}
+
 /// The beginning of one line, read.
-struct Head<'h> {
+#[derive(Debug, Clone, Copy)]
+struct Head {
     time_us: i64,
-    pid: Option<i64>,
+    pid: i64,
     severity: Severity,
-    text: &'h [u8],
+    /// Where in the line its text begins.
+    text: usize,
 }
 
 impl PgBouncerLog {
@@ -61,7 +71,7 @@ impl PgBouncerLog {
         let is_blank = line.trim_ascii().is_empty();
         if !is_blank && matches!(line[0], b' ' | b'\t') {
             match (&mut self.open, self.tail) {
-                (Some(open), _) => open.1 = end,
+                (Some(open), _) => open.end = end,
                 (None, Some(_)) => book(self.tail, place, output),
                 (None, None) => output.reject(place, RejectReason::OrphanContinuation, line),
             }
@@ -71,8 +81,8 @@ impl PgBouncerLog {
         self.tail = None;
         if is_blank {
             output.skip(SkipKind::Blank, place);
-        } else if self.head(line).is_some() {
-            self.open = Some((start, end));
+        } else if let Some(head) = self.head(line) {
+            self.open = Some(Open { start, end, head });
         } else {
             let cut = line.len().min(RECORD_BYTES_MAX);
             let reason = RejectReason::UnrecognizedLine;
@@ -84,25 +94,23 @@ impl PgBouncerLog {
 
     /// Emits what is open.
     fn close(&mut self, buffer: &[u8], base: u64, output: &mut Output<'_, '_>) {
-        let Some((start, end)) = self.open.take() else {
+        let Some(Open { start, end, head }) = self.open.take() else {
             return;
         };
         let cut = end.min(start + RECORD_BYTES_MAX);
-        let record = &buffer[start..cut];
-        let Some(head) = self.head(record) else { return };
         let place = span(base, start, cut);
         let envelope = output.envelope(place.start);
         let mut entry = LogEntry::new(place, Dialect::Postgres, LogKind::Message);
         entry.time_us = Some(head.time_us);
-        entry.session_id = head.pid;
+        entry.session_id = Some(head.pid);
         entry.severity = head.severity;
         entry.host = envelope.host;
-        entry.message = head.text;
+        entry.message = without_newline(&buffer[start + head.text..cut]);
         self.events.describe(&mut entry, |entry| output.log(entry));
         output.rest(span(base, cut, end));
     }
 
-    fn head<'h>(&mut self, line: &'h [u8]) -> Option<Head<'h>> {
+    fn head(&mut self, line: &[u8]) -> Option<Head> {
         let (time_us, read) = match self.time.postgres(line) {
             Some(read) => read,
             None => self.time.local_time(line)?,
@@ -122,10 +130,14 @@ impl PgBouncerLog {
         };
         Some(Head {
             time_us,
-            pid: Some(pid),
+            pid,
             severity,
-            text: without_newline(text),
+            text: line.len() - text.len(),
         })
+    }
+
+    fn open_start(&self) -> usize {
+        self.open.as_ref().map_or(self.lines.start(), |open| open.start)
     }
 
     /// What is open, or the line that has begun, has reached the limit: emit what is there, and book the rest as it comes.
@@ -149,7 +161,7 @@ impl Records for PgBouncerLog {
         while let Some(line) = self.lines.next(buffer, at_end) {
             self.line(buffer, line, base, output);
         }
-        let start = self.open.map_or(self.lines.start(), |(start, _)| start);
+        let start = self.open_start();
         if at_end {
             self.close(buffer, base, output);
         } else if self.in_line {
@@ -158,10 +170,10 @@ impl Records for PgBouncerLog {
         } else if buffer.len() - start > RECORD_BYTES_MAX {
             self.overflow(buffer, base, output);
         }
-        let taken = self.open.map_or(self.lines.start(), |(start, _)| start);
+        let taken = self.open_start();
         self.lines.taken(taken);
-        if let Some((start, end)) = &mut self.open {
-            (*start, *end) = (*start - taken, *end - taken);
+        if let Some(open) = &mut self.open {
+            (open.start, open.end) = (open.start - taken, open.end - taken);
         }
         taken
     }

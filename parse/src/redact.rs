@@ -102,7 +102,7 @@ impl Redactor {
             LogKind::Plan => b"",
             kind => {
                 self.named(kind.name());
-                let object = self.name(entry, entry.object);
+                let object = self.name(entry, without_key(entry.object));
                 if !object.is_empty() {
                     self.message.extend_from_slice(b": ");
                     self.message.extend_from_slice(object);
@@ -149,14 +149,17 @@ impl Redactor {
             let normalized = analyzer.analyze(value).normalized;
             return self.attributes.text(name, normalized.as_bytes());
         }
+        let value = without_key(value);
         let is_shown = if NAMES.contains(&name) || name.starts_with("object_") {
             !self.name(entry, value).is_empty()
         } else if WORDS.contains(&name) || name.starts_with("mode_") {
             is_word(value) && !self.is_in_literal(entry, value)
         } else {
-            value
-                .iter()
-                .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b','))
+            // Settings hold passwords.
+            name != "value"
+                && value
+                    .iter()
+                    .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b','))
         };
         if is_shown {
             self.attributes.text(name, value);
@@ -193,10 +196,9 @@ fn is_code(sql_state: &[u8], code: &str) -> bool {
     sql_state == code.as_bytes() || (code == "28000" && sql_state == b"42704")
 }
 
-/// Whether a function made the message up.
+/// Whether a function made the message up: the keyword is the same in every language.
 fn is_raised(entry: &LogEntry<'_>) -> bool {
-    let first = entry.context.split(|b| *b == b'\n').next().unwrap_or(b"");
-    first.ends_with(b" at RAISE") || entry.sql_state.starts_with(b"P0")
+    memmem::find(entry.context, b"RAISE").is_some() || entry.sql_state.starts_with(b"P0")
 }
 
 /// The name of what happened, by its code.
@@ -204,6 +206,16 @@ fn condition_of(entry: &LogEntry<'_>) -> Option<&'static str> {
     match entry.dialect {
         Dialect::Postgres => condition(std::str::from_utf8(entry.sql_state).ok()?),
         Dialect::Mysql => mysql_error(entry.error_code?),
+    }
+}
+
+/// `advisory lock [16392,0,42,1]` without the key, which the client chose.
+fn without_key(object: &[u8]) -> &[u8] {
+    const ADVISORY: &[u8] = b"advisory lock";
+    if object.starts_with(ADVISORY) {
+        ADVISORY
+    } else {
+        object
     }
 }
 

@@ -3,6 +3,15 @@
 //! Reads any bytes without failing, in one pass and in time linear in them; knows no log format, keeps no statement and
 //! never lets a byte of a literal out, not even of a statement that was cut. The rules are in `canonical`, which the
 //! `lexer` feeds; what is hashed is the sequence of canonical tokens, so that spacing and noise words cannot count.
+//!
+//! **Closure.** The normalized text, the text in `pg_stat_statements` and the `DIGEST_TEXT` of MySQL and MariaDB have the
+//! fingerprint of the statement that was logged, except where the server's text says less: digests lose how many
+//! literals any list but that of `IN` and `VALUES` had (`?, ...`), the names of variables (`@?`), `CREATE SCHEMA` from
+//! `CREATE DATABASE`, and whatever they are too short for; PostgreSQL 18 loses the casts in a list it squashes.
+//!
+//! **Redaction.** The normalized text, the verb and the tables are free of literals, however a statement is cut, as long
+//! as [`Options`] say how the server reads quotes. The number of an output column (`ORDER BY 2`) is no literal, nor is
+//! what MySQL takes for a name (`7AND`). Of tags, see [`Tags::known_pairs`].
 
 mod bytes;
 mod canonical;
@@ -12,27 +21,36 @@ mod form;
 mod keyword;
 mod lexer;
 mod normalized;
+mod recent;
 mod relations;
+mod tags;
 
 #[cfg(test)]
 mod tests;
 
 pub use dialect::{Dialect, Options};
 pub use fingerprint::{FINGERPRINT_VERSION, Fingerprint, ParseFingerprintError};
+pub use tags::Tags;
 
 use canonical::Canonical;
 use lexer::Lexer;
+use recent::{Recent, TextHash};
 use relations::Relations;
+use tags::Comments;
 
 /// What a text is cut at: positions in it are 32 bits wide.
 const STATEMENT_BYTES_MAX: usize = u32::MAX as usize / 4;
 
-/// Analyzes statements one after the other; reuses its buffers, so that a warm analyzer allocates nothing per statement.
+/// Analyzes statements one after the other; reuses its buffers, so that a warm analyzer allocates nothing per statement, and
+/// remembers texts seen lately: a text that repeats is not read again.
 pub struct Analyzer {
     options: Options,
+    recent: Recent,
     /// The text and its padding.
     text: Vec<u8>,
     canonical: Canonical,
+    comments: Comments,
+    tags: Tags,
     relations: Relations,
     printed: Vec<u8>,
     normalized: String,
@@ -58,8 +76,11 @@ impl Analyzer {
     pub fn new(options: Options) -> Analyzer {
         Analyzer {
             options,
+            recent: Recent::default(),
             text: Vec::new(),
             canonical: Canonical::new(&options),
+            comments: Comments::default(),
+            tags: Tags::default(),
             relations: Relations::new(options.dialect),
             printed: Vec::new(),
             normalized: String::new(),
@@ -77,8 +98,18 @@ impl Analyzer {
     /// assert_eq!(one, other);
     /// ```
     pub fn fingerprint(&mut self, text: &[u8]) -> Fingerprint {
+        let hash = TextHash::of(text);
+        if let Some(known) = hash.and_then(|hash| self.recent.find(hash)) {
+            self.comments.clear();
+            return known;
+        }
         self.read(text);
-        self.canonical.form.fingerprint()
+        let fingerprint = self.canonical.form.fingerprint();
+        // A text with comments is read each time: its tags are asked for afterwards.
+        if let Some(hash) = hash.filter(|_| self.comments.is_empty()) {
+            self.recent.insert(hash, fingerprint);
+        }
+        fingerprint
     }
 
     /// All about a text: for the first sight of a fingerprint, and for reports.
@@ -113,12 +144,34 @@ impl Analyzer {
         }
     }
 
+    /// What the comments of the last text say about where it comes from.
+    ///
+    /// ```
+    /// use slowlake_parse::statement::{Analyzer, Dialect, Options};
+    ///
+    /// let mut analyzer = Analyzer::new(Options::new(Dialect::Postgres));
+    /// analyzer.fingerprint(b"SELECT 1 /*action='show%20all',application='shop'*/");
+    /// let tags: Vec<_> = analyzer.tags().pairs().collect();
+    /// assert_eq!(tags, [("action", "show all"), ("application", "shop")]);
+    /// ```
+    pub fn tags(&mut self) -> &Tags {
+        self.tags.read(&self.text, &self.comments);
+        &self.tags
+    }
+
     fn read(&mut self, text: &[u8]) {
         let length = text.len().min(STATEMENT_BYTES_MAX);
         self.text.clear();
         self.text.extend_from_slice(&text[..length]);
         self.text.extend_from_slice(&[0; bytes::PADDING]);
-        Lexer::new(&self.text, length, &self.options, &mut self.canonical).run();
+        Lexer::new(
+            &self.text,
+            length,
+            &self.options,
+            &mut self.comments,
+            &mut self.canonical,
+        )
+        .run();
         self.canonical.truncated |= length < text.len();
         if self.options.group_numbered_tables {
             self.relations

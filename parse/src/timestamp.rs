@@ -69,14 +69,16 @@ impl TimestampReader {
             i8::try_from(day).ok()?,
         )
         .ok()?;
-        let rest = rest.trim_ascii_start();
-        let colon = rest.iter().position(|b| *b == b':')?;
-        let hour = number(&rest[..colon])?;
-        let (minute_second_us, read) = clock_tail(&rest[colon..])?;
-        if hour > 23 || !rest[colon + read..].trim_ascii().is_empty() {
-            return None;
+        self.local(midnight_us(date) + clock_us(rest)?)
+    }
+
+    /// `2026-11-23  0:24:31[.ffffff]` of the server's local time: MySQL's tables and old error logs, and MariaDB's error log.
+    pub(crate) fn mysql_long(&mut self, text: &[u8]) -> Option<i64> {
+        let (date, rest) = text.split_first_chunk::<10>()?;
+        if *date != self.day.0 {
+            self.day = (*date, read_day(date)?);
         }
-        self.local(midnight_us(date) + hour * 3600 * MICROS_PER_SECOND + minute_second_us)
+        self.local(self.day.1 + clock_us(rest)?)
     }
 
     /// Local date and time as if it were UTC, µs, and the bytes read.
@@ -193,6 +195,16 @@ fn midnight_us(date: civil::Date) -> i64 {
         .until(date)
         .map_or(0, |span| span.get_days());
     i64::from(days) * 86_400 * MICROS_PER_SECOND
+}
+
+/// `  H:MM:SS[.f…]`, to the end, to µs.
+fn clock_us(text: &[u8]) -> Option<i64> {
+    let text = text.trim_ascii();
+    let colon = text.iter().position(|b| *b == b':')?;
+    let hour = number(&text[..colon])?;
+    let (minute_second_us, read) = clock_tail(&text[colon..])?;
+    let is_whole = hour <= 23 && colon + read == text.len();
+    is_whole.then_some(hour * 3600 * MICROS_PER_SECOND + minute_second_us)
 }
 
 /// `:MM:SS[.f…]` to µs and the bytes read.
@@ -337,6 +349,14 @@ mod tests {
             short("180925 15:05:04"),
             Some("Europe/Berlin"),
             "2018-09-25T13:05:04Z",
+        );
+        let long =
+            |text: &'static str| move |reader: &mut TimestampReader| reader.mysql_long(text.as_bytes());
+        check(long("2026-11-23  0:24:31"), None, "2026-11-23T00:24:31Z");
+        check(
+            long("2026-11-23 00:24:28.582921"),
+            None,
+            "2026-11-23T00:24:28.582921Z",
         );
         let iso = |text: &'static str| move |reader: &mut TimestampReader| reader.iso(text.as_bytes());
         check(

@@ -4,6 +4,7 @@
 mod cases;
 mod found;
 mod logs;
+mod wrapped;
 mod writer;
 
 use proptest::prelude::*;
@@ -25,17 +26,22 @@ fn format_of(style: Style) -> Format {
         Style::Csv => Grammar::PostgresCsv,
         Style::Json => Grammar::PostgresJson,
         Style::Mysql8 | Style::Mysql56 | Style::MariaDb => Grammar::MysqlSlow,
+        Style::TableTabs | Style::TableCsv => Grammar::MysqlSlowTable,
     };
     grammar.into()
 }
 
-fn formats() -> [Format; 6] {
+fn formats() -> [Format; 10] {
     [
         Grammar::PostgresStderr(Prefix::new(STDERR_PREFIX)),
         Grammar::PostgresStderr(Prefix::guessed(STDERR_PREFIX)),
         Grammar::PostgresCsv,
         Grammar::PostgresJson,
         Grammar::MysqlSlow,
+        Grammar::MysqlSlowTable,
+        Grammar::MysqlGeneral,
+        Grammar::MysqlError,
+        Grammar::MysqlErrorJson,
         Grammar::PgBouncer,
     ]
     .map(Format::from)
@@ -119,6 +125,23 @@ fn arbitrary() -> impl Strategy<Value = Input> {
         "SET timestamp=1795393638;\n",
         "/usr/sbin/mysqld, Version: 8.0.36 (MySQL). started with:\n",
         "Tcp port: 3306  Unix socket: /x\n",
+        "2026-11-23T00:27:18.000000Z\t   42 Query\t",
+        "261123  0:27:18\t    42 Query\t",
+        "\t\t    42 Connect\tapp@web on shop\n",
+        "2026-11-23T00:27:18.000000Z 7 [Note] [MY-012468] [InnoDB] ",
+        "2026-11-23  0:27:18 7 [Warning] ",
+        "Transactions deadlock detected, dumping detailed information.\n",
+        "*** (1) TRANSACTION:\n",
+        "MySQL thread id 8, OS thread handle 1, query id 54 localhost root updating\n",
+        "*** WE ROLL BACK TRANSACTION (1)\n",
+        "{\"label\":\"Note\",\"msg\":\"",
+        "start_time\tuser_host\tquery_time\tsql_text\n",
+        "user_host,query_time,sql_text,start_time\n",
+        "2026-11-23 00:24:28.582921\troot[root] @ web []\t00:00:00.000265\t",
+        "\"2026-11-23 00:24:28.582921\",\"root[root] @ web []\",\"00:00:00.000265\",",
+        "*************************** 1. row ***************************\n",
+        "  query_time: 00:00:00.000265\n",
+        "    sql_text: ",
         "2026-11-23 00:27:18.272 UTC [1] LOG C-0x4f: shop/app@10.0.0.5:4018 ",
         "2026-11-23 00:27:18.272 4711 WARNING ",
         "closing because: query_timeout (age=5s)\n",

@@ -4,10 +4,11 @@
 use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
 use crate::entry::{REJECT_BYTES_KEPT, RejectReason, SkipKind};
 use crate::lines::{Lines, without_newline};
-use crate::mysql::header::{
-    begins_header, has_query_time_key, is_administrator_command, is_banner, is_header_line,
+use crate::mysql::line::{
+    begins_header, has_query_time_key, is_administrator_command, is_banner, is_banner_of_version,
+    is_header_line,
 };
-use crate::mysql::record::RecordReader;
+use crate::mysql::record::{Record, RecordReader};
 use crate::mysql::text::Inside;
 use crate::span::Span;
 use crate::timestamp::TimestampReader;
@@ -42,6 +43,7 @@ enum Open {
     },
     Statement {
         start: usize,
+        header_bytes: usize,
         text: Text,
     },
     /// The rest of a statement beyond the limit.
@@ -115,37 +117,62 @@ impl SlowLog {
     }
 
     fn line(&mut self, buffer: &[u8], (start, end): (usize, usize), base: u64, output: &mut Output<'_, '_>) {
-        let line = &buffer[start..end];
         match self.open {
             Open::Nothing | Open::Unknown { .. } => self.outside(buffer, (start, end), base, output),
-            Open::Header {
-                start: record,
-                has_query_time,
-            } => {
-                if begins_header(line) && has_query_time {
-                    self.reader
-                        .record(&buffer[record..start], base + record as u64, false, output);
-                    self.open = Open::Header {
-                        start,
-                        has_query_time: has_query_time_key(line),
-                    };
-                } else if is_header_line(line) {
-                    self.open = Open::Header {
-                        start: record,
-                        has_query_time: has_query_time || has_query_time_key(line),
-                    };
-                } else if is_banner(without_newline(line)) {
-                    self.close(buffer, start, base, output);
-                    self.banner(line, base + start as u64, output);
-                } else if !line.trim_ascii().is_empty() {
-                    self.open = Open::Statement {
-                        start: record,
-                        text: Text::default(),
-                    };
-                    self.statement_line(line);
-                }
+            Open::Header { has_query_time, .. } => {
+                self.in_header(buffer, (start, end), has_query_time, base, output);
             }
             Open::Statement { .. } | Open::Tail => self.in_statement(buffer, (start, end), base, output),
+        }
+    }
+
+    fn in_header(
+        &mut self,
+        buffer: &[u8],
+        (start, end): (usize, usize),
+        has_query_time: bool,
+        base: u64,
+        output: &mut Output<'_, '_>,
+    ) {
+        let line = &buffer[start..end];
+        if is_header_line(line) {
+            if has_query_time && begins_header(line) {
+                self.close(buffer, start, base, output);
+                self.begin(start);
+            }
+            self.header_line(line, start);
+        } else if is_banner(line) {
+            self.close(buffer, start, base, output);
+            self.banner(line, base + start as u64, output);
+        } else if !line.trim_ascii().is_empty() {
+            let record = self.open_start();
+            self.open = Open::Statement {
+                start: record,
+                header_bytes: start - record,
+                text: Text::default(),
+            };
+            self.statement_line(line);
+        }
+    }
+
+    /// A record begins at `start` of the buffer.
+    fn begin(&mut self, start: usize) {
+        self.reader.begin();
+        self.open = Open::Header {
+            start,
+            has_query_time: false,
+        };
+    }
+
+    /// A line of the open header block, which begins at `at` of the buffer.
+    fn header_line(&mut self, line: &[u8], at: usize) {
+        if let Open::Header {
+            start,
+            has_query_time,
+        } = &mut self.open
+        {
+            *has_query_time = *has_query_time || has_query_time_key(line);
+            self.reader.header_line(without_newline(line), at - *start);
         }
     }
 
@@ -163,11 +190,9 @@ impl SlowLog {
             || line.starts_with(b"# Schema:")
         {
             self.close(buffer, start, base, output);
-            self.open = Open::Header {
-                start,
-                has_query_time: has_query_time_key(line),
-            };
-        } else if is_banner(without_newline(line)) {
+            self.begin(start);
+            self.header_line(line, start);
+        } else if is_banner(line) {
             self.close(buffer, start, base, output);
             self.banner(line, base + start as u64, output);
         } else if line.trim_ascii().is_empty() && matches!(self.open, Open::Nothing) {
@@ -216,7 +241,7 @@ impl SlowLog {
             self.candidate = Some(start);
             return;
         }
-        if is_banner(without_newline(line)) && memchr::memmem::find(line, b", Version: ").is_some() {
+        if is_banner_of_version(line) {
             match &mut self.open {
                 Open::Statement { text, .. }
                     if text.inside != Inside::Code && base + (start as u64) >= self.ignore_quotes_until =>
@@ -246,7 +271,7 @@ impl SlowLog {
     ) {
         self.candidate = Some(candidate);
         let is_judged = base + (candidate as u64) >= self.ignore_quotes_until;
-        if let Open::Statement { start, text } = &mut self.open
+        if let Open::Statement { start, text, .. } = &mut self.open
             && is_judged
         {
             if text.inside != Inside::Code {
@@ -263,10 +288,13 @@ impl SlowLog {
         }
         self.candidate = None;
         self.close(buffer, candidate, base, output);
-        self.open = Open::Header {
-            start: candidate,
-            has_query_time: true,
-        };
+        self.begin(candidate);
+        let mut at = candidate;
+        while at < end {
+            let line_end = memchr::memchr(b'\n', &buffer[at..end]).map_or(end, |newline| at + newline + 1);
+            self.header_line(&buffer[at..line_end], at);
+            at = line_end;
+        }
     }
 
     /// The candidate was text: lines up to `end` belong to the statement.
@@ -290,17 +318,20 @@ impl SlowLog {
     }
 
     fn banner(&mut self, line: &[u8], at: u64, output: &mut Output<'_, '_>) {
-        self.reader.restart(line);
-        output.skip(SkipKind::Banner, span(at, line.len()));
+        let span = span(at, line.len());
+        self.reader.restart(line, span);
+        output.skip(SkipKind::Banner, span);
     }
 
     /// Emits what is open; it ends at `end`.
     fn close(&mut self, buffer: &[u8], end: usize, base: u64, output: &mut Output<'_, '_>) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing | Open::Tail => {}
-            Open::Header { start, .. } | Open::Statement { start, .. } => {
-                self.reader
-                    .record(&buffer[start..end], base + start as u64, false, output);
+            Open::Header { start, .. } => self.record(buffer, (start, end), end - start, base, output),
+            Open::Statement {
+                start, header_bytes, ..
+            } => {
+                self.record(buffer, (start, end), header_bytes, base, output);
             }
             Open::Unknown { start, end, reason } => {
                 let unknown = &buffer[start..end];
@@ -309,12 +340,29 @@ impl SlowLog {
         }
     }
 
+    fn record(
+        &mut self,
+        buffer: &[u8],
+        (start, end): (usize, usize),
+        header_bytes: usize,
+        base: u64,
+        output: &mut Output<'_, '_>,
+    ) {
+        let record = Record {
+            bytes: &buffer[start..end],
+            start: base + start as u64,
+            header_bytes,
+            is_truncated: false,
+        };
+        self.reader.record(&record, output);
+    }
+
     /// At the end of the log or at the limit: headers stand in a literal that never ends, or that ends only by chance. The statement was cut by a
     /// crash, and they are real.
     /// Goes back to its beginning; `true` when there is something to read again.
     fn go_back(&mut self, base: u64, end: usize) -> bool {
         match self.open {
-            Open::Statement { start, text } if text.was_cut() => {
+            Open::Statement { start, text, .. } if text.was_cut() => {
                 self.read_again(start, base + end as u64);
                 true
             }
@@ -348,7 +396,17 @@ impl SlowLog {
         let span = span(base + start as u64, head.len());
         match self.open {
             Open::Header { .. } | Open::Statement { .. } => {
-                self.reader.record(head, span.start, true, output);
+                let header_bytes = match self.open {
+                    Open::Statement { header_bytes, .. } => header_bytes,
+                    _ => head.len(),
+                };
+                let record = Record {
+                    bytes: head,
+                    start: span.start,
+                    header_bytes,
+                    is_truncated: true,
+                };
+                self.reader.record(&record, output);
                 self.open = Open::Tail;
                 self.rest_of_line = Some(Booked::Parsed);
             }
@@ -404,7 +462,7 @@ impl Records for SlowLog {
     fn take(&mut self, buffer: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
         while self.finish_line(buffer, base, output) {
             match self.lines.next(buffer, at_end) {
-                Some(line) if line.1 - self.open_start() <= RECORD_BYTES_MAX => {
+                Some(line) if line.1 - self.open_start().min(line.0) <= RECORD_BYTES_MAX => {
                     self.line(buffer, line, base, output)
                 }
                 Some(line) => {

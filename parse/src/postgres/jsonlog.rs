@@ -1,9 +1,10 @@
-//! PostgreSQL's jsonlog (15 and later): one JSON object a line, keys left out when null. What an event means is decided in
-//! [`event`](crate::postgres::event).
+//! PostgreSQL's jsonlog (15 and later): one JSON object a line, keys left out when null. Also the rows of a csvlog as objects, as CloudNativePG
+//! writes them: other keys, and every value is a string. What an event means is decided in [`event`](crate::postgres::event).
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use sonic_rs::LazyValue;
 
 use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
 use crate::entry::{RejectReason, SkipKind};
@@ -30,20 +31,24 @@ enum Booked {
     Rejected,
 }
 
-/// The keys that matter here, of those that `jsonlog.c` writes.
+/// The keys that matter here, of those that `jsonlog.c` writes; and their names in a csvlog.
 #[derive(Deserialize)]
 struct Line<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, alias = "log_time")]
     timestamp: Cow<'a, str>,
     #[serde(borrow)]
     error_severity: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "user_name")]
     user: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "database_name")]
     dbname: Cow<'a, str>,
-    pid: Option<i64>,
+    #[serde(borrow, alias = "process_id")]
+    pid: Option<LazyValue<'a>>,
     #[serde(borrow, default)]
     remote_host: Cow<'a, str>,
+    /// Host and port, in a csvlog.
+    #[serde(borrow, default)]
+    connection_from: Cow<'a, str>,
     #[serde(borrow, default)]
     message: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -52,16 +57,34 @@ struct Line<'a> {
     application_name: Cow<'a, str>,
     #[serde(borrow, default)]
     backend_type: Cow<'a, str>,
-    query_id: Option<i64>,
-    txid: Option<i64>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
+    query_id: Option<LazyValue<'a>>,
+    #[serde(borrow, alias = "transaction_id")]
+    txid: Option<LazyValue<'a>>,
+    #[serde(borrow, default, alias = "sql_state_code")]
     state_code: Cow<'a, str>,
     #[serde(borrow, default)]
     hint: Cow<'a, str>,
     #[serde(borrow, default)]
     context: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "query")]
     statement: Cow<'a, str>,
+}
+
+impl Line<'_> {
+    fn client(&self) -> &str {
+        if self.connection_from.is_empty() {
+            return &self.remote_host;
+        }
+        self.connection_from
+            .rsplit_once(':')
+            .map_or(&self.connection_from, |(host, _)| host)
+    }
+}
+
+/// A number, or a string that is one.
+fn integer(value: &Option<LazyValue<'_>>) -> Option<i64> {
+    value.as_ref()?.as_raw_str().trim_matches('"').parse().ok()
 }
 
 impl JsonLog {
@@ -144,14 +167,14 @@ impl JsonLog {
             bytes_cut,
             severity: severity(parsed.error_severity.as_bytes()),
             time_us: Some(time_us),
-            pid: parsed.pid,
+            pid: integer(&parsed.pid),
             user: parsed.user.as_bytes(),
             database: parsed.dbname.as_bytes(),
             application: parsed.application_name.as_bytes(),
-            client: parsed.remote_host.as_bytes(),
+            client: parsed.client().as_bytes(),
             backend: parsed.backend_type.as_bytes(),
-            query_id: parsed.query_id,
-            transaction_id: parsed.txid,
+            query_id: integer(&parsed.query_id),
+            transaction_id: integer(&parsed.txid),
             sql_state: parsed.state_code.as_bytes(),
             message: parsed.message.as_bytes(),
             detail: parsed.detail.as_bytes(),

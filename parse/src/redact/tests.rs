@@ -133,6 +133,12 @@ fn what_clients_sent_is_masked() {
     );
     check(
         "LOG",
+        "process 4 acquired ExclusiveLock on advisory lock [16392,0,42,1] after 5.000 ms",
+        &[],
+        "lock acquired: advisory lock|advisory lock||process=4 mode=ExclusiveLock lock_type=advisory lock",
+    );
+    check(
+        "LOG",
         "parameter \"primary_conninfo\" changed to \"password=s3cr3t\"",
         &[],
         "configuration: primary_conninfo|primary_conninfo||phase=changed",

@@ -1,12 +1,13 @@
 //! The canonical rules: which of the tokens the lexer reads stay, which become a constant, which are dropped.
 //!
 //! One pass, with O(1) looks back at what was kept and no look ahead: a rule that needs what follows takes back what it
-//! wrote. Never looks at the bytes of a literal. Lists of constants are in [`lists`], clauses of a query and special
-//! statements in [`clauses`].
+//! wrote. Never looks at the bytes of a literal. Names are in [`names`], lists of constants in [`lists`], clauses of a
+//! query and special statements in [`clauses`].
 
 mod clauses;
 mod frame;
 mod lists;
+mod names;
 mod pending;
 
 use super::bytes::Head;
@@ -168,85 +169,6 @@ impl Canonical {
         self.top.kind == FrameKind::Values
     }
 
-    /// A name without quotes.
-    #[inline]
-    pub(super) fn name(&mut self, text: &[u8], head: Head, place: Place) {
-        self.settle(Kind::Word, Keyword::None);
-        if self.name_next {
-            return self.varying_name(place);
-        }
-        self.hook(Kind::Word, Keyword::None);
-        self.form
-            .word(text, head, place.token(Kind::Word, Keyword::None, 0));
-        self.after_operand();
-    }
-
-    /// A name in quotes. `word`: the same without them, as long as it is not taken for a keyword.
-    pub(super) fn quoted_name(&mut self, text: &[u8], place: Place, word: bool, keyword: Keyword) {
-        self.settle(Kind::Quoted, Keyword::None);
-        if self.name_next {
-            return self.varying_name(place);
-        }
-        self.hook(Kind::Quoted, Keyword::None);
-        let keep = keyword.traits().needs_quotes(self.dialect);
-        let token = match word && !keyword.traits().reserved(self.dialect) {
-            true => place.token(
-                Kind::Word,
-                Keyword::None,
-                if keep { flag::KEEP_QUOTES } else { 0 },
-            ),
-            false => place.token(Kind::Quoted, Keyword::None, 0),
-        };
-        self.form
-            .name(&text[place.start..place.end], text[place.start - 1], token);
-        self.after_operand();
-    }
-
-    /// A name of MySQL that begins with a digit or `$`. `glued`: it is one even if no dot is before it.
-    pub(super) fn digit_name(&mut self, text: &[u8], place: Place, glued: bool) {
-        self.settle(Kind::Quoted, Keyword::None);
-        if self.name_next {
-            return self.varying_name(place);
-        }
-        self.hook(Kind::Quoted, Keyword::None);
-        let token = place.token(if glued { Kind::Word } else { Kind::Quoted }, Keyword::None, 0);
-        self.form.name(&text[place.start..place.end], 0, token);
-        self.after_operand();
-    }
-
-    /// A name whose numbers are masked: always a quoted one, for it holds a `?`.
-    pub(super) fn masked_name(&mut self, spelling: impl Iterator<Item = u8>) {
-        self.settle(Kind::Quoted, Keyword::None);
-        if self.name_next {
-            return self.varying_name(Place { start: 0, end: 0 });
-        }
-        self.hook(Kind::Quoted, Keyword::None);
-        let start = self.form.masked.len();
-        self.form.masked.extend(spelling);
-        let place = Place {
-            start,
-            end: self.form.masked.len(),
-        };
-        let spelling = self.form.masked[place.start..place.end].to_vec();
-        self.form.name(
-            &spelling,
-            0,
-            place.token(Kind::Quoted, Keyword::None, flag::MASKED),
-        );
-        self.after_operand();
-    }
-
-    /// `@name`.
-    pub(super) fn variable(&mut self, text: &[u8], place: Place) {
-        self.settle(Kind::Variable, Keyword::None);
-        self.hook(Kind::Variable, Keyword::None);
-        self.form.variable(
-            &text[place.start..place.end],
-            place.token(Kind::Variable, Keyword::None, 0),
-        );
-        self.after_operand();
-    }
-
     /// A word of the keyword table.
     #[inline]
     pub(super) fn keyword(&mut self, text: &[u8], head: Head, place: Place, keyword: Keyword) {
@@ -270,6 +192,8 @@ impl Canonical {
                 flags: flag::EQUALS,
                 ..token
             });
+        } else if traits.is_synonym(self.dialect) && self.is_synonym_here(keyword) {
+            self.form.synonym(token);
         } else {
             self.form.word(text, head, token);
         }
@@ -347,6 +271,11 @@ impl Canonical {
     /// `(` or `[`
     pub(super) fn open(&mut self, kind: Kind, place: Place) {
         self.settle(kind, Keyword::None);
+        let last = self.form.last();
+        if last.keyword.traits().is_synonym_called(self.dialect) {
+            self.form.pop(1);
+            self.form.synonym(last);
+        }
         if self.outer.len() >= DEPTH_MAX {
             self.untracked += 1;
             self.top.element = Element::Other;
@@ -393,6 +322,10 @@ impl Canonical {
         } else {
             flag::UNEXPECTED
         };
+        if last.has(flag::INTRODUCER) {
+            self.form.pop(1);
+            self.form.keyword(Keyword::Charset);
+        }
         while last.has(flag::SIGN) {
             self.form.pop(1);
             last = self.form.last();

@@ -87,6 +87,10 @@ pub(super) mod flag {
     pub(crate) const UNEXPECTED: u8 = 1 << 4;
     /// `TO`, hashed as `=`.
     pub(crate) const EQUALS: u8 = 1 << 5;
+    /// A keyword that is hashed as its synonym.
+    pub(crate) const SYNONYM: u8 = 1 << 6;
+    /// A name that is a character set, if a literal follows.
+    pub(crate) const INTRODUCER: u8 = 1 << 7;
 }
 
 /// Tokens and hashed bytes of one text. Reused: nothing is allocated once the buffers have grown.
@@ -199,6 +203,15 @@ impl Form {
         self.append(tag::WORD, keyword.text().as_bytes());
     }
 
+    /// A keyword of the text that is hashed as its synonym.
+    pub(super) fn synonym(&mut self, token: Token) {
+        self.push(Token {
+            flags: token.flags | flag::SYNONYM,
+            ..token
+        });
+        self.append(tag::WORD, token.keyword.synonym().as_bytes());
+    }
+
     /// A name in quotes: a [`Kind::Quoted`], or a word spelt with them.
     pub(super) fn name(&mut self, spelling: &[u8], quote: u8, token: Token) {
         self.push(token);
@@ -298,6 +311,7 @@ impl Form {
         match token.kind {
             Kind::Nothing => {}
             Kind::Word if token.has(flag::EQUALS) => self.equals(token),
+            Kind::Word if token.has(flag::SYNONYM) => self.synonym(token),
             Kind::Word if token.start == token.end => self.keyword(token.keyword),
             Kind::Word => self.word(text, Head::of(spelling), token),
             Kind::Quoted => {

@@ -1,7 +1,7 @@
 //! The words with a meaning: which are reserved, which the canonical rules look at, how an operand may follow them.
 //!
-//! A word that is missing here is an ordinary name. Nothing of this table reaches the hash: a keyword is hashed by its
-//! letters like any other word, so that a new entry changes only the statements its rule is about.
+//! A word that is missing here is an ordinary name. Nothing of this table reaches the hash but the synonyms of MySQL: a
+//! keyword is hashed by its letters like any other word, so that a new entry changes only the statements its rule is about.
 
 use super::bytes::Head;
 use super::dialect::Dialect;
@@ -23,6 +23,10 @@ const STARTS: u16 = 1 << 5;
 const PREFIX: u16 = 1 << 6;
 /// Printed in upper case although not reserved.
 const UP: u16 = 1 << 7;
+/// In MySQL another spelling of [`Keyword::synonym`], and hashed as that.
+const SAME: u16 = 1 << 8;
+/// As `SAME`, if a bracket follows.
+const SAME_CALLED: u16 = 1 << 9;
 
 /// What the table says about one word in one dialect.
 #[derive(Clone, Copy)]
@@ -59,12 +63,20 @@ impl Traits {
         self.0 & UP != 0 || self.reserved(dialect)
     }
 
+    pub(super) fn is_synonym(self, dialect: Dialect) -> bool {
+        self.0 & SAME != 0 && dialect == Dialect::Mysql
+    }
+
+    pub(super) fn is_synonym_called(self, dialect: Dialect) -> bool {
+        self.0 & SAME_CALLED != 0 && dialect == Dialect::Mysql
+    }
+
     /// The word would be read otherwise without its quotes.
     pub(super) fn needs_quotes(self, dialect: Dialect) -> bool {
         let read_by = if dialect == Dialect::Postgres {
             RULE | OPERAND | STARTS | PREFIX
         } else {
-            RULE | OPERAND | OPERAND_MY
+            RULE | OPERAND | OPERAND_MY | SAME | SAME_CALLED
         };
         self.0 & read_by != 0 || self.reserved(dialect)
     }
@@ -88,7 +100,7 @@ macro_rules! keywords {
 keywords! {
     0 => {
         Aggregate "aggregate", Checksum "checksum", Configuration "configuration", Conversion "conversion",
-        Data "data", Domain "domain", Dumpfile "dumpfile", Event "event", Extended "extended", Format "format",
+        Charset "_charset", Data "data", Domain "domain", Dumpfile "dumpfile", Event "event", Extended "extended", Format "format",
         Instead "instead", Large "large", Local "local", Object "object", Operator "operator",
         Parameter "parameter", Policy "policy", Publication "publication", Quick "quick", Repair "repair",
         Role "role", Routine "routine", Rule "rule", Sequence "sequence", Server "server", Statistics "statistics",
@@ -131,8 +143,8 @@ keywords! {
         Binary "binary",
     }
     PG | MY | STARTS => {
-        CurrentDate "current_date", CurrentTime "current_time", CurrentTimestamp "current_timestamp",
-        CurrentUser "current_user", Localtime "localtime", Localtimestamp "localtimestamp",
+
+        CurrentUser "current_user",
     }
     PG | RULE => {
         Full "full",
@@ -147,14 +159,14 @@ keywords! {
         End "end", Only "only", Window "window",
     }
     PG | OPERAND => {
-        Do "do", Placing "placing", Variadic "variadic",
+        Placing "placing", Variadic "variadic",
     }
     PG | OPERAND | UP => {
-        Ilike "ilike", Symmetric "symmetric",
+        Do "do", Ilike "ilike", Symmetric "symmetric",
     }
     PG | STARTS => {
         CurrentCatalog "current_catalog", CurrentRole "current_role", CurrentSchema "current_schema",
-        SessionUser "session_user", Some "some", SystemUser "system_user", User "user",
+        User "user",
     }
     PG | STARTS | UP => {
         Any "any",
@@ -164,29 +176,29 @@ keywords! {
     }
     MY => {
         Accessible "accessible", Add "add", Asensitive "asensitive", Before "before", Bigint "bigint", Blob "blob",
-        Change "change", Char "char", Character "character", Condition "condition", Continue "continue",
+        Change "change", Char "char", Condition "condition", Continue "continue",
         Convert "convert", Databases "databases", DayHour "day_hour", DayMicrosecond "day_microsecond",
-        DayMinute "day_minute", DaySecond "day_second", Dec "dec", Decimal "decimal", Delayed "delayed",
+        DayMinute "day_minute", DaySecond "day_second", Decimal "decimal", Delayed "delayed",
         Deterministic "deterministic", Double "double", Dual "dual", Elseif "elseif", Enclosed "enclosed",
-        Escaped "escaped", Exit "exit", Float "float", Float4 "float4", Float8 "float8", Force "force",
+        Escaped "escaped", Exit "exit", Float "float", Force "force",
         Fulltext "fulltext", HighPriority "high_priority", HourMicrosecond "hour_microsecond",
         HourMinute "hour_minute", HourSecond "hour_second", Ignore "ignore", Inout "inout",
-        Insensitive "insensitive", Int "int", Int1 "int1", Int2 "int2", Int3 "int3", Int4 "int4", Int8 "int8",
-        Integer "integer", Iterate "iterate", Leave "leave", Linear "linear", Lines "lines", Long "long",
+        Insensitive "insensitive", Int "int",
+        Iterate "iterate", Leave "leave", Linear "linear", Lines "lines", Long "long",
         Longblob "longblob", Longtext "longtext", Loop "loop", LowPriority "low_priority", Match "match",
         Maxvalue "maxvalue", Mediumblob "mediumblob", Mediumint "mediumint", Mediumtext "mediumtext",
-        Middleint "middleint", MinuteMicrosecond "minute_microsecond", MinuteSecond "minute_second",
+        MinuteMicrosecond "minute_microsecond", MinuteSecond "minute_second",
         Modifies "modifies", NoWriteToBinlog "no_write_to_binlog", Optimize "optimize", Option "option",
         Optionally "optionally", Out "out", Precision "precision", Purge "purge", Read "read", Reads "reads",
         ReadWrite "read_write", Real "real", Repeat "repeat", Require "require", Resignal "resignal",
-        Schemas "schemas", SecondMicrosecond "second_microsecond", Sensitive "sensitive", Signal "signal",
+        SecondMicrosecond "second_microsecond", Sensitive "sensitive", Signal "signal",
         Smallint "smallint", Spatial "spatial", Specific "specific", Sql "sql", Sqlexception "sqlexception",
         Sqlstate "sqlstate", Sqlwarning "sqlwarning", SqlBigResult "sql_big_result",
         SqlCalcFoundRows "sql_calc_found_rows", SqlSmallResult "sql_small_result", Ssl "ssl", Starting "starting",
         StraightJoin "straight_join", Terminated "terminated", Tinyblob "tinyblob", Tinyint "tinyint",
         Tinytext "tinytext", Undo "undo", Unlock "unlock", Unsigned "unsigned", Usage "usage", UtcDate "utc_date",
         UtcTime "utc_time", UtcTimestamp "utc_timestamp", Varbinary "varbinary", Varchar "varchar",
-        Varcharacter "varcharacter", Varying "varying", While "while", Write "write", YearMonth "year_month",
+        Varying "varying", While "while", Write "write", YearMonth "year_month",
         Zerofill "zerofill",
     }
     MY | RULE => {
@@ -203,10 +215,10 @@ keywords! {
     }
     MY | RULE | UP => {
         Call "call", Cursor "cursor", Declare "declare", Insert "insert", Key "key", Lock "lock", Release "release",
-        Replace "replace", Use "use",
+        Replace "replace", Show "show", Use "use",
     }
     MY | OPERAND => {
-        Distinctrow "distinctrow", Div "div", Kill "kill", Mod "mod", Regexp "regexp", Return "return",
+        Div "div", Kill "kill", Mod "mod", Return "return",
         Rlike "rlike", Xor "xor",
     }
     MY | OPERAND | UP => {
@@ -225,9 +237,9 @@ keywords! {
         Numeric "numeric",
     }
     MY | UP => {
-        Alter "alter", Cascade "cascade", Database "database", Delete "delete", Describe "describe", Drop "drop",
+        Alter "alter", Cascade "cascade", Database "database", Delete "delete", Drop "drop",
         Each "each", Explain "explain", If "if", Index "index", Keys "keys", Load "load", Partition "partition",
-        Procedure "procedure", Rename "rename", Restrict "restrict", Revoke "revoke", Schema "schema", Show "show",
+        Procedure "procedure", Rename "rename", Restrict "restrict", Revoke "revoke",
         Trigger "trigger", Update "update",
     }
     RULE => {
@@ -254,10 +266,40 @@ keywords! {
         Json "json", Jsonb "jsonb", Language "language", Password "password", Point "point", Regclass "regclass",
         Timestamp "timestamp", Timestamptz "timestamptz", Until "until", Uuid "uuid",
     }
+    MY | SAME => {
+        Character "character", Dec "dec", Float4 "float4", Float8 "float8", Int1 "int1", Int2 "int2", Int3 "int3", Int4 "int4", Int8 "int8", Integer "integer", Middleint "middleint", Schemas "schemas", Varcharacter "varcharacter",
+    }
+    MY | UP | SAME => {
+        Describe "describe", Schema "schema",
+    }
+    MY | RULE | OPERAND | SAME => {
+        Distinctrow "distinctrow",
+    }
+    MY | OPERAND | SAME => {
+        Regexp "regexp",
+    }
+    PG | MY | STARTS | SAME => {
+        CurrentDate "current_date", CurrentTime "current_time", CurrentTimestamp "current_timestamp", Localtime "localtime", Localtimestamp "localtimestamp",
+    }
+    PG | STARTS | SAME => {
+        SessionUser "session_user", SystemUser "system_user",
+    }
+    PG | STARTS | SAME_CALLED => {
+        Some "some",
+    }
+    UP | SAME => {
+        Fields "fields",
+    }
+    SAME => {
+        Replica "replica", Replicas "replicas", SqlTsiDay "sql_tsi_day", SqlTsiHour "sql_tsi_hour", SqlTsiMinute "sql_tsi_minute", SqlTsiMonth "sql_tsi_month", SqlTsiQuarter "sql_tsi_quarter", SqlTsiSecond "sql_tsi_second", SqlTsiWeek "sql_tsi_week", SqlTsiYear "sql_tsi_year",
+    }
+    SAME_CALLED => {
+        Mid "mid", Std "std", Stddev "stddev", Substr "substr", Variance "variance",
+    }
     UP => {
         After "after", Attach "attach", Checkpoint "checkpoint", Cluster "cluster", Coalesce "coalesce",
         Columns "columns", Comment "comment", Conflict "conflict", Copy "copy", Detach "detach", Discard "discard",
-        Exclude "exclude", Execute "execute", Extension "extension", Fields "fields", Filter "filter",
+        Exclude "exclude", Execute "execute", Extension "extension", Filter "filter",
         Flush "flush", Function "function", Greatest "greatest", Grouping "grouping", Handler "handler",
         Indexes "indexes", Inherits "inherits", Least "least", Listen "listen", Locked "locked", Matched "matched",
         Materialized "materialized", Merge "merge", Names "names", Nothing "nothing", Notify "notify",
@@ -294,6 +336,48 @@ impl Keyword {
     /// Lower case.
     pub(super) fn text(self) -> &'static str {
         TEXTS[self as usize]
+    }
+
+    /// The word of MySQL that this one is another spelling of; the word itself if there is none.
+    pub(super) fn synonym(self) -> &'static str {
+        use Keyword as K;
+        match self {
+            K::Character => "char",
+            K::CurrentDate => "curdate",
+            K::CurrentTime => "curtime",
+            K::CurrentTimestamp | K::Localtime | K::Localtimestamp => "now",
+            K::Dec => "decimal",
+            K::Describe => "explain",
+            K::Distinctrow => "distinct",
+            K::Fields => "columns",
+            K::Float4 => "float",
+            K::Float8 => "double",
+            K::Int1 => "tinyint",
+            K::Int2 => "smallint",
+            K::Int3 | K::Middleint => "mediumint",
+            K::Int4 | K::Integer => "int",
+            K::Int8 => "bigint",
+            K::Mid | K::Substr => "substring",
+            K::Regexp => "rlike",
+            K::Replica => "slave",
+            K::Replicas => "slaves",
+            K::Schema => "database",
+            K::Schemas => "databases",
+            K::SessionUser | K::SystemUser => "user",
+            K::Some => "any",
+            K::SqlTsiDay => "day",
+            K::SqlTsiHour => "hour",
+            K::SqlTsiMinute => "minute",
+            K::SqlTsiMonth => "month",
+            K::SqlTsiQuarter => "quarter",
+            K::SqlTsiSecond => "second",
+            K::SqlTsiWeek => "week",
+            K::SqlTsiYear => "year",
+            K::Std | K::Stddev => "stddev_pop",
+            K::Variance => "var_pop",
+            K::Varcharacter => "varchar",
+            other => other.text(),
+        }
     }
 
     #[inline]
@@ -344,6 +428,14 @@ mod tests {
             assert_eq!(Keyword::of(text.as_bytes()), keyword, "{text}");
             assert_eq!(Keyword::of(text.to_uppercase().as_bytes()), keyword, "{text}");
             assert_eq!(keyword.text(), text);
+        }
+    }
+
+    #[test]
+    fn every_synonym_is_another_word() {
+        for (index, keyword) in KEYWORDS.into_iter().enumerate() {
+            let marked = TRAITS[index] & (SAME | SAME_CALLED) != 0;
+            assert_eq!(keyword.synonym() != keyword.text(), marked, "{}", keyword.text());
         }
     }
 

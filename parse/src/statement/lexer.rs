@@ -3,13 +3,15 @@
 //! Drops white space and comments, finds the ends of literals, tells operators from placeholders. Every token goes
 //! straight to [`Canonical`]; nothing is kept here and nothing is ever refused.
 
+mod comment;
 mod literal;
 
-use super::bytes::{CLASS, Class, Head, is_space, is_word};
+use super::bytes::{CLASS, Class, Head, is_word};
 use super::canonical::{Canonical, Place};
 use super::dialect::Options;
 use super::form::Kind;
 use super::keyword::Keyword;
+use super::tags::Comments;
 
 /// Reads one text into its canonical form.
 pub(super) struct Lexer<'t> {
@@ -28,12 +30,19 @@ pub(super) struct Lexer<'t> {
     string_escapes: bool,
     /// Up to here there are only signs, each an operator of its own.
     signs_end: usize,
+    comments: &'t mut Comments,
     out: &'t mut Canonical,
 }
 
 impl<'t> Lexer<'t> {
     /// `text` is `length` bytes and the padding.
-    pub(super) fn new(text: &'t [u8], length: usize, options: &Options, out: &'t mut Canonical) -> Lexer<'t> {
+    pub(super) fn new(
+        text: &'t [u8],
+        length: usize,
+        options: &Options,
+        comments: &'t mut Comments,
+        out: &'t mut Canonical,
+    ) -> Lexer<'t> {
         Lexer {
             text,
             length,
@@ -45,6 +54,7 @@ impl<'t> Lexer<'t> {
             string_end: usize::MAX,
             string_escapes: false,
             signs_end: 0,
+            comments,
             out,
         }
     }
@@ -52,6 +62,7 @@ impl<'t> Lexer<'t> {
     /// Reads the whole text.
     pub(super) fn run(mut self) {
         self.out.clear();
+        self.comments.clear();
         while self.position < self.length {
             let mut byte = self.at(self.position);
             // Nearly every token is followed by one space.
@@ -220,6 +231,9 @@ impl<'t> Lexer<'t> {
     }
 
     fn open(&mut self, kind: Kind) {
+        if matches!(self.at(self.position + 1), b'u' | b'_') && !self.postgres && self.digest_constant() {
+            return;
+        }
         let place = self.take(1);
         self.out.open(kind, place);
         let plain = self
@@ -263,6 +277,9 @@ impl<'t> Lexer<'t> {
     /// `@name` and `@@name` of MySQL.
     fn variable(&mut self) {
         let name = if self.at(self.position + 1) == b'@' { 2 } else { 1 };
+        if self.at(self.position + name) == b'`' && self.quoted_variable(name) {
+            return;
+        }
         let mut length = name;
         while is_word(self.at(self.position + length)) {
             length += 1;
@@ -273,6 +290,20 @@ impl<'t> Lexer<'t> {
         } else {
             self.out.variable(self.text, place);
         }
+    }
+
+    /// A variable whose name, without its sign of `sign` bytes, is in quotes: the same as without. True if it was read.
+    fn quoted_variable(&mut self, sign: usize) -> bool {
+        let start = self.position + sign + 1;
+        let (end, closed) = self.quoted_end(start, b'`', false);
+        let name = &self.text[start..end];
+        let plain = closed && !name.is_empty() && name.iter().all(|&byte| is_word(byte));
+        if plain {
+            let sign = &self.text[self.position..self.position + sign];
+            self.position = end + 1;
+            self.out.masked_variable(sign.iter().chain(name).copied());
+        }
+        plain
     }
 
     fn question(&mut self) {
@@ -347,57 +378,6 @@ impl<'t> Lexer<'t> {
             [b'<', b'=' | b'>' | b'<', _] | [b'>', b'=' | b'>', _] | [b'!', b'=', _] => 2,
             [b'&', b'&', _] | [b'|', b'|', _] | [b'-', b'>', _] => 2,
             _ => 1,
-        }
-    }
-
-    /// `--`, in MySQL only before white space or the end.
-    fn opens_line_comment(&self) -> bool {
-        self.at(self.position + 1) == b'-' && (self.postgres || is_space(self.at(self.position + 2)))
-    }
-
-    fn line_comment(&mut self) {
-        let rest = &self.text[self.position..self.length];
-        self.position += memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
-    }
-
-    fn block_comment(&mut self) {
-        let version = match &self.text[self.position + 2..self.position + 4] {
-            [b'!', _] => 3,
-            b"M!" => 4,
-            _ => 0,
-        };
-        if !self.postgres && version > 0 {
-            self.versions += 1;
-            self.position += version;
-            while self.at(self.position).is_ascii_digit() {
-                self.position += 1;
-            }
-            return;
-        }
-        self.position = self.comment_end().unwrap_or_else(|| {
-            self.out.truncated = true;
-            self.length
-        });
-    }
-
-    /// Behind the `*/` of the comment that begins here; PostgreSQL counts comments inside.
-    fn comment_end(&self) -> Option<usize> {
-        let mut depth = 1u32;
-        let mut at = self.position + 2;
-        loop {
-            at += memchr::memchr2(b'*', b'/', self.text.get(at..self.length)?)?;
-            match (self.at(at), self.at(at + 1)) {
-                (b'*', b'/') => depth -= 1,
-                (b'/', b'*') if self.postgres => depth += 1,
-                _ => {
-                    at += 1;
-                    continue;
-                }
-            }
-            at += 2;
-            if depth == 0 {
-                return Some(at);
-            }
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The rules as tables of cases, and the properties every statement has.
 
 mod cases;
+mod closure;
+mod options;
 mod properties;
+mod redaction;
 mod relations;
+mod tags;
 
 use super::{Analyzer, Dialect, Fingerprint, Options};
 

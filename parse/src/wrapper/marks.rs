@@ -24,61 +24,72 @@ pub(crate) struct Marks {
     marks: VecDeque<Mark>,
     /// Names of hosts; the number is the stream.
     hosts: Vec<Box<[u8]>>,
+    streams: HashMap<Box<[u8]>, u32>,
     /// Places of records that a format still needs, by the inner offset at which they begin.
     kept: HashMap<u64, Span>,
 }
 
+/// One line of the unwrapped text, or a line of the source that is not in it.
 #[derive(Debug, Clone, Copy)]
-struct Mark {
+pub(super) struct Mark {
     /// Where the line begins in the unwrapped text.
-    inner: u64,
-    /// Where it is in the source.
-    span: Span,
-    what: What,
-    stream: u32,
-    time_us: Option<i64>,
-    pid: Option<i64>,
+    pub(super) inner: u64,
+    /// The lines of the source that it was in.
+    pub(super) lines: Span,
+    /// How many marks of the same lines of the source are before it: their keys differ by it.
+    pub(super) nth: u64,
+    /// Bytes of the source that are booked with it.
+    pub(super) bytes: u64,
+    /// Why it is not in the unwrapped text, if it is not. It is booked when everything before it is.
+    pub(super) skip: Option<SkipKind>,
+    pub(super) stream: u32,
+    pub(super) time_us: Option<i64>,
+    pub(super) pid: Option<i64>,
 }
 
-/// What became of a line of the source.
-#[derive(Debug, Clone, Copy)]
-enum What {
-    /// It is in the unwrapped text.
-    Text,
-    /// It is not; it is booked when everything before it is.
-    Skip(SkipKind),
+impl Mark {
+    fn start(&self) -> u64 {
+        self.lines.start + self.nth
+    }
+
+    fn is_text(&self) -> bool {
+        self.skip.is_none()
+    }
 }
 
 impl Marks {
-    /// A line at `inner` of the unwrapped text. Starts of spans increase.
-    pub(crate) fn text(&mut self, inner: u64, span: Span, envelope: Envelope<'_>) {
-        let stream = self.stream(envelope.host);
-        self.marks.push_back(Mark {
-            inner,
-            span,
-            what: What::Text,
-            stream,
-            time_us: envelope.time_us,
-            pid: envelope.pid,
-        });
+    /// A line of the unwrapped text after all others. One that adds no text to the line before goes with it.
+    pub(super) fn push(&mut self, mark: Mark) {
+        if let Some(last) = self.marks.back_mut()
+            && last.is_text()
+            && mark.is_text()
+            && last.inner == mark.inner
+        {
+            last.bytes += mark.bytes;
+            last.lines.end = last.lines.end.max(mark.lines.end);
+            return;
+        }
+        self.marks.push_back(mark);
     }
 
-    fn stream(&mut self, host: &[u8]) -> u32 {
-        let known = self.hosts.iter().rposition(|known| **known == *host);
-        let number = known.unwrap_or_else(|| {
-            self.hosts.push(host.into());
-            self.hosts.len() - 1
-        });
-        number as u32
+    /// The number of a host among all of the source.
+    pub(super) fn stream(&mut self, host: &[u8]) -> u32 {
+        if let Some(number) = self.streams.get(host) {
+            return *number;
+        }
+        let number = self.hosts.len() as u32;
+        self.hosts.push(host.into());
+        self.streams.insert(host.into(), number);
+        number
     }
 
     /// Where the place `at` of the unwrapped text is in the source.
     pub(crate) fn offset(&self, at: u64) -> u64 {
-        self.at(at).map_or(at, |mark| mark.span.start)
+        self.at(at).map_or(at, |(_, mark)| mark.start())
     }
 
     pub(crate) fn envelope(&self, at: u64) -> Envelope<'_> {
-        let Some(mark) = self.at(at) else {
+        let Some((_, mark)) = self.at(at) else {
             return Envelope::default();
         };
         Envelope {
@@ -91,56 +102,69 @@ impl Marks {
 
     /// A span of the unwrapped text in the source, and the bytes of the lines that begin in it.
     pub(crate) fn place(&self, span: Span) -> (Span, u64) {
-        let from = self.marks.partition_point(|mark| mark.inner < span.start);
-        let (mut end, mut bytes) = (0, 0);
-        let texts = self.marks.range(from..).take_while(|mark| mark.inner < span.end);
-        for mark in texts.filter(|mark| matches!(mark.what, What::Text)) {
-            (end, bytes) = (end.max(mark.span.end), bytes + mark.span.bytes());
-        }
-        let start = self.offset(span.start);
-        let place = Span {
-            start,
-            end: end.max(start),
+        let Some((index, mark)) = self.at(span.start) else {
+            return (span, 0);
         };
-        (place, bytes)
+        let (start, mut end, mut bytes) = (mark.start(), mark.lines.end, 0);
+        let texts = self.marks.range(index..).take_while(|mark| mark.inner < span.end);
+        for mark in texts.filter(|mark| mark.is_text() && mark.inner >= span.start) {
+            (end, bytes) = (end.max(mark.lines.end), bytes + mark.bytes);
+        }
+        (Span { start, end }, bytes)
     }
 
     /// The unwrapped text before `inner` is done with, but for these spans of it.
     pub(crate) fn leave(&mut self, inner: u64, needed: &[Span], ledger: &mut Ledger) {
-        let kept = needed.iter().filter_map(|span| {
-            let place = self.kept.get(&span.start).copied();
-            Some((
-                span.start,
-                place.or_else(|| self.at(span.start).map(|_| self.place(*span).0))?,
-            ))
-        });
-        self.kept = kept.collect();
+        if !(needed.is_empty() && self.kept.is_empty()) {
+            let kept = needed.iter().filter_map(|span| {
+                let place = self.kept.get(&span.start).copied();
+                Some((span.start, place.or_else(|| self.whole_lines(*span))?))
+            });
+            self.kept = kept.collect();
+        }
         while let Some(mark) = self.marks.front() {
-            match mark.what {
-                What::Text if mark.inner < inner => {}
-                What::Skip(kind) if mark.inner <= inner => ledger.skip(kind, 1, mark.span.bytes()),
+            match mark.skip {
+                None if mark.inner < inner => {}
+                Some(kind) if mark.inner <= inner => ledger.skip(kind, 1, mark.bytes),
                 _ => break,
             }
             self.marks.pop_front();
         }
     }
 
-    /// Where in the source a record is that [`leave`](Marks::leave) was told is needed.
+    /// Where in the source a record is that [`leave`](Marks::leave) was told is needed: whole lines of it.
     pub(crate) fn kept(&self, span: Span) -> Option<Span> {
         self.kept.get(&span.start).copied()
     }
 
     /// Where in the source the first line is that is not done with.
     pub(crate) fn first(&self) -> Option<u64> {
-        self.marks.front().map(|mark| mark.span.start)
+        self.marks.front().map(Mark::start)
+    }
+
+    /// Whether a line of the source is done with in part.
+    pub(super) fn is_in_line(&self) -> bool {
+        self.marks.front().is_some_and(|mark| mark.nth > 0)
+    }
+
+    /// The lines of the source that a span of the unwrapped text comes from.
+    fn whole_lines(&self, span: Span) -> Option<Span> {
+        let (_, mark) = self.at(span.start)?;
+        Some(Span {
+            start: mark.lines.start,
+            end: self.place(span).0.end,
+        })
     }
 
     /// The line of text that holds the place `at` of the unwrapped text.
-    fn at(&self, at: u64) -> Option<&Mark> {
-        let after = self.marks.partition_point(|mark| mark.inner <= at);
-        self.marks
-            .range(..after)
-            .rev()
-            .find(|mark| matches!(mark.what, What::Text))
+    fn at(&self, at: u64) -> Option<(usize, &Mark)> {
+        let mut index = self.marks.partition_point(|mark| mark.inner <= at);
+        while index > 0 {
+            index -= 1;
+            if self.marks[index].is_text() {
+                return Some((index, &self.marks[index]));
+            }
+        }
+        None
     }
 }

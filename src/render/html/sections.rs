@@ -81,9 +81,9 @@ fn value(cell: &Cell) -> Markup {
         @match cell {
             Cell::Sql(text) => td.query { code { (text) } },
             Cell::Text(text) => td { (text) },
-            Cell::Id(text) => td { code { (text) } },
+            Cell::Id(text) => td.whole { code { (text) } },
             other if other.is_number() => td.number data-value=(other.raw()) { (other.shown()) },
-            other => td data-value=(other.raw()) { (other.shown()) },
+            other => td.whole data-value=(other.raw()) { (other.shown()) },
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn errors(groups: &[ErrorGroup]) -> Option<Panel> {
     let named = groups.iter().filter(|group| !group.code.is_empty()).take(IN_LINE);
     let named = list(named.map(|group| format!("{} {}", name(group), count(group.count))));
     if !named.is_empty() {
-        line += &format!("   {named}");
+        line += &format!(": {named}");
     }
     let top = groups.iter().filter(|group| !is_warning(group)).take(ON_TOP);
     let top = top.map(|group| format!("{}: {}", short_name(group), first_line(&group.example)));
@@ -96,7 +96,7 @@ pub(super) fn canceled(groups: &[CancelGroup]) -> Option<Panel> {
     Some(Panel {
         name: "canceled",
         title: "Canceled",
-        line: format!("{}   {named}", plural(total, "time")),
+        line: format!("{}: {named}", plural(total, "time")),
         top: Vec::new(),
         tables: vec![Table {
             title: "By cause",

@@ -110,7 +110,7 @@ pub(super) fn commands(commands: &[NameCount]) -> Option<Panel> {
         name: "commands",
         title: "Commands",
         line: format!(
-            "{}   {}",
+            "{}: {}",
             plural(total, "command"),
             list(commands.iter().take(IN_LINE).map(name_count))
         ),

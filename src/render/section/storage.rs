@@ -177,7 +177,7 @@ pub(super) fn vacuums(tables: &[TableVacuums]) -> Option<Panel> {
         let us = table.vacuum_us.saturating_add(table.analyze_us);
         format!("{} {}", table.table, duration(us))
     });
-    line += &format!("   {}", list(named));
+    line += &format!(": {}", list(named));
     let row = |table: &TableVacuums| {
         vec![
             Cell::text(&table.table),

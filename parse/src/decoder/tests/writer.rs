@@ -21,20 +21,30 @@ pub(super) enum Style {
     Mysql56,
     /// Times on change, of the start; `Schema` in every record.
     MariaDb,
+    /// Rows of MariaDB's `mysql.slow_log`, as `mysql --batch` prints them.
+    TableTabs,
+    /// The file in which the server keeps that table.
+    TableCsv,
 }
 
 impl Style {
-    pub(super) const ALL: [Style; 6] = [
+    pub(super) const ALL: [Style; 8] = [
         Style::Stderr,
         Style::Csv,
         Style::Json,
         Style::Mysql8,
         Style::Mysql56,
         Style::MariaDb,
+        Style::TableTabs,
+        Style::TableCsv,
     ];
 
     pub(super) fn is_postgres(self) -> bool {
         matches!(self, Style::Stderr | Style::Csv | Style::Json)
+    }
+
+    fn is_table(self) -> bool {
+        matches!(self, Style::TableTabs | Style::TableCsv)
     }
 }
 
@@ -161,8 +171,9 @@ impl Writer {
             Style::Stderr | Style::Csv | Style::Json | Style::Mysql8 => (us - duration_us, us),
             Style::Mysql56 => (second_us - duration_us, second_us),
             Style::MariaDb => (second_us, second_us + duration_us),
+            Style::TableTabs | Style::TableCsv => (us, us + duration_us),
         };
-        let is_administrator = execution.command == Command::Administrator;
+        let is_administrator = execution.command == Command::Administrator && !self.style.is_table();
         let (is_postgres, is_json) = (self.style.is_postgres(), self.style == Style::Json);
         let text = |bytes: &[u8]| {
             if is_json {
@@ -173,7 +184,7 @@ impl Writer {
         };
         self.log.truth.push(Known {
             command: match execution.command {
-                Command::Administrator if is_postgres => Command::Query,
+                Command::Administrator if !is_administrator || is_postgres => Command::Query,
                 Command::Administrator => Command::Administrator,
                 command if is_postgres => command,
                 _ => Command::Query,
@@ -282,6 +293,11 @@ impl Writer {
     }
 
     fn banner(&mut self) {
+        match self.style {
+            Style::TableTabs => return self.push(TABLE_HEADER),
+            Style::TableCsv => return,
+            _ => {}
+        }
         let name = if self.style == Style::MariaDb {
             "10.11.6-MariaDB (Debian)"
         } else {
@@ -298,6 +314,15 @@ impl Writer {
         let [user, database, _, client] = SESSIONS[execution.session];
         let (us, second) = (self.time_us(), self.time_us().div_euclid(1_000_000));
         let id = pid(execution);
+        let host = if client.starts_with(|c: char| c.is_ascii_digit()) {
+            format!(" [{client}]")
+        } else {
+            format!("{client} []")
+        };
+        let host = host.replace("[local] []", "localhost []");
+        if self.style.is_table() {
+            return self.row(execution, &format!("{user}[{user}] @ {host}"));
+        }
         if self.style == Style::Mysql8 {
             self.push(format!(
                 "# Time: {}.{:06}Z\n",
@@ -314,12 +339,6 @@ impl Writer {
             ));
             self.time_s = second;
         }
-        let host = if client.starts_with(|c: char| c.is_ascii_digit()) {
-            format!(" [{client}]")
-        } else {
-            format!("{client} []")
-        };
-        let host = host.replace("[local] []", "localhost []");
         let thread = if self.style == Style::MariaDb {
             String::new()
         } else {
@@ -352,7 +371,41 @@ impl Writer {
             self.push(";\n");
         }
     }
+
+    /// A row of the table; only the texts of clients need escapes.
+    fn row(&mut self, execution: &Execution, account: &str) {
+        let [_, database, ..] = SESSIONS[execution.session];
+        let (us, duration_us) = (self.time_us(), execution.duration_us);
+        let (is_csv, id) = (self.style == Style::TableCsv, pid(execution));
+        let (separator, quote) = if is_csv { (",", "\"") } else { ("\t", "") };
+        let time = format!("{}.{:06}", calendar(us, '-', ' '), us % 1_000_000);
+        let (minutes, rest_us) = (duration_us / 60_000_000, duration_us % 60_000_000);
+        let duration = format!(
+            "00:{minutes:02}:{:02}.{:06}",
+            rest_us / 1_000_000,
+            rest_us % 1_000_000
+        );
+        for text in [&time, account, &duration, "00:00:00.000010"] {
+            self.push(format!("{quote}{text}{quote}{separator}"));
+        }
+        self.push(format!(
+            "1{separator}7{separator}{quote}{database}{quote}{separator}"
+        ));
+        self.push(format!("0{separator}0{separator}1{separator}{quote}"));
+        let escape = |b: &u8| match b {
+            b'\n' => b"\\n".to_vec(),
+            b'\t' => b"\\t".to_vec(),
+            b'\\' => b"\\\\".to_vec(),
+            b'"' if is_csv => b"\\\"".to_vec(),
+            _ => vec![*b],
+        };
+        self.push(execution.statement.iter().flat_map(escape).collect::<Vec<u8>>());
+        self.push(format!("{quote}{separator}{id}{separator}0\n"));
+    }
 }
+
+const TABLE_HEADER: &str = "start_time\tuser_host\tquery_time\tlock_time\trows_sent\trows_examined\tdb\tlast_insert_id\tinsert_id\t\
+                            server_id\tsql_text\tthread_id\trows_affected\n";
 
 fn client_of_mysql(client: &'static str) -> &'static str {
     if client == "[local]" { "localhost" } else { client }

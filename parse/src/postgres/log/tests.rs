@@ -87,6 +87,20 @@ pub(super) fn check(input: Input<'_>, kind: LogKind, expect: &str) {
     let found: Vec<&str> = found.lines().collect();
     assert_eq!(found, expect, "{}", input.message);
     assert_eq!(found_kind, kind, "{}", input.message);
+    for line in found {
+        let name = line.split('=').next().unwrap_or(line);
+        assert!(is_documented(name), "{name} is said nowhere");
+    }
+}
+
+/// Whether the documentation of [`LogKind`], or a field, has the name; of one of several things only the beginning is said.
+fn is_documented(name: &str) -> bool {
+    let text = include_str!("../../entry.rs");
+    let is_field = text.contains(&format!("    pub {name}: "));
+    let of_several = name
+        .match_indices('_')
+        .any(|(at, _)| text.contains(&format!("`{}_<", &name[..at])));
+    is_field || of_several || text.contains(&format!("`{name}`"))
 }
 
 fn print(entry: &LogEntry<'_>) -> String {

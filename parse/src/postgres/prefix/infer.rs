@@ -35,6 +35,10 @@ const KNOWN: &[&str] = &[
     "%t [%p]: [%l-1] user=%u,db=%d,client=%h ",
     "%m [%p] user=%u,db=%d,app=%a,client=%h ",
     "%t-%c-",
+    // Inside wrappers that tell the time.
+    "sql_error_code = %e ",
+    "[%p]: [%l-1] db=%d,user=%u ",
+    "db=%d,user=%u,app=%a,client=%h ",
 ];
 
 /// The prefix of a log that begins with `head`, and the share (0 to 1) of its labelled lines that the prefix matches. `None` without any
@@ -119,14 +123,15 @@ pub(crate) fn free_head(line: &[u8], time: &mut TimestampReader) -> Option<Head>
 /// Lines with a label and where in them it begins.
 fn samples(head: &[u8]) -> Vec<(&[u8], usize)> {
     head.split(|b| *b == b'\n')
-        .filter(|line| !line.starts_with(b"\t"))
+        // An object of a shipper may hold a line; it is none.
+        .filter(|line| !line.starts_with(b"\t") && !line.starts_with(b"{\""))
         .filter_map(|line| find_label(line).map(|(at, ..)| (line, at)))
         .take(SAMPLES_MAX)
         .collect()
 }
 
 /// The first label of a line: where it begins, what it is, where its message begins.
-fn find_label(line: &[u8]) -> Option<(usize, Label, usize)> {
+pub(crate) fn find_label(line: &[u8]) -> Option<(usize, Label, usize)> {
     let line = &line[..line.len().min(PREFIX_BYTES_MAX)];
     for colon in memmem::find_iter(line, b": ") {
         let word = line[..colon]

@@ -21,6 +21,7 @@ pub(super) enum Mode {
     Release,
     Rollback,
     Set,
+    Show,
     Xa,
 }
 
@@ -109,7 +110,12 @@ impl Canonical {
                 self.form.pop(1);
                 self.form.mark_only(Kind::Param);
             }
-            K::All | K::Distinct if last.keyword == K::Union => self.top.union.arm += 1,
+            K::All if postgres && last.keyword == K::Limit => {
+                self.constant(place);
+                return Verdict::Done;
+            }
+            K::All | K::Distinct | K::Distinctrow if last.keyword == K::Union => self.top.union.arm += 1,
+            K::For if self.mode == Mode::Set && self.value != NO_VALUE => self.end_settings(),
             K::Duplicate => self.on_duplicate |= last.keyword == K::On,
             _ => self.clause(keyword, last),
         }
@@ -304,6 +310,7 @@ impl Canonical {
             Keyword::Call if mysql => (Mode::Call, false),
             Keyword::Insert | Keyword::Replace if mysql => (Mode::Insert, false),
             Keyword::Set => (Mode::Set, false),
+            Keyword::Show if mysql => (Mode::Show, false),
             Keyword::Xa if mysql => (Mode::Xa, false),
             Keyword::Rollback => (Mode::Rollback, false),
             Keyword::Release => (Mode::Release, true),
@@ -315,6 +322,17 @@ impl Canonical {
             Keyword::Declare => (Mode::Plain, !mysql),
             _ => (Mode::Plain, false),
         };
+    }
+
+    /// `FIELDS` is another word for `COLUMNS` in `SHOW` alone; who creates a `SCHEMA` is told from who creates a `DATABASE`.
+    pub(super) fn is_synonym_here(&self, keyword: Keyword) -> bool {
+        use Keyword as K;
+        let defined = matches!(self.form.last().keyword, K::Create | K::Alter | K::Drop);
+        match keyword {
+            K::Fields => self.mode == Mode::Show,
+            K::Schema => self.mode == Mode::Show || !defined,
+            _ => true,
+        }
     }
 
     /// Whether a keyword stands where a varying name is expected.
@@ -385,6 +403,12 @@ impl Canonical {
         if self.outer.is_empty() && self.value == NO_VALUE {
             self.value = self.form.count();
         }
+    }
+
+    /// `FOR` after `SET STATEMENT x = 1`: what follows is a statement of its own.
+    fn end_settings(&mut self) {
+        self.end_value();
+        self.mode = Mode::Plain;
     }
 
     /// Leaves one constant of the value of a `SET`, unless it is an expression.

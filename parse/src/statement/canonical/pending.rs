@@ -7,8 +7,8 @@ use super::super::form::{Kind, Token, flag};
 use super::super::keyword::{Keyword, Traits};
 use super::{Canonical, Place, frame};
 
-/// Longer numbers after `ORDER BY` are no output column: a server allows some 1600 of them.
-const ORDINAL_DIGITS_MAX: u32 = 4;
+/// Greater numbers after `ORDER BY` are no output column: a server allows no more of them.
+const ORDINAL_MAX: u32 = 1664;
 
 /// A token that waits for the next one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Canonical {
     /// An integer in decimal digits.
     pub(in super::super) fn integer(&mut self, text: &[u8], place: Place) {
         self.settle(Kind::Param, Keyword::None);
-        if self.top.flags & (frame::ORDER | frame::GROUP) == 0 || !self.is_ordinal(place) {
+        if self.top.flags & (frame::ORDER | frame::GROUP) == 0 || !self.is_ordinal(text, place) {
             return self.constant(place);
         }
         self.form.ordinal(
@@ -79,11 +79,12 @@ impl Canonical {
         }
     }
 
-    fn is_ordinal(&self, place: Place) -> bool {
-        let digits = (place.end - place.start) as u32;
+    fn is_ordinal(&self, text: &[u8], place: Place) -> bool {
+        let digits = str::from_utf8(&text[place.start..place.end]);
+        let number: Option<u32> = digits.ok().and_then(|digits| digits.parse().ok());
         let last = self.form.last();
         self.dialect == Dialect::Postgres
-            && digits <= ORDINAL_DIGITS_MAX
+            && number.is_some_and(|number| number <= ORDINAL_MAX)
             && self.top.flags & frame::QUERY != 0
             && (last.kind == Kind::Comma || last.keyword == Keyword::By)
     }

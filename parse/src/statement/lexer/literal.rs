@@ -6,6 +6,10 @@ use super::super::bytes::{eight, first_of, is_space, is_word};
 use super::super::canonical::Place;
 use super::Lexer;
 
+/// How digests spell the character set of a string, and a string of hexadecimal digits.
+const DIGEST_CHARSET: &[u8] = b"(_charset)";
+const DIGEST_HEXADECIMAL: &[u8] = b"(unknown)";
+
 impl Lexer<'_> {
     /// A string that opens here, or continues the one before.
     pub(super) fn string(&mut self, quote: u8, escapes: bool) {
@@ -105,6 +109,23 @@ impl Lexer<'_> {
         true
     }
 
+    /// What the server's digests of MySQL put for some constants: `(_charset) ?` and, in MariaDB, `(unknown)`. True if it
+    /// was read.
+    pub(super) fn digest_constant(&mut self) -> bool {
+        let rest = &self.text[self.position..];
+        if rest.starts_with(DIGEST_CHARSET) {
+            let place = self.take(DIGEST_CHARSET.len());
+            self.out.introducer(place);
+            return true;
+        }
+        let unknown = rest.starts_with(DIGEST_HEXADECIMAL) && self.out.expects_operand();
+        if unknown {
+            let place = self.take(DIGEST_HEXADECIMAL.len());
+            self.out.constant(place);
+        }
+        unknown
+    }
+
     /// A token that begins with a digit, or with a dot before one.
     pub(super) fn number(&mut self) {
         let start = self.position;
@@ -112,8 +133,10 @@ impl Lexer<'_> {
         if !self.postgres && self.out.after_dot() {
             return self.name_of_digits(start);
         }
-        let (length, integer) = number_length(rest, self.postgres);
-        if !self.postgres && integer != Integer::No && is_word(rest[length]) {
+        let (mut length, integer) = number_length(rest, self.postgres);
+        if !self.postgres && integer == Integer::Decimal && lacks_exponent(rest, length) {
+            length += 1;
+        } else if !self.postgres && integer != Integer::No && is_word(rest[length]) {
             return self.name_of_digits(start);
         }
         self.position = start + length;
@@ -322,6 +345,11 @@ fn number_length(text: &[u8], separators: bool) -> (usize, Integer) {
     (at, integer)
 }
 
+/// `12e` without the digits of an exponent: a name to MySQL, but it is a number that was cut rather.
+fn lacks_exponent(text: &[u8], length: usize) -> bool {
+    matches!(text[length], b'e' | b'E') && !is_word(text[length + 1])
+}
+
 /// MySQL reads these word bytes, the first of them a digit or `$`, as a name even without quotes.
 pub(super) fn is_glued_name(name: &[u8]) -> bool {
     let mut padded = [0; 80];
@@ -330,7 +358,10 @@ pub(super) fn is_glued_name(name: &[u8]) -> bool {
     };
     room.copy_from_slice(name);
     match name.first() {
-        Some(b'0'..=b'9') => number_length(&padded, false).0 < name.len(),
+        Some(b'0'..=b'9') => {
+            let length = number_length(&padded, false).0;
+            length < name.len() && !lacks_exponent(&padded, length)
+        }
         Some(b'$') => name[1..].iter().any(|byte| !byte.is_ascii_digit()),
         _ => true,
     }

@@ -20,8 +20,7 @@ impl Walk<'_> {
         let before = index.wrapping_sub(1);
         let clause = matches!(
             self.keyword(before),
-            K::For
-                | K::Key
+            K::Key
                 | K::Do
                 | K::On
                 | K::Before
@@ -33,7 +32,9 @@ impl Walk<'_> {
                 | K::Grant
                 | K::Revoke
         );
+        let locks = self.keyword(before) == K::For && self.first != K::Set;
         !clause
+            && !locks
             && !matches!(self.kind(before), Kind::Comma | Kind::Operator | Kind::Dot)
             && self.kind(index + 1) != Kind::Open
     }

@@ -1,6 +1,7 @@
 //! What a statement does: its verb.
 //!
-//! One word; two for definitions and where one says too little (`LOAD DATA`). Of a `WITH` it is the main statement's.
+//! One word; two for definitions and where one says too little (`LOAD DATA`). Of a `WITH`, or a
+//! `SET STATEMENT`, it is the main statement's.
 
 use super::super::form::{Form, Kind};
 use super::super::keyword::Keyword;
@@ -16,10 +17,10 @@ pub(super) fn find(form: &Form, text: &[u8], verb: &mut String) {
     let Some(first) = form.tokens.get(begin).filter(|token| token.is_name()) else {
         return;
     };
-    let main = if first.keyword == K::With {
-        main(form, begin)
-    } else {
-        begin
+    let main = match first.keyword {
+        K::With => main(form, begin),
+        K::Set => behind_settings(form, text, begin).unwrap_or(begin),
+        _ => begin,
     };
     push(form, text, main, verb);
     let next = form.tokens.get(main + 1).map_or(K::None, |token| token.keyword);
@@ -140,6 +141,17 @@ fn main(form: &Form, begin: usize) -> usize {
         }
     }
     begin
+}
+
+/// The statement behind `SET STATEMENT x = 1 FOR`.
+fn behind_settings(form: &Form, text: &[u8], begin: usize) -> Option<usize> {
+    let word = form.tokens.get(begin + 1)?;
+    if !form.spelling(text, word).eq_ignore_ascii_case(b"statement") {
+        return None;
+    }
+    let tokens = form.tokens.iter().enumerate().skip(begin);
+    let mut verbs = tokens.filter(|(_, token)| token.keyword == Keyword::For);
+    verbs.next().map(|(index, _)| index + 1)
 }
 
 /// `administrator command: ...`, which MySQL logs for what is no SQL.

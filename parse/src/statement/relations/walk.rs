@@ -221,6 +221,10 @@ impl<'a> Walk<'a> {
             }
             K::Rows if self.keyword(index + 1) == K::From => return index + 1,
             K::None if self.is_escape_word(index) => return index + 1,
+            K::Format if self.kind(index + 1) == Kind::Operator => {
+                self.top.expecting = false;
+                return index + 1;
+            }
             _ => {}
         }
         if token.keyword.traits().reserved(self.dialect) {

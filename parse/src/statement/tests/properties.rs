@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn dialects() -> impl Strategy<Value = Dialect> {
+pub(super) fn dialects() -> impl Strategy<Value = Dialect> {
     prop::sample::select(&BOTH[..])
 }
 
@@ -20,7 +20,8 @@ const FRAGMENTS: &[&str] = &[
     "E'\\''", "x'1f'", "N'n'", "$1", "?", ":p", "$$d$$", "1.5e3", "1a", "(", ")", "(", ")", "[", "]", ",",
     ",", ";", ".", "...", "?+", "::", ":", ":=", "=", "<>", "!=", "+", "-", "*", "/", "|", "||", "->>",
     "?|", "@>", "#>>", "/*c*/", "-- c\n", "\n", "/*!40101", "*/", "{", "}", "\\", "\u{e9}", "$", "&", "U",
-    "\"", "'", "`",
+    "\"", "'", "`", "DISTINCTROW", "SHOW", "FIELDS", "SCHEMA", "CREATE", "CURRENT_TIMESTAMP", "SOME", "mid", "`mid`",
+    "@`v`", "(unknown)", "(_charset)", "_utf8'x'", "_latin1 0x41",
 ];
 
 /// Fragments any sequence of which is read somehow, most of them as no SQL.
@@ -121,6 +122,7 @@ proptest! {
     fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200), dialect in dialects()) {
         let mut analyzer = analyzer(dialect);
         let fingerprint = analyzer.fingerprint(&bytes);
+        prop_assert_eq!(analyzer.fingerprint(&bytes), fingerprint, "a text that repeats");
         prop_assert_eq!(analyzer.analyze(&bytes).fingerprint, fingerprint);
     }
 

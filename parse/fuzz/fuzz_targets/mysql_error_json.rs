@@ -1,0 +1,10 @@
+//! MySQL's error log as JSON.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use slowlake_parse::Grammar;
+
+fuzz_target!(|data: &[u8]| {
+    slowlake_parse_fuzz::log(&Grammar::MysqlErrorJson.into(), data);
+});

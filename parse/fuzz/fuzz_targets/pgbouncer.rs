@@ -1,0 +1,10 @@
+//! The log of PgBouncer.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use slowlake_parse::Grammar;
+
+fuzz_target!(|data: &[u8]| {
+    slowlake_parse_fuzz::log(&Grammar::PgBouncer.into(), data);
+});
