@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use slowlake_store::SCHEMA_VERSION;
+
 use crate::bad_input::{SLOW_LOG, STDERR_LOG, execution, failed};
 use crate::binary::{Binary, corpus};
 use crate::lake::{Lake, skip};
@@ -98,7 +100,7 @@ fn a_lake_of_a_later_version_is_left_alone() {
     let words = [
         "newer slowlake",
         "slowlake.schema_version is 99",
-        "knows up to 1",
+        &format!("knows up to {SCHEMA_VERSION}"),
         "hint: ",
     ];
     lake.binary.append("x.log", execution("SELECT 2"));
