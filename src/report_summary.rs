@@ -9,7 +9,7 @@ const HOUR_US: i64 = 3_600_000_000;
 /// The summary of `report top`; `order` says in words what it is ordered by.
 pub(crate) fn of_top(report: &TopReport, order: &str) -> Summary {
     let totals = &report.totals;
-    let shown_us: i64 = report.queries.iter().map(|query| query.total_us).sum();
+    let shown_us: i64 = report.queries.iter().map(|query| query.estimated_total_us).sum();
     let left_out = usize::try_from(totals.queries)
         .unwrap_or(0)
         .saturating_sub(report.queries.len());
@@ -25,14 +25,19 @@ pub(crate) fn of_top(report: &TopReport, order: &str) -> Summary {
         window: totals.first_us.zip(totals.last_us),
         calls: totals.calls,
         total_us: totals.total_us,
-        estimated_calls: totals.calls,
-        estimated_total_us: totals.total_us,
+        estimated_calls: totals.estimated_calls,
+        estimated_total_us: totals.estimated_total_us,
+        is_sampled: totals.estimated_calls != totals.calls,
+        nested: (totals.nested_calls, totals.nested_us),
         shapes: usize::try_from(totals.queries).unwrap_or(0),
         latency: percentiles(totals.p50_us, totals.p95_us, totals.p99_us, totals.max_us),
         timeline: timeline(report),
         order: order.to_owned(),
         queries: report.queries.iter().map(query).collect(),
-        left_out: (left_out, totals.total_us - shown_us),
+        left_out: (
+            left_out,
+            totals.estimated_total_us + totals.nested_estimated_us - shown_us,
+        ),
         by: breakdowns(&report.breakdown),
         coverage: coverage(report),
         ..Summary::default()
@@ -53,9 +58,9 @@ fn query(query: &TopQuery) -> Query {
         tables: query.tables.clone(),
         calls: query.calls,
         total_us: query.total_us,
-        estimated_calls: query.calls,
-        estimated_total_us: query.total_us,
-        nested_calls: 0,
+        estimated_calls: query.estimated_calls,
+        estimated_total_us: query.estimated_total_us,
+        nested_calls: query.nested_calls,
         share: query.share,
         min_us: query.min_us.unwrap_or(0),
         latency: percentiles(query.p50_us, query.p95_us, query.p99_us, query.max_us),

@@ -36,10 +36,20 @@ pub struct TopTotals {
     pub queries: i64,
     /// Different servers, those without a name as one.
     pub servers: i64,
-    /// Executions.
+    /// Executions that were logged.
     pub calls: i64,
-    /// Their durations together, µs.
+    /// Their durations together, µs, without what is nested.
     pub total_us: i64,
+    /// Executions as they were, where the server logs one in so many.
+    pub estimated_calls: i64,
+    /// Their durations together, µs, without what is nested.
+    pub estimated_total_us: i64,
+    /// Executions, as they were, inside a stored routine whose call is logged too and includes their time.
+    pub nested_calls: i64,
+    /// Durations of those of them that were logged, µs.
+    pub nested_us: i64,
+    /// Durations of all of them, µs.
+    pub nested_estimated_us: i64,
     /// Median duration, µs, within 1 %.
     pub p50_us: Option<i64>,
     /// 95th percentile, µs, within 1 %.
@@ -69,11 +79,17 @@ pub struct TopQuery {
     pub verb: Option<String>,
     /// The tables it names, the one it writes first.
     pub tables: Vec<String>,
-    /// Executions.
+    /// Executions that were logged.
     pub calls: i64,
     /// Their durations together, µs.
     pub total_us: i64,
-    /// Part of the total time of the report, 0 to 1.
+    /// Executions as they were, where the server logs one in so many.
+    pub estimated_calls: i64,
+    /// Their durations together, µs.
+    pub estimated_total_us: i64,
+    /// Those of them inside a stored routine whose call is logged too and includes their time.
+    pub nested_calls: i64,
+    /// Part of the estimated total time of the report, 0 to 1.
     pub share: f64,
     /// Mean duration, µs, rounded to the nearest.
     pub mean_us: Option<i64>,

@@ -48,7 +48,7 @@ pub async fn top(session: &Session, request: &TopRequest) -> Result<TopReport, A
     let mut details = details(session, request, &fingerprints).await?;
     let queries = ranked.into_iter().enumerate().map(|(i, ranked)| {
         let detail = details.remove(&ranked.fingerprint).unwrap_or_default();
-        query(i + 1, ranked, detail, totals.total_us)
+        query(i + 1, ranked, detail, totals.estimated_total_us)
     });
     let queries = queries.collect();
     Ok(TopReport {
@@ -77,6 +77,11 @@ struct Ranked {
     rows_examined: Option<i64>,
     first_us: Option<i64>,
     last_us: Option<i64>,
+    estimated_calls: i64,
+    estimated_total_us: i64,
+    nested_calls: i64,
+    nested_us: i64,
+    nested_estimated_us: i64,
 }
 
 impl Ranked {
@@ -93,6 +98,11 @@ impl Ranked {
             rows_examined: rows.integer(row, 8),
             first_us: time(rows, row, 9),
             last_us: time(rows, row, 10),
+            estimated_calls: rows.integer(row, 11).unwrap_or_default(),
+            estimated_total_us: rows.integer(row, 12).unwrap_or_default(),
+            nested_calls: rows.integer(row, 13).unwrap_or_default(),
+            nested_us: rows.integer(row, 14).unwrap_or_default(),
+            nested_estimated_us: rows.integer(row, 15).unwrap_or_default(),
         }
     }
 
@@ -121,7 +131,16 @@ async fn rank(session: &Session, request: &TopRequest) -> Result<(TopTotals, Vec
             let query = Ranked::read(&rows, row);
             latency.merge(&query.latency);
             totals.calls += query.calls;
-            totals.total_us = totals.total_us.saturating_add(query.total_us);
+            totals.total_us = totals.total_us.saturating_add(query.total_us - query.nested_us);
+            totals.estimated_calls += query.estimated_calls;
+            totals.estimated_total_us = totals
+                .estimated_total_us
+                .saturating_add(query.estimated_total_us - query.nested_estimated_us);
+            totals.nested_calls += query.nested_calls;
+            totals.nested_us = totals.nested_us.saturating_add(query.nested_us);
+            totals.nested_estimated_us = totals
+                .nested_estimated_us
+                .saturating_add(query.nested_estimated_us);
             totals.max_us = totals.max_us.max(query.max_us);
             totals.first_us = [totals.first_us, query.first_us].into_iter().flatten().min();
             totals.last_us = totals.last_us.max(query.last_us);
@@ -274,7 +293,7 @@ fn dimension(mut parts: Vec<Part>) -> Dimension {
     Dimension { parts, others }
 }
 
-fn query(rank: usize, ranked: Ranked, detail: Detail, total_us: i64) -> TopQuery {
+fn query(rank: usize, ranked: Ranked, detail: Detail, report_total_us: i64) -> TopQuery {
     let bin = |(bin, calls)| LatencyBin {
         bin,
         us: LatencyHistogram::value_of(bin),
@@ -289,8 +308,11 @@ fn query(rank: usize, ranked: Ranked, detail: Detail, total_us: i64) -> TopQuery
         tables: detail.tables,
         calls: ranked.calls,
         total_us: ranked.total_us,
-        share: if total_us > 0 {
-            ranked.total_us as f64 / total_us as f64
+        estimated_calls: ranked.estimated_calls,
+        estimated_total_us: ranked.estimated_total_us,
+        nested_calls: ranked.nested_calls,
+        share: if report_total_us > 0 {
+            ranked.estimated_total_us as f64 / report_total_us as f64
         } else {
             0.0
         },

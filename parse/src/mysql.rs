@@ -12,6 +12,7 @@ pub(crate) mod general;
 pub(crate) mod header;
 pub(crate) mod keys;
 pub(crate) mod line;
+pub(crate) mod plans;
 pub(crate) mod record;
 pub(crate) mod replication;
 pub(crate) mod slow;

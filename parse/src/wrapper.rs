@@ -234,6 +234,9 @@ impl Unwrapper {
         let mut add = |piece: Piece<'_>| queue.add(&piece, marks.stream(piece.host));
         if line.trim_ascii().is_empty() {
             add(Piece::skip(SkipKind::Blank));
+        } else if matches!(line.trim_ascii(), b"[" | b"]") {
+            // An array of one object a line.
+            add(Piece::skip(SkipKind::Shipper));
         } else if !open(&mut self.layers, line, &mut self.carried, &mut add) {
             add(Piece {
                 text: line,

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use slowlake_store::SCHEMA_VERSION;
+
 use crate::bad_input::{SLOW_LOG, STDERR_LOG, execution, failed};
 use crate::binary::{Binary, corpus};
 use crate::lake::{Lake, skip};
@@ -90,7 +92,7 @@ fn a_lake_of_a_later_version_is_left_alone() {
     lake.ingest(&["x.log"]);
     let log = std::fs::read_to_string(first_log(&lake)).unwrap();
     let newer = log.replace(
-        "\"slowlake.schema_version\":\"1\"",
+        &format!("\"slowlake.schema_version\":\"{SCHEMA_VERSION}\""),
         "\"slowlake.schema_version\":\"99\"",
     );
     assert_ne!(log, newer);
@@ -98,7 +100,7 @@ fn a_lake_of_a_later_version_is_left_alone() {
     let words = [
         "newer slowlake",
         "slowlake.schema_version is 99",
-        "knows up to 1",
+        &format!("knows up to {SCHEMA_VERSION}"),
         "hint: ",
     ];
     lake.binary.append("x.log", execution("SELECT 2"));

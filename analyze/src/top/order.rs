@@ -13,10 +13,10 @@ use crate::error::AnalyzeError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TopOrder {
-    /// Durations of all executions together.
+    /// Durations of all executions together, also of those that were not logged because the server logs one in so many.
     #[default]
     TotalTime,
-    /// Executions.
+    /// Executions, also those that were not logged.
     Calls,
     /// Mean duration.
     Mean,
@@ -71,8 +71,8 @@ impl TopOrder {
     fn compare(self, a: &Ranked, b: &Ranked) -> Ordering {
         let by = |measure: fn(&Ranked) -> Option<i64>| measure(b).cmp(&measure(a));
         let order = match self {
-            TopOrder::TotalTime => by(|query| Some(query.total_us)),
-            TopOrder::Calls => by(|query| Some(query.calls)),
+            TopOrder::TotalTime => by(|query| Some(query.estimated_total_us)),
+            TopOrder::Calls => by(|query| Some(query.estimated_calls)),
             TopOrder::Mean => by(Ranked::mean_us),
             TopOrder::P95 => by(|query| query.percentile(0.95)),
             TopOrder::P99 => by(|query| query.percentile(0.99)),

@@ -3,32 +3,39 @@
 use super::TopRequest;
 use crate::filter::any_of;
 
-/// `fingerprint, calls, total_us, min_us, max_us, latency, lock_time_us, rows_sent, rows_examined, first, last`, one row a query.
+/// `fingerprint, calls, total_us, min_us, max_us, latency, lock_time_us, rows_sent, rows_examined, first, last, estimated_calls,
+/// estimated_total_us, nested_calls, nested_us, nested_estimated_us`, one row a query.
 pub(super) fn measures(request: &TopRequest) -> String {
     format!(
         "SELECT fingerprint, count(*), sum(query_time_us), min(query_time_us), max(query_time_us), \
-                latency_histogram(query_time_us), sum(lock_time_us), sum(rows_sent), sum(rows_examined), min(ts), max(ts) \
+                latency_histogram(query_time_us), sum(lock_time_us), sum(rows_sent), sum(rows_examined), min(ts), max(ts), \
+                sum({RATE}), sum(query_time_us * {RATE}), sum({RATE}) FILTER (WHERE is_nested), \
+                sum(query_time_us) FILTER (WHERE is_nested), sum(query_time_us * {RATE}) FILTER (WHERE is_nested) \
          FROM executions WHERE {} GROUP BY fingerprint",
         request.filters.condition(request.window)
     )
 }
 
-/// `dimension, NULL, server, database, user, application, hour, calls, total_us`; the dimension numbers the one of the five middle
-/// columns that the row is about, from 0.
+/// How many executions a row stands for.
+const RATE: &str = "coalesce(greatest(rate_limit, 1), 1)";
+
+/// `dimension, NULL, server, database, user, application, hour, calls, total_us`, both estimated and without what is nested; the dimension
+/// numbers the one of the five middle columns that the row is about, from 0.
 pub(super) fn whole_breakdown(request: &TopRequest) -> String {
     format!(
-        "SELECT {DIMENSION}, NULL, server, database, \"user\", application, hour, count(*), sum(query_time_us) \
-         FROM (SELECT server, database, \"user\", application, date_trunc('hour', ts) AS hour, query_time_us \
-               FROM executions WHERE {}) AS counted \
+        "SELECT {DIMENSION}, NULL, server, database, \"user\", application, hour, sum(rate), sum(us) \
+         FROM (SELECT server, database, \"user\", application, date_trunc('hour', ts) AS hour, \
+                      {RATE} AS rate, query_time_us * {RATE} AS us \
+               FROM executions WHERE is_nested IS NOT TRUE AND {}) AS counted \
          GROUP BY GROUPING SETS ((server), (database), (\"user\"), (application), (hour))",
         request.filters.condition(request.window)
     )
 }
 
-/// The same as [`whole_breakdown`] for some queries, the fingerprint in the second column and without hours.
+/// The same as [`whole_breakdown`] for some queries, the fingerprint in the second column, without hours, and with what is nested.
 pub(super) fn breakdown(request: &TopRequest, fingerprints: &[i64]) -> String {
     format!(
-        "SELECT {DIMENSION}, fingerprint, server, database, \"user\", application, NULL, count(*), sum(query_time_us) \
+        "SELECT {DIMENSION}, fingerprint, server, database, \"user\", application, NULL, sum({RATE}), sum(query_time_us * {RATE}) \
          FROM executions WHERE {} AND {} \
          GROUP BY GROUPING SETS ((fingerprint, server), (fingerprint, database), (fingerprint, \"user\"), (fingerprint, application))",
         request.filters.condition(request.window),

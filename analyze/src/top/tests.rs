@@ -84,6 +84,8 @@ fn the_whole_archive() {
             servers: 3,
             calls: 5,
             total_us: 16_500,
+            estimated_calls: 5,
+            estimated_total_us: 16_500,
             p50_us: Some(LatencyHistogram::value_of(LatencyHistogram::bin_of(2_000))),
             p95_us: percentile(
                 &LatencyHistogram::from_bins([(LatencyHistogram::bin_of(10_000), 1)]),
@@ -98,8 +100,14 @@ fn the_whole_archive() {
             max_us: Some(10_000),
             first_us: Some(MONDAY_US),
             last_us: Some(MONDAY_US + 30 * HOUR_US),
+            ..TopTotals::default()
         }
     );
+}
+
+#[test]
+fn queries_of_the_whole_archive() {
+    let report = run(&rows(), 2, &request());
     let [first, second] = &report.queries[..] else {
         panic!("two queries: {report:?}")
     };
@@ -354,4 +362,54 @@ proptest! {
         };
         prop_assert!(report.queries.windows(2).all(falling));
     }
+}
+
+/// A server logs one execution in ten, and a call of a routine with what it executes.
+#[test]
+fn what_was_not_logged_counts_and_what_is_nested_counts_once() {
+    let rows = [
+        Row::execution(0, MONDAY_US, 10, 1_000)
+            .set("rate_limit", 10_i64)
+            .set("is_nested", false),
+        Row::execution(1, MONDAY_US, 20, 4_000).set("is_nested", false),
+        Row::execution(2, MONDAY_US, 30, 3_000)
+            .set("rate_limit", 2_i64)
+            .set("is_nested", true),
+        Row::execution(3, MONDAY_US, 40, 5_000),
+    ];
+    let report = run(&rows, 2, &request());
+    let totals = &report.totals;
+    assert_eq!((totals.calls, totals.total_us), (4, 10_000));
+    assert_eq!((totals.estimated_calls, totals.estimated_total_us), (14, 19_000));
+    assert_eq!(
+        (totals.nested_calls, totals.nested_us, totals.nested_estimated_us),
+        (2, 3_000, 6_000)
+    );
+    let query = |query: &TopQuery| {
+        (
+            query.calls,
+            query.estimated_calls,
+            query.estimated_total_us,
+            query.nested_calls,
+        )
+    };
+    assert_eq!(
+        report.queries.iter().map(query).collect::<Vec<_>>(),
+        [
+            (1, 10, 10_000, 0),
+            (1, 2, 6_000, 2),
+            (1, 1, 5_000, 0),
+            (1, 1, 4_000, 0)
+        ]
+    );
+    assert_eq!(report.queries[0].share, 10_000.0 / 19_000.0);
+    assert_eq!(
+        report
+            .hours
+            .iter()
+            .map(|hour| (hour.calls, hour.total_us))
+            .collect::<Vec<_>>(),
+        [(12, 19_000)]
+    );
+    assert_eq!(report.breakdown.server.parts, [part(None, 12, 19_000)]);
 }

@@ -38,6 +38,14 @@ impl<'o, 's> Output<'o, 's> {
         (self.sink)(Decoded::Log(entry));
     }
 
+    /// An event that the record of another entry tells as well: it has that record's place, and the bytes are the other entry's.
+    pub(crate) fn attached_log(&mut self, entry: &mut LogEntry<'_>) {
+        let start = self.offset(entry.span.start);
+        entry.span = Span { start, end: start };
+        self.ledger.log(entry.kind, 0);
+        (self.sink)(Decoded::Log(entry));
+    }
+
     /// A record that is a part of an execution whose entry is elsewhere.
     pub(crate) fn step(&mut self, span: Span) {
         let (_, bytes) = self.place(span);

@@ -121,6 +121,8 @@ fn arbitrary() -> impl Strategy<Value = Input> {
         "# Query_time: x\n",
         "# Thread_id: 4  Schema: shop  QC_hit: No\n",
         "# administrator command: Quit;\n",
+        "# explain: id\tselect_type\ttable\ttype\tpossible_keys\tkey\tkey_len\tref\trows\tr_rows\tfiltered\tr_filtered\tExtra\n",
+        "# explain: 1\tSIMPLE\tt\tALL\tNULL\tNULL\tNULL\tNULL\t9\t9.00\t100.00\t100.00\tUsing where\n",
         "use shop;\n",
         "SET timestamp=1795393638;\n",
         "/usr/sbin/mysqld, Version: 8.0.36 (MySQL). started with:\n",
@@ -158,7 +160,18 @@ fn arbitrary() -> impl Strategy<Value = Input> {
 fn check_spans(found: &Found, bytes: u64) -> Result<(), TestCaseError> {
     let mut spans: Vec<Span> = found.executions.iter().map(|row| row.span).collect();
     prop_assert!(spans.is_sorted(), "executions come in the order of the log");
-    spans.extend(found.logs.iter().map(|log| log.span));
+    let (attached, logs): (Vec<Span>, Vec<Span>) = found
+        .logs
+        .iter()
+        .map(|log| log.span)
+        .partition(|span| span.bytes() == 0);
+    for plan in attached {
+        prop_assert!(
+            spans.iter().any(|span| span.start == plan.start),
+            "{plan:?} is at no execution"
+        );
+    }
+    spans.extend(logs);
     spans.extend(found.rejects.iter().map(|(span, ..)| *span));
     spans.sort_unstable();
     let mut end = 0;

@@ -85,7 +85,9 @@ impl<'a> Event<'a> {
             if let Some(by) =
                 between(first, b"(initiated by: ", b"): ").or(between(first, b"from user ", b". "))
             {
-                entry.user = Account::read(by).user;
+                entry.user = Some(Account::read(by).user)
+                    .filter(|user| *user != b"unknown")
+                    .unwrap_or(b"");
             }
         } else if replication::is_about(first, self.subsystem) {
             replication::describe(message, entry, facts);

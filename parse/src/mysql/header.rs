@@ -240,15 +240,17 @@ fn value_length(key: Key, rest: &[u8]) -> usize {
             let next_key = memchr::memchr(b':', rest).and_then(|colon| memchr::memrchr(b' ', &rest[..colon]));
             rest[..next_key.unwrap_or(rest.len())].trim_ascii_end().len()
         }
-        _ => rest
-            .iter()
-            .position(|b| b.is_ascii_whitespace())
-            .unwrap_or(rest.len()),
+        _ => rest.iter().position(|b| is_blank(*b)).unwrap_or(rest.len()),
     }
 }
 
+/// Spaces, tabs, and what no server prints in a header.
+fn is_blank(byte: u8) -> bool {
+    byte <= b' '
+}
+
 fn blanks(text: &[u8]) -> usize {
-    text.iter().take_while(|b| b.is_ascii_whitespace()).count()
+    text.iter().take_while(|b| is_blank(**b)).count()
 }
 
 fn has_zone(time: &[u8]) -> bool {

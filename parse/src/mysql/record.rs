@@ -2,10 +2,12 @@
 //! servers print both only on change. Where records begin and end is decided in [`slow`](crate::mysql::slow).
 
 use crate::decoder::Output;
-use crate::entry::{Command, Execution, RejectReason};
+use crate::entry::{Command, Execution, LogEntry, LogKind, RejectReason};
 use crate::mysql::body::Body;
 use crate::mysql::header::Header;
 use crate::mysql::line::{administrator_command, is_banner_of_version};
+use crate::mysql::plans::Plans;
+use crate::plan::Plan;
 use crate::span::Span;
 use crate::statement::Dialect;
 use crate::timestamp::TimestampReader;
@@ -15,6 +17,7 @@ use crate::timestamp::TimestampReader;
 pub(crate) struct RecordReader {
     time: TimestampReader,
     header: Header,
+    plans: Plans,
     /// MariaDB prints when a statement began where the others print when it ended.
     is_mariadb: bool,
     database: Vec<u8>,
@@ -31,6 +34,7 @@ impl RecordReader {
         RecordReader {
             time,
             header: Header::default(),
+            plans: Plans::default(),
             is_mariadb: false,
             database: Vec::new(),
             last_time_us: None,
@@ -101,12 +105,18 @@ impl RecordReader {
                 execution.rows_affected,
             ) = (None, None, None);
         }
+        let explain = self.header.explain(record.bytes);
+        let plan = explain.and_then(|block| self.plans.read(block));
         let mut attributes: Vec<(&[u8], &[u8])> = std::mem::take(&mut self.attributes);
         let places = self.header.attributes.iter();
         attributes.extend(places.map(|(name, value)| (name.of(record.bytes), value.of(record.bytes))));
         self.header.warnings.attributes(&mut attributes);
         execution.attributes = &attributes;
+        execution.plan_fingerprint = plan.and_then(|plan| plan.fingerprint);
         output.execution(&mut execution);
+        if let Some(plan) = plan {
+            emit_plan(plan, &execution, record.start, output);
+        }
         self.attributes = recycle(attributes);
     }
 
@@ -144,6 +154,23 @@ impl RecordReader {
             },
         }
     }
+}
+
+/// The plan that the record of an execution shows: an entry of its own at the place of the execution, of no bytes of its own.
+fn emit_plan(plan: &Plan<'_>, execution: &Execution<'_>, start: u64, output: &mut Output<'_, '_>) {
+    let place = Span { start, end: start };
+    let mut entry = LogEntry::new(place, Dialect::Mysql, LogKind::Plan);
+    entry.time_us = execution.end_us;
+    entry.user = execution.user;
+    entry.database = execution.database;
+    entry.client = execution.client;
+    entry.host = execution.host;
+    entry.session_id = execution.session_id;
+    entry.duration_us = Some(execution.query_time_us);
+    entry.statement = execution.statement;
+    entry.plan = Some(plan);
+    entry.execution_offset = Some(output.offset(start));
+    output.attached_log(&mut entry);
 }
 
 /// The bytes of one record.

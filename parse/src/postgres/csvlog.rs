@@ -238,6 +238,21 @@ impl CsvLog {
 
 impl Records for CsvLog {
     fn take(&mut self, buffer: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
+        let taken = self.records(buffer, base, at_end, output);
+        if at_end {
+            // What follows, if anything does, begins anew.
+            (self.lost, self.searched, self.in_quotes) = (Lost::No, 0, false);
+        }
+        taken
+    }
+
+    fn context(&self) -> Vec<Span> {
+        self.sessions.context()
+    }
+}
+
+impl CsvLog {
+    fn records(&mut self, buffer: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
         let mut start = 0;
         loop {
             let rest = &buffer[start..];
@@ -275,10 +290,6 @@ impl Records for CsvLog {
                 _ => return start,
             }
         }
-    }
-
-    fn context(&self) -> Vec<Span> {
-        self.sessions.context()
     }
 }
 

@@ -114,7 +114,7 @@ pub enum Wrapper {
 
 impl Wrapper {
     /// All of them; of two that fit a line the first tells more about it.
-    pub(crate) const ALL: [Wrapper; 11] = [
+    pub const ALL: [Wrapper; 11] = [
         Wrapper::Docker,
         Wrapper::Cri,
         Wrapper::Cnpg,
@@ -142,7 +142,7 @@ impl Wrapper {
             Wrapper::Otlp => Box::new(Otlp::default()),
             Wrapper::CloudWatch => Box::new(CloudWatch::default()),
             Wrapper::Azure => Box::new(Azure::new(time)),
-            Wrapper::Cnpg => Box::new(Cnpg::default()),
+            Wrapper::Cnpg => Box::new(Cnpg::new(time)),
         }
     }
 }

@@ -167,6 +167,7 @@ mod tests {
                 "select * from ledger",
                 "select * from queries",
                 "select * from rejects",
+                "select * from server_events",
             ],
         );
         check("SELECT query_t", &["SELECT query_time_us"]);

@@ -118,6 +118,24 @@ fn wrapped(chain: &[Wrapper], lines: Vec<(usize, Vec<u8>)>) -> Vec<u8> {
         .collect()
 }
 
+/// A log of PostgreSQL as the server hands it to syslog: a message is an event, and its parts are lines.
+fn chunked(host: usize, log: &[u8]) -> Vec<(usize, Vec<u8>)> {
+    let (mut message, mut part) = (0, 0);
+    let lines = lines(host, log).into_iter().filter(|(_, line)| !line.is_empty());
+    lines
+        .map(|(host, line)| {
+            let is_part = line.starts_with(b"\t") || memchr::memmem::find(&line, b" DETAIL:  ").is_some();
+            (message, part) = if is_part {
+                (message, part + 1)
+            } else {
+                (message + 1, 1)
+            };
+            let head = format!("Nov 23 00:27:11 {} postgres[7]: [{message}-{part}] ", HOSTS[host]);
+            (host, [head.as_bytes(), &line, b"\n"].concat())
+        })
+        .collect()
+}
+
 fn lines(host: usize, log: &[u8]) -> Vec<(usize, Vec<u8>)> {
     let text = String::from_utf8_lossy(log);
     let lines = text.strip_suffix('\n').unwrap_or(&text).split('\n');
@@ -138,8 +156,8 @@ fn style() -> impl Strategy<Value = Style> {
 }
 
 /// Lines of two servers, each in its order.
-fn interleave(one: &[u8], two: &[u8], turns: &[bool]) -> Vec<(usize, Vec<u8>)> {
-    let mut rest = [lines(0, one), lines(1, two)].map(Vec::into_iter);
+fn interleave<T>(one: Vec<T>, two: Vec<T>, turns: &[bool]) -> Vec<T> {
+    let mut rest = [one, two].map(Vec::into_iter);
     let mut merged = Vec::new();
     for turn in turns.iter().cycle().take(4096) {
         merged.extend(rest[usize::from(*turn)].next());
@@ -153,7 +171,7 @@ fn interleave(one: &[u8], two: &[u8], turns: &[bool]) -> Vec<(usize, Vec<u8>)> {
 fn servers(style: Style, one: &[Item], two: &[Item], turns: &[bool]) -> Vec<(usize, Vec<u8>)> {
     let one = write(style, one).bytes;
     if style.is_postgres() {
-        interleave(&one, &write(style, two).bytes, turns)
+        interleave(lines(0, &one), lines(1, &write(style, two).bytes), turns)
     } else {
         lines(0, &one)
     }
@@ -203,7 +221,7 @@ proptest! {
         let chain = &[wrapper];
         let style = if json { Style::Json } else { Style::Stderr };
         let (one, two) = (write(style, &one).bytes, write(style, &two).bytes);
-        let input = wrapped(chain, interleave(&one, &two, &turns));
+        let input = wrapped(chain, interleave(lines(0, &one), lines(1, &two), &turns));
         let found = whole(&format_in(chain, style), &input);
         let expect: Vec<Known> = [one, two]
             .iter()
@@ -212,6 +230,21 @@ proptest! {
         prop_assert_eq!(sorted(found.known()), sorted(expect), "{}", input.escape_ascii());
         prop_assert_eq!(found.ledger.bytes(), input.len() as u64);
         check_keys(&found);
+    }
+
+    #[test]
+    fn chunks_of_two_servers_do_not_cut_each_other(
+        one in items(false), two in items(false), turns in prop::collection::vec(any::<bool>(), 1..40), sizes in sizes(), stop in 0..60_usize,
+    ) {
+        let logs = [one, two].map(|items| write(Style::Stderr, &items).bytes);
+        let outer = interleave(chunked(0, &logs[0]), chunked(1, &logs[1]), &turns);
+        let input: Vec<u8> = outer.into_iter().flat_map(|(_, line)| line).collect();
+        let format = format_in(&[Wrapper::Syslog], Style::Stderr);
+        let found = whole(&format, &input);
+        let bare = |log: &[u8]| whole(&format_of(Style::Stderr), String::from_utf8_lossy(log).as_bytes()).known();
+        let expect: Vec<Known> = logs.iter().flat_map(|log| bare(log)).collect();
+        prop_assert_eq!(sorted(found.known()), sorted(expect), "{}", input.escape_ascii());
+        goes_on(&format, &input, &sizes, stop)?;
     }
 
     #[test]
@@ -361,7 +394,9 @@ fn rows_of_cloudnativepg() {
     let log = "{\"level\":\"info\",\"ts\":\"2026-11-23T12:00:00Z\",\"logger\":\"postgres\",\"msg\":\"record\",\"record\":{\"log_time\":\"2026-11-23 12:00:00.000 UTC\",\
                \"user_name\":\"app\",\"database_name\":\"shop\",\"process_id\":\"7\",\"connection_from\":\"10.0.0.5:4000\",\"error_severity\":\"LOG\",\
                \"message\":\"duration: 1.000 ms  statement: SELECT \\\"a\\\",\\n1\",\"query_id\":\"-5\"},\"logging_pod\":\"pg-1\"}\n\
-               {\"level\":\"info\",\"logger\":\"wal-archive\",\"msg\":\"done\",\"logging_pod\":\"pg-1\"}\n";
+               {\"level\":\"info\",\"logger\":\"postgres\",\"msg\":\"2026-11-23 11:59:00.000 UTC [28] LOG:  starting \\\"x\\\"\",\"logging_pod\":\"pg-1\"}\n\
+               {\"level\":\"info\",\"logger\":\"wal-archive\",\"msg\":\"done\",\"logging_pod\":\"pg-1\"}\n\
+               {\"level\":\"info\",\"ts\":1669574898.5,\"msg\":\"Starting workers\",\"controller\":\"cluster\"}\n";
     let found = check(log, &[Wrapper::Cnpg], &["SELECT \"a\",\n1"]);
     let known = &found.executions[0].known;
     assert_eq!(
@@ -375,9 +410,10 @@ fn rows_of_cloudnativepg() {
     // Kubernetes may write the line in two parts.
     let (first, second) = log.split_at(200);
     let (second, other) = second.split_once('\n').unwrap();
-    let cri = format!(
-        "2026-11-23T12:00:00Z stdout P {first}\n2026-11-23T12:00:00Z stdout F {second}\n2026-11-23T12:00:00Z stdout F {other}"
-    );
+    let mut cri = format!("2026-11-23T12:00:00Z stdout P {first}\n");
+    for line in [second].into_iter().chain(other.lines()) {
+        cri += &format!("2026-11-23T12:00:00Z stdout F {line}\n");
+    }
     check(&cri, &[Wrapper::Cri, Wrapper::Cnpg], &["SELECT \"a\",\n1"]);
 }
 
@@ -447,6 +483,26 @@ fn a_line_that_is_not_wrapped_is_a_reject() {
     assert_eq!(
         found.rejected(),
         [(RejectReason::UnrecognizedLine, bare.to_owned())]
+    );
+}
+
+#[test]
+fn an_array_of_one_object_a_line() {
+    let entry = |text: &str| {
+        format!(
+            "{{\"insertId\":\"1\",\"logName\":\"projects/p/logs/x\",\"resource\":{{\"labels\":{{\"database_id\":\"p:db\"}}}},\
+             \"textPayload\":\"{text}\",\"timestamp\":\"2026-11-23T12:00:00Z\"}}"
+        )
+    };
+    let log = format!(
+        "[\n{},\n{}\n]\n",
+        entry("[7]: [1-1] db=shop,user=app LOG:  duration: 1.000 ms  statement: SELECT 1"),
+        entry("\\tFROM t")
+    );
+    let found = check(&log, &[Wrapper::Shipper], &["SELECT 1\nFROM t"]);
+    assert_eq!(
+        (times(&found), pids(&found)),
+        (vec![Some(NOON_US)], vec![Some(7)])
     );
 }
 

@@ -2,7 +2,7 @@
 
 use crate::decoder::Decoder;
 use crate::detect::Grammar;
-use crate::entry::{Command, Decoded, Execution, SkipKind};
+use crate::entry::{Command, Decoded, Execution, LogKind, SkipKind};
 
 fn record(second: u32, statement: &str) -> String {
     format!(
@@ -254,4 +254,47 @@ fn banners_of_every_server() {
             .collect();
         assert_eq!(skipped, [(SkipKind::Banner, 2)], "{banner}");
     }
+}
+
+#[test]
+fn a_plan_is_an_entry_at_the_place_of_its_execution() {
+    let explain = "#\n# explain: id\tselect_type\ttable\ttype\tpossible_keys\tkey\tkey_len\tref\trows\tr_rows\tfiltered\tr_filtered\tExtra\n\
+                   # explain: 1\tSIMPLE\torders\tALL\tNULL\tNULL\tNULL\tNULL\t20001\t20000.00\t100.00\t100.00\tUsing filesort\n#\n";
+    let log = record(0, "select 1")
+        + &record(1, "select 2").replace("SET timestamp", &format!("{explain}SET timestamp"));
+    let (mut rows, mut plans) = (Vec::new(), Vec::new());
+    let mut sink = |decoded: Decoded<'_>| match decoded {
+        Decoded::Execution(execution) => {
+            assert!(execution.attributes.is_empty());
+            rows.push((execution.span.start, execution.plan_fingerprint));
+        }
+        Decoded::Log(entry) => {
+            assert_eq!(entry.kind, LogKind::Plan);
+            assert_eq!(
+                (entry.span.start, entry.span.bytes()),
+                (entry.execution_offset.unwrap(), 0)
+            );
+            assert_eq!(
+                (entry.statement, entry.duration_us),
+                (&b"select 2"[..], Some(1_000_000))
+            );
+            plans.push((entry.span.start, entry.plan.unwrap().fingerprint));
+        }
+        Decoded::Reject(reject) => panic!("{reject:?}"),
+    };
+    let mut decoder = Decoder::new(&Grammar::MysqlSlow.into(), None, 0);
+    decoder.push(log.as_bytes(), &mut sink);
+    decoder.finish(&mut sink);
+    assert_eq!(decoder.ledger().bytes(), log.len() as u64);
+    assert_eq!(
+        decoder
+            .ledger()
+            .logs()
+            .map(|(_, tally)| tally.records)
+            .sum::<u64>(),
+        1
+    );
+    assert_eq!((rows.len(), rows[0].1), (2, None));
+    assert!(rows[1].1.is_some());
+    assert_eq!(plans, rows[1..]);
 }

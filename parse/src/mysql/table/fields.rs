@@ -171,14 +171,20 @@ impl Fields {
         is_row.then_some(columns)
     }
 
-    /// Takes the line ends off the values, and reads those that the client prints as hexadecimal numbers.
+    /// Takes the line ends off the values, and reads those that MySQL's client prints as hexadecimal numbers: the text of a statement is binary.
     fn end_vertical(&mut self) {
         for place in &mut self.places {
-            if let Some((start, end)) = *place {
-                let value = without_newline(&self.text[start..end]);
-                let end = start + value.len();
-                *place = (value != b"NULL").then_some((start, end));
-            }
+            let Some((start, end)) = *place else { continue };
+            let value = without_newline(&self.text[start..end]);
+            *place = match hexadecimal(value) {
+                _ if value == b"NULL" => None,
+                None => Some((start, start + value.len())),
+                Some(bytes) => {
+                    let start = self.text.len();
+                    self.text.extend_from_slice(&bytes);
+                    Some((start, self.text.len()))
+                }
+            };
         }
     }
 
@@ -197,6 +203,16 @@ fn is_row_mark(line: &[u8]) -> bool {
     let digits = middle.iter().take_while(|b| b.is_ascii_digit()).count();
     let rest = middle[digits..].strip_prefix(b". row ").unwrap_or(b"");
     stars >= 3 && digits > 0 && !rest.is_empty() && rest.iter().all(|b| *b == b'*')
+}
+
+/// The bytes of `0x73656C656374`.
+fn hexadecimal(value: &[u8]) -> Option<Vec<u8>> {
+    let digit = |b: u8| char::from(b).to_digit(16).map(|digit| digit as u8);
+    let pairs = value.strip_prefix(b"0x").filter(|digits| digits.len() % 2 == 0)?;
+    pairs
+        .chunks_exact(2)
+        .map(|pair| Some(digit(pair[0])? * 16 + digit(pair[1])?))
+        .collect()
 }
 
 /// What a backslash and this byte stand for.

@@ -132,6 +132,7 @@ fn vertical_rows() {
         )
     };
     check(&(row(1, STATEMENT) + &row(2, "select 2")), BEGIN_US);
+    check(&(row(1, STATEMENT) + &row(2, "0x73656C6563742032")), BEGIN_US);
 }
 
 #[test]
