@@ -1,6 +1,8 @@
 //! Statements and logs of 10 MB, each made to be slow: prints how long each takes, and fails if one takes more than a second. On demand:
 //! `cargo bench -p slowlake-parse --bench adversarial`.
 
+#![allow(clippy::print_stdout, reason = "what it prints is its result")]
+
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 

@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use regex::bytes::RegexSet;
 use slowlake_analyze::TimeWindow;
-use slowlake_ingest::discover;
+use slowlake_ingest::{IngestError, discover};
 use slowlake_parse::{Grammar, Ledger, RejectReason, Tally};
 
 use crate::command::reading::{ReadArguments, ingest_error, say_failure, say_source_failure};
@@ -160,20 +160,9 @@ pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::R
     let elapsed = began.elapsed();
     progress.finish();
 
-    let mut failures: Vec<String> = found.failures.iter().map(say_failure).collect();
-    failures.extend(
-        outcomes
-            .iter()
-            .filter_map(|outcome| outcome.failure.as_ref())
-            .map(say_source_failure),
-    );
+    let failures = say_failures(&found.failures, &outcomes);
     let ledger = total_ledger(&outcomes);
-    let limit = match (&arguments.query, arguments.limit, arguments.output) {
-        (Some(_), ..) | (None, None, OutputFormat::Json | OutputFormat::Csv) => usize::MAX,
-        (None, Some(limit), _) => limit,
-        (None, None, _) => LIMIT_TEXT,
-    };
-    let mut summary = aggregate.summarize(limit, |source| outcomes[source as usize].name.clone());
+    let mut summary = aggregate.summarize(limit(arguments), |source| outcomes[source as usize].name.clone());
     summary.title = "slowlake digest".to_owned();
     summary.inputs = describe_inputs(
         &outcomes,
@@ -190,7 +179,7 @@ pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::R
     } else if arguments.output == OutputFormat::Text {
         summary.next = next_steps(&arguments.paths, &summary);
     }
-    let nothing_read = outcomes.iter().all(|outcome| outcome.format.is_none()) && !failures.is_empty();
+    let nothing_read = outcomes.iter().all(|outcome| outcome.format.is_none()) && failures > 0;
     if nothing_read && arguments.output == OutputFormat::Text {
         return Ok(ExitCode::Failed);
     }
@@ -213,11 +202,32 @@ pub(crate) fn run(arguments: &DigestArguments, settings: &Settings) -> anyhow::R
     )?;
     Ok(if nothing_read {
         ExitCode::Failed
-    } else if is_empty || !failures.is_empty() || ledger.rejected_total().records > 0 {
+    } else if is_empty || failures > 0 || ledger.rejected_total().records > 0 {
         ExitCode::Found
     } else {
         ExitCode::Ok
     })
+}
+
+/// How many queries the report has.
+fn limit(arguments: &DigestArguments) -> usize {
+    match (&arguments.query, arguments.limit, arguments.output) {
+        (Some(_), ..) | (None, None, OutputFormat::Json | OutputFormat::Csv) => usize::MAX,
+        (None, Some(limit), _) => limit,
+        (None, None, _) => LIMIT_TEXT,
+    }
+}
+
+/// Says which inputs failed; how many did.
+fn say_failures(unopened: &[IngestError], outcomes: &[SourceOutcome]) -> usize {
+    for error in unopened {
+        say_failure(error);
+    }
+    let failed = || outcomes.iter().filter_map(|outcome| outcome.failure.as_ref());
+    for failure in failed() {
+        say_source_failure(failure);
+    }
+    unopened.len() + failed().count()
 }
 
 /// Formats with the files that have them, and how much was read.

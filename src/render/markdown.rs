@@ -52,6 +52,23 @@ fn write_summary(summary: &Summary, out: &mut String) -> std::fmt::Result {
             duration(summary.estimated_total_us),
         )?;
     }
+    write_queries(summary, out)?;
+    for panel in panels(&summary.sections) {
+        write_panel(&panel, out)?;
+    }
+    let coverage = &summary.coverage;
+    writeln!(
+        out,
+        "\n{} read: {} parsed, {} skipped, {} rejected in {}.",
+        bytes(coverage.bytes),
+        bytes(coverage.bytes_parsed),
+        bytes(coverage.bytes_skipped),
+        bytes(coverage.bytes_rejected),
+        plural(coverage.rejects as i64, "piece"),
+    )
+}
+
+fn write_queries(summary: &Summary, out: &mut String) -> std::fmt::Result {
     writeln!(
         out,
         "| # | share | time | calls | p50 | p95 | p99 | max | query | fingerprint |"
@@ -92,19 +109,7 @@ fn write_summary(summary: &Summary, out: &mut String) -> std::fmt::Result {
         // Four backticks: an example may hold three.
         writeln!(out, "````sql\n{}\n````", query.example)?;
     }
-    for panel in panels(&summary.sections) {
-        write_panel(&panel, out)?;
-    }
-    let coverage = &summary.coverage;
-    writeln!(
-        out,
-        "\n{} read: {} parsed, {} skipped, {} rejected in {}.",
-        bytes(coverage.bytes),
-        bytes(coverage.bytes_parsed),
-        bytes(coverage.bytes_skipped),
-        bytes(coverage.bytes_rejected),
-        plural(coverage.rejects as i64, "piece"),
-    )
+    Ok(())
 }
 
 fn write_panel(panel: &Panel, out: &mut String) -> std::fmt::Result {

@@ -392,3 +392,80 @@ fn busy_log(file: i64) -> String {
     }
     log
 }
+
+#[test]
+fn one_execution_logged_in_so_many_stands_for_all_of_them() {
+    let binary = Binary::new();
+    let record = |second: u32, milliseconds: u32, more: &str, statement: &str| {
+        format!(
+            "# Time: 2026-11-16T08:00:{second:02}.000000Z\n\
+             # User@Host: web[web] @ app-1 [10.0.0.5]  Id:    11\n\
+             # Query_time: 0.{milliseconds:03}000  Lock_time: 0.000000  Rows_sent: 1  Rows_examined: 1\n\
+             {more}SET timestamp=1794816000;\n{statement};\n"
+        )
+    };
+    let sampled = "# Log_slow_rate_type: query  Log_slow_rate_limit: 10\n";
+    let log = record(1, 100, "", "SELECT a FROM t")
+        + &record(2, 20, sampled, "SELECT b FROM t")
+        + &record(3, 30, sampled, "SELECT b FROM t");
+    binary.write("sampled.log", log);
+    let run = |form: &str| binary.run(&["digest", "sampled.log", "--output", form]).exits(0);
+    let report = run("json").json();
+    let first = &report["queries"][0];
+    assert_eq!(
+        [
+            &report["calls"],
+            &report["total_us"],
+            &report["estimated_calls"],
+            &report["estimated_total_us"]
+        ],
+        [&json!(3), &json!(150_000), &json!(21), &json!(600_000)]
+    );
+    assert_eq!(
+        [
+            &first["normalized"],
+            &first["calls"],
+            &first["estimated_calls"],
+            &first["estimated_total_us"]
+        ],
+        [&json!("SELECT b FROM t"), &json!(2), &json!(20), &json!(500_000)]
+    );
+    assert!(
+        run("text")
+            .stdout
+            .contains("one execution in so many: in fact about 21 executions, 600 ms")
+    );
+}
+
+#[test]
+fn time_inside_of_a_routine_is_not_counted_twice() {
+    let binary = Binary::new();
+    let record = |second: u32, milliseconds: u32, more: &str, statement: &str| {
+        format!(
+            "# Time: 2026-11-16T08:00:{second:02}.000000Z\n\
+             # User@Host: web[web] @ app-1 [10.0.0.5]  Id:    11\n\
+             {more}# Query_time: 0.{milliseconds:03}000  Lock_time: 0.000000  Rows_sent: 1  Rows_examined: 1\n\
+             SET timestamp=1794816000;\n{statement};\n"
+        )
+    };
+    let log = record(
+        1,
+        80,
+        "# Stored_routine: shop.bill\n",
+        "SELECT a FROM t WHERE id = 7",
+    ) + &record(1, 100, "", "CALL bill(7)");
+    binary.write("routine.log", log);
+    let run = |form: &str| binary.run(&["digest", "routine.log", "--output", form]).exits(0);
+    let report = run("json").json();
+    assert_eq!(
+        [
+            &report["calls"],
+            &report["total_us"],
+            &report["nested_calls"],
+            &report["nested_us"]
+        ],
+        [&json!(2), &json!(100_000), &json!(1), &json!(80_000)]
+    );
+    assert_eq!(report["queries"][1]["nested_calls"], 1, "{report:#}");
+    assert!(run("text").stdout.contains("are not added to the database time"));
+}
