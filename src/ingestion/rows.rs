@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use hashbrown::HashSet;
 use serde_json::{Map, json};
-use slowlake_parse::statement::{Analysis, Analyzer, Dialect};
+use slowlake_parse::statement::{Analysis, Analyzer, Dialect, Tags};
 use slowlake_parse::{Execution, Format, LogEntry, LogKind, PlanFingerprint, Reject, Tally};
 use slowlake_store::{LedgerRow, LogRow, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows};
 
@@ -25,6 +25,7 @@ pub(crate) struct RowMaker {
     server: ServerName,
     cluster: Option<String>,
     builder: RowBuilder,
+    policy: TextPolicy,
     executions: Sampler,
     events: Sampler,
     /// Queries whose normalized text is in the lake, by day.
@@ -70,6 +71,7 @@ impl RowMaker {
             server,
             cluster,
             builder: RowBuilder::new(),
+            policy,
             executions: Sampler::new(policy),
             events: Sampler::new(policy),
             texts: HashSet::new(),
@@ -162,6 +164,7 @@ impl SourceRows<'_> {
             Dialect::Mysql => &mut maker.mysql,
         };
         let fingerprint = analyzer.fingerprint(execution.statement).get();
+        let (tags, trace_id) = tags(analyzer.tags(), maker.policy);
         let is_new = maker.texts.insert((fingerprint, day(execution.start_us)));
         let analysis = is_new.then(|| analyzer.analyze(execution.statement));
         let tables = analysis.map(tables);
@@ -203,6 +206,8 @@ impl SourceRows<'_> {
             tables: tables.as_deref(),
             statement: statement.as_deref(),
             parameters: parameters.as_deref().and_then(known),
+            trace_id: trace_id.as_deref(),
+            tags: &borrowed(&tags),
             attributes: &borrowed(&attributes),
             ..numbers(execution)
         });
@@ -361,15 +366,34 @@ fn tables(analysis: Analysis<'_>) -> Vec<&str> {
     analysis.tables.iter().map(String::as_str).collect()
 }
 
+/// Names and values of tags, each name once, and the trace; nothing, mostly. Where no text of a statement is kept, only those that name a part
+/// of a program.
+fn tags(tags: &Tags, policy: TextPolicy) -> (Vec<Pair<'static>>, Option<String>) {
+    let mut pairs: Vec<Pair<'static>> = Vec::new();
+    let mut add = |(name, value): (&str, &str)| {
+        if pairs.iter().all(|(other, _)| other != name) {
+            pairs.push((name.to_owned().into(), value.to_owned().into()));
+        }
+    };
+    match policy {
+        TextPolicy::None => tags.known_pairs().for_each(&mut add),
+        TextPolicy::All | TextPolicy::Sampled => tags.pairs().for_each(&mut add),
+    }
+    (pairs, tags.trace_id().map(str::to_owned))
+}
+
+/// A name and its value.
+type Pair<'p> = (Cow<'p, str>, Cow<'p, str>);
+
 /// Names and values as text.
-fn pairs<'p>(pairs: &[(&'p [u8], &'p [u8])]) -> Vec<(Cow<'p, str>, Cow<'p, str>)> {
+fn pairs<'p>(pairs: &[(&'p [u8], &'p [u8])]) -> Vec<Pair<'p>> {
     pairs
         .iter()
         .map(|(name, value)| (lossy(name), lossy(value)))
         .collect()
 }
 
-fn borrowed<'p>(pairs: &'p [(Cow<'_, str>, Cow<'_, str>)]) -> Vec<(&'p str, &'p str)> {
+fn borrowed<'p>(pairs: &'p [Pair<'_>]) -> Vec<(&'p str, &'p str)> {
     pairs
         .iter()
         .map(|(name, value)| (name.as_ref(), value.as_ref()))

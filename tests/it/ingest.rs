@@ -463,6 +463,33 @@ fn events_of_a_server_are_rows() {
     }
 }
 
+#[test]
+fn tags_are_columns_and_only_those_of_programs_where_no_text_is_kept() {
+    let tags = "/*controller='cart',customer='Ann',traceparent='00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'*/";
+    for (policy, customer) in [("sampled", "Ann"), ("none", "null")] {
+        let lake = Lake::new();
+        lake.binary.write(
+            "p.log",
+            stderr(1).replace("FROM", &format!("{tags} FROM")) + &stderr(2),
+        );
+        lake.ingest(&["p.log", "--statement-text", policy]);
+        let rows = lake.sql(
+            "SELECT tags['controller'] AS controller, tags['customer'] AS customer, trace_id, tags IS NULL AS none \
+             FROM executions ORDER BY source_offset",
+        );
+        let [tagged, bare] = &rows[..] else {
+            panic!("two executions: {rows:?}")
+        };
+        assert_eq!(tagged["controller"], "cart");
+        assert_eq!(tagged["customer"].as_str().unwrap_or("null"), customer);
+        assert_eq!(tagged["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(
+            (&bare["none"], &bare["trace_id"]),
+            (&true.into(), &serde_json::Value::Null)
+        );
+    }
+}
+
 /// What was on standard input when the lake of version 1 was recorded.
 const LOG_OF_LAKE_V1: &str = "2026-11-16 08:00:00.125 UTC [4242] web@shop LOG:  duration: 125.000 ms  statement: SELECT total FROM orders WHERE id = 17\n\
     2026-11-16 08:00:01.250 UTC [4242] web@shop LOG:  duration: 250.000 ms  statement: SELECT total FROM orders WHERE id = 18\n\
