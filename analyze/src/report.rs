@@ -38,7 +38,7 @@ pub struct TopTotals {
     pub servers: i64,
     /// Executions that were logged.
     pub calls: i64,
-    /// Their durations together, µs, without what is nested.
+    /// Their durations together, µs, those of nested ones too.
     pub total_us: i64,
     /// Executions as they were, where the server logs one in so many.
     pub estimated_calls: i64,

@@ -131,7 +131,7 @@ async fn rank(session: &Session, request: &TopRequest) -> Result<(TopTotals, Vec
             let query = Ranked::read(&rows, row);
             latency.merge(&query.latency);
             totals.calls += query.calls;
-            totals.total_us = totals.total_us.saturating_add(query.total_us - query.nested_us);
+            totals.total_us = totals.total_us.saturating_add(query.total_us);
             totals.estimated_calls += query.estimated_calls;
             totals.estimated_total_us = totals
                 .estimated_total_us

@@ -162,7 +162,7 @@ fn a_full_disk_costs_nothing_once_there_is_room() {
     let before = lake.checked();
     let mut n_failures = 0;
     // From nothing at all to just enough, so that every step of a commit fails once.
-    for free_kib in std::iter::once(0).chain((88..=512).step_by(8)) {
+    for free_kib in std::iter::once(0).chain((96..=1200).step_by(16)) {
         disk.leave(free_kib);
         let run = lake.try_ingest(&["--statement-text", "all", "m.log"]);
         if run.code == Some(0) {
@@ -199,7 +199,7 @@ struct Disk {
 }
 
 impl Disk {
-    const KIB: usize = 2048;
+    const KIB: usize = 4096;
 
     fn mount(folder: PathBuf) -> Option<Disk> {
         let size = format!("size={}k", Disk::KIB);
