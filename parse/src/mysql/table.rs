@@ -123,7 +123,9 @@ impl Layout for LogTable {
         if self.is_header(without_newline(line), span) {
             return Role::Banner;
         }
-        self.shape = self.shape.or_else(|| Shape::of(line));
+        // No more of it than what a restart reads again.
+        let head = &line[..line.len().min(SHAPE_BYTES)];
+        self.shape = self.shape.or_else(|| Shape::of(head));
         match self.shape {
             Some(shape) => {
                 self.fields.begin(shape, line);

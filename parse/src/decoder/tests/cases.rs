@@ -470,3 +470,11 @@ fn json_nested_without_end_is_a_reject() {
         &[(RejectReason::MalformedJson, &line[..crate::REJECT_BYTES_KEPT])],
     );
 }
+
+#[test]
+fn the_shape_of_a_table_is_told_by_what_a_restart_reads_again() {
+    let log = format!("2026-11-23 00:27:{}\ta\n\tb\n\nc", "6".repeat(200));
+    for size in 1..log.len() {
+        super::goes_on(&Grammar::MysqlSlowTable.into(), log.as_bytes(), &[size], 2).unwrap();
+    }
+}
