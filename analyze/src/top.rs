@@ -131,7 +131,7 @@ async fn rank(session: &Session, request: &TopRequest) -> Result<(TopTotals, Vec
             let query = Ranked::read(&rows, row);
             latency.merge(&query.latency);
             totals.calls += query.calls;
-            totals.total_us = totals.total_us.saturating_add(query.total_us - query.nested_us);
+            totals.total_us = totals.total_us.saturating_add(query.total_us);
             totals.estimated_calls += query.estimated_calls;
             totals.estimated_total_us = totals
                 .estimated_total_us
@@ -166,16 +166,12 @@ async fn whole(
     let mut hours = Vec::new();
     while let Some(rows) = result.next().await? {
         for row in 0..rows.len() {
-            let (calls, total_us) = (
-                rows.integer(row, 7).unwrap_or_default(),
-                rows.integer(row, 8).unwrap_or_default(),
-            );
             match rows.integer(row, 0) {
                 Some(dimension @ 0..=3) => groups.push(dimension, &rows, row, 2),
                 _ => hours.extend(time(&rows, row, 6).map(|hour_us| HourLoad {
                     hour_us,
-                    calls,
-                    total_us,
+                    calls: rows.integer(row, 7).unwrap_or_default(),
+                    total_us: rows.integer(row, 9).unwrap_or_default(),
                 })),
             }
         }

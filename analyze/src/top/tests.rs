@@ -379,7 +379,7 @@ fn what_was_not_logged_counts_and_what_is_nested_counts_once() {
     ];
     let report = run(&rows, 2, &request());
     let totals = &report.totals;
-    assert_eq!((totals.calls, totals.total_us), (4, 10_000));
+    assert_eq!((totals.calls, totals.total_us), (4, 13_000));
     assert_eq!((totals.estimated_calls, totals.estimated_total_us), (14, 19_000));
     assert_eq!(
         (totals.nested_calls, totals.nested_us, totals.nested_estimated_us),
@@ -409,7 +409,7 @@ fn what_was_not_logged_counts_and_what_is_nested_counts_once() {
             .iter()
             .map(|hour| (hour.calls, hour.total_us))
             .collect::<Vec<_>>(),
-        [(12, 19_000)]
+        [(14, 19_000)]
     );
-    assert_eq!(report.breakdown.server.parts, [part(None, 12, 19_000)]);
+    assert_eq!(report.breakdown.server.parts, [part(None, 14, 25_000)]);
 }
