@@ -19,6 +19,7 @@ pub(crate) struct Summary {
     pub(crate) servers: Vec<String>,
     /// First and last time of an execution, µs since 1970 UTC; of an event where there is no execution.
     pub(crate) window: Option<(i64, i64)>,
+    /// Executions in the log, and the sum of their times.
     pub(crate) calls: i64,
     pub(crate) total_us: i64,
     /// Both as they were, where the server logged one execution in so many; time without what is nested.
@@ -40,11 +41,18 @@ pub(crate) struct Summary {
     pub(crate) sections: Sections,
     /// The server logged one execution in so many: order and shares are by the estimates of the queries.
     pub(crate) is_sampled: bool,
-    /// Executions inside stored routines whose call is logged as well: how many, and their time in µs, which `total_us` leaves out.
+    /// Executions inside stored routines whose call is logged as well: how many, and their time in µs, which is in that of the call as well.
     pub(crate) nested: (i64, i64),
     pub(crate) coverage: Coverage,
     /// How to go on: a command and what it does.
     pub(crate) next: Vec<(String, String)>,
+}
+
+impl Summary {
+    /// Time that the servers worked, µs, as far as it was logged: no time is counted twice.
+    pub(crate) fn database_time_us(&self) -> i64 {
+        self.total_us - self.nested.1
+    }
 }
 
 /// Percentiles of query time, µs, within 1 %.
@@ -137,6 +145,11 @@ pub(crate) struct Part {
 }
 
 impl Breakdown {
+    /// Time of all parts, µs.
+    pub(crate) fn total_us(&self) -> i64 {
+        self.parts.iter().map(|part| part.total_us).sum()
+    }
+
     /// The parts in the order of their time, the largest first; ties by name.
     pub(crate) fn sorted(name: &'static str, mut parts: Vec<Part>) -> Breakdown {
         parts.sort_by(|a, b| b.total_us.cmp(&a.total_us).then_with(|| a.name.cmp(&b.name)));

@@ -85,7 +85,6 @@ impl<'r> Aggregate<'r> {
         };
         for (key, mut class) in other.classes {
             class.origins = renumber(class.origins);
-            class.nested_origins = renumber(class.nested_origins);
             self.classes.entry(key).or_default().merge(class);
         }
     }
@@ -148,7 +147,7 @@ impl<'r> Aggregate<'r> {
         let mut totals = Totals::default();
         for class in self.classes.values() {
             totals.calls += class.calls;
-            totals.total_us += class.total_us - class.nested_logged_us;
+            totals.total_us += class.total_us;
             totals.estimated = plus(totals.estimated, class.estimated);
             totals.nested = plus(totals.nested, (class.nested.0, class.nested_logged_us));
             totals.nested_estimated_us += class.nested.1;
@@ -158,17 +157,13 @@ impl<'r> Aggregate<'r> {
         totals
     }
 
-    /// Sums by origin, without what is nested.
+    /// Sums by origin.
     fn all_origins(&self) -> HashMap<u32, CallsAndTime> {
         let mut all: HashMap<u32, CallsAndTime> = HashMap::new();
         for class in self.classes.values() {
             for (origin, sum) in &class.origins {
                 let entry = all.entry(*origin).or_default();
                 *entry = plus(*entry, *sum);
-            }
-            for (origin, (calls, us)) in &class.nested_origins {
-                let entry = all.entry(*origin).or_default();
-                *entry = plus(*entry, (-calls, -us));
             }
         }
         all
@@ -249,9 +244,7 @@ impl<'r> Aggregate<'r> {
 #[derive(Default)]
 struct Totals {
     calls: i64,
-    /// Without what is nested.
     total_us: i64,
-    /// With it.
     estimated: CallsAndTime,
     nested: CallsAndTime,
     nested_estimated_us: i64,

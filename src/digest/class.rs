@@ -35,8 +35,6 @@ pub(super) struct Class {
     pub(super) example: Example,
     /// Estimated calls and database time (µs) by origin.
     pub(super) origins: HashMap<u32, CallsAndTime>,
-    /// What of that is nested.
-    pub(super) nested_origins: HashMap<u32, CallsAndTime>,
 }
 
 /// The slowest execution; of equals the first.
@@ -77,7 +75,6 @@ impl Class {
         if execution.is_nested {
             self.nested = plus(self.nested, estimated);
             self.nested_logged_us = self.nested_logged_us.saturating_add(us);
-            add_origin(&mut self.nested_origins, origin, estimated);
         }
     }
 
@@ -102,9 +99,6 @@ impl Class {
         self.binds = plus(self.binds, other.binds);
         for (origin, sum) in other.origins {
             add_origin(&mut self.origins, origin, sum);
-        }
-        for (origin, sum) in other.nested_origins {
-            add_origin(&mut self.nested_origins, origin, sum);
         }
         if self
             .example

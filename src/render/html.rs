@@ -46,7 +46,7 @@ pub(crate) fn render(summary: &Summary) -> String {
                 main {
                     (totals(summary))
                     (timeline(&summary.timeline))
-                    section.breakdowns { @for breakdown in &summary.by { (breakdown_table(breakdown, summary.estimated_total_us)) } }
+                    section.breakdowns { @for breakdown in &summary.by { (breakdown_table(breakdown)) } }
                     (overview(summary))
                     @for query in &summary.queries { (query_card(query)) }
                     (sections::sections(&summary.sections))
@@ -73,7 +73,7 @@ fn totals(summary: &Summary) -> Markup {
         section.tiles {
             (tile("executions", &count(summary.calls)))
             (tile("query shapes", &count(summary.shapes as i64)))
-            (tile("database time", &duration(summary.total_us)))
+            (tile("database time", &duration(summary.database_time_us())))
             (tile("p50", &duration(latency.p50_us)))
             (tile("p95", &duration(latency.p95_us)))
             (tile("p99", &duration(latency.p99_us)))
@@ -117,7 +117,8 @@ fn column_chart(columns: impl Iterator<Item = (f64, String)>, n: usize) -> Marku
     }
 }
 
-fn breakdown_table(breakdown: &Breakdown, total_us: i64) -> Markup {
+fn breakdown_table(breakdown: &Breakdown) -> Markup {
+    let total_us = breakdown.total_us();
     html! {
         div {
             h3 { "By " (breakdown.name) }
@@ -186,7 +187,7 @@ fn query_card(query: &Query) -> Markup {
                     @for (at, part) in breakdown.parts.iter().take(5).enumerate() {
                         @if at > 0 { ", " }
                         @if part.name.is_empty() { "(none)" } @else { (part.name) }
-                        " " (percent(part.total_us as f64 / query.estimated_total_us.max(1) as f64))
+                        " " (percent(part.total_us as f64 / breakdown.total_us().max(1) as f64))
                     }
                 }
             }

@@ -38,7 +38,7 @@ fn write_summary(summary: &Summary, out: &mut String) -> std::fmt::Result {
         "- {}, {}, {} database time, p50 {}, p95 {}, p99 {}, max {}\n",
         plural(summary.calls, "execution"),
         plural(summary.shapes as i64, "query shape"),
-        duration(summary.total_us),
+        duration(summary.database_time_us()),
         duration(summary.latency.p50_us),
         duration(summary.latency.p95_us),
         duration(summary.latency.p99_us),

@@ -81,7 +81,7 @@ impl Page<'_> {
             "{}   {}   {} database time   p50 {}   p95 {}   p99 {}   max {}",
             plural(summary.calls, "execution"),
             plural(summary.shapes as i64, "query shape"),
-            duration(summary.total_us),
+            duration(summary.database_time_us()),
             duration(latency.p50_us),
             duration(latency.p95_us),
             duration(latency.p99_us),
@@ -108,11 +108,7 @@ impl Page<'_> {
             writeln!(self.out, "  time  {line}")?;
         }
         for breakdown in &summary.by {
-            let line = format!(
-                "{:<12}{}",
-                breakdown.name,
-                parts(breakdown, summary.estimated_total_us, 5)
-            );
+            let line = format!("{:<12}{}", breakdown.name, parts(breakdown, 5));
             let line = shorten(&printable(&line), self.style.columns.saturating_sub(2));
             writeln!(self.out, "  {line}")?;
         }
@@ -184,7 +180,8 @@ impl Page<'_> {
     }
 }
 
-fn parts(breakdown: &Breakdown, total_us: i64, most: usize) -> String {
+fn parts(breakdown: &Breakdown, most: usize) -> String {
+    let total_us = breakdown.total_us();
     let share = |us: i64| {
         if total_us == 0 {
             0.0

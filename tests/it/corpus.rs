@@ -163,6 +163,14 @@ fn three_formats_of_the_same_events_give_the_same_report() {
         for query in top["queries"].as_array_mut().unwrap() {
             query.as_object_mut().unwrap().remove("example_at").unwrap();
         }
+        // What a function warned of has a code that stderr does not print.
+        for group in top["sections"]["errors"].as_array_mut().unwrap() {
+            if group["severity"] == "warning" {
+                group["code"] = Value::Null;
+                group["condition"] = Value::Null;
+                group["class"] = Value::Null;
+            }
+        }
         report
     });
     assert!(queries(&stderr).len() > 50);

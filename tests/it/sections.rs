@@ -464,8 +464,10 @@ fn time_inside_of_a_routine_is_not_counted_twice() {
             &report["nested_calls"],
             &report["nested_us"]
         ],
-        [&json!(2), &json!(100_000), &json!(1), &json!(80_000)]
+        [&json!(2), &json!(180_000), &json!(1), &json!(80_000)]
     );
     assert_eq!(report["queries"][1]["nested_calls"], 1, "{report:#}");
-    assert!(run("text").stdout.contains("are not added to the database time"));
+    let text = run("text").stdout;
+    assert!(text.contains("100 ms database time"), "{text}");
+    assert!(text.contains("are not added to the database time"), "{text}");
 }

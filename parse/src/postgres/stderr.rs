@@ -25,7 +25,10 @@ pub(crate) struct StderrLog {
 
 /// What the lines read last belong to. Offsets are in the buffer.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "there is one, and a box would be one allocation an event")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one, and a box would be one allocation an event"
+)]
 enum Open {
     Nothing,
     Event(OpenEvent),

@@ -190,6 +190,7 @@ const WORDINGS: &[Wording] = &[
     of("too many connections for role \"{}\"", "53300", 1),
     of("trigger \"{}\" for table \"{}\" does not exist", "42704", 2),
     of("tuple to be locked was already moved to another partition due to concurrent update", "40001", 0),
+    of("trailing junk after numeric literal at or near \"{}\"", "42601", 0),
     of("type \"{}\" does not exist", "42704", 0),
     of("unrecognized configuration parameter \"{}\"", "42704", 0),
     of("unterminated quoted identifier at or near \"{}\"", "42601", 0),

@@ -70,7 +70,7 @@ impl Page<'_> {
         }
         let most = if self.style.in_full { PARTS_IN_FULL } else { PARTS };
         for breakdown in &query.by {
-            let few = parts(breakdown, query.estimated_total_us, most);
+            let few = parts(breakdown, most);
             if !few.is_empty() {
                 facts.push(format!("{} {few}", breakdown.name));
             }
