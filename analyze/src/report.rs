@@ -38,7 +38,7 @@ pub struct TopTotals {
     pub servers: i64,
     /// Executions that were logged.
     pub calls: i64,
-    /// Their durations together, µs, those of nested ones too.
+    /// Their durations together, µs.
     pub total_us: i64,
     /// Executions as they were, where the server logs one in so many.
     pub estimated_calls: i64,
@@ -183,9 +183,9 @@ pub struct Others {
 pub struct HourLoad {
     /// Begin of the hour, µs since 1970 UTC.
     pub hour_us: i64,
-    /// Executions.
+    /// Executions, as they were.
     pub calls: i64,
-    /// Their durations together, µs; by 3.6e9 they are the average active sessions.
+    /// Their durations together, µs, without what is nested; by 3.6e9 they are the average active sessions.
     pub total_us: i64,
 }
 

@@ -166,16 +166,12 @@ async fn whole(
     let mut hours = Vec::new();
     while let Some(rows) = result.next().await? {
         for row in 0..rows.len() {
-            let (calls, total_us) = (
-                rows.integer(row, 7).unwrap_or_default(),
-                rows.integer(row, 8).unwrap_or_default(),
-            );
             match rows.integer(row, 0) {
                 Some(dimension @ 0..=3) => groups.push(dimension, &rows, row, 2),
                 _ => hours.extend(time(&rows, row, 6).map(|hour_us| HourLoad {
                     hour_us,
-                    calls,
-                    total_us,
+                    calls: rows.integer(row, 7).unwrap_or_default(),
+                    total_us: rows.integer(row, 9).unwrap_or_default(),
                 })),
             }
         }

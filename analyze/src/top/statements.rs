@@ -19,20 +19,21 @@ pub(super) fn measures(request: &TopRequest) -> String {
 /// How many executions a row stands for.
 const RATE: &str = "coalesce(greatest(rate_limit, 1), 1)";
 
-/// `dimension, NULL, server, database, user, application, hour, calls, total_us`, both estimated and without what is nested; the dimension
-/// numbers the one of the five middle columns that the row is about, from 0.
+/// `dimension, NULL, server, database, user, application, hour, calls, total_us, busy_us`; the dimension numbers the one of the five middle
+/// columns that the row is about, from 0. Calls and times are estimates; `busy_us` leaves out what is nested.
 pub(super) fn whole_breakdown(request: &TopRequest) -> String {
     format!(
-        "SELECT {DIMENSION}, NULL, server, database, \"user\", application, hour, sum(rate), sum(us) \
-         FROM (SELECT server, database, \"user\", application, date_trunc('hour', ts) AS hour, \
+        "SELECT {DIMENSION}, NULL, server, database, \"user\", application, hour, \
+                sum(rate), sum(us), sum(us) FILTER (WHERE is_nested IS NOT TRUE) \
+         FROM (SELECT server, database, \"user\", application, date_trunc('hour', ts) AS hour, is_nested, \
                       {RATE} AS rate, query_time_us * {RATE} AS us \
-               FROM executions WHERE is_nested IS NOT TRUE AND {}) AS counted \
+               FROM executions WHERE {}) AS counted \
          GROUP BY GROUPING SETS ((server), (database), (\"user\"), (application), (hour))",
         request.filters.condition(request.window)
     )
 }
 
-/// The same as [`whole_breakdown`] for some queries, the fingerprint in the second column, without hours, and with what is nested.
+/// The same as [`whole_breakdown`] for some queries, the fingerprint in the second column and without hours.
 pub(super) fn breakdown(request: &TopRequest, fingerprints: &[i64]) -> String {
     format!(
         "SELECT {DIMENSION}, fingerprint, server, database, \"user\", application, NULL, sum({RATE}), sum(query_time_us * {RATE}) \

@@ -409,7 +409,7 @@ fn what_was_not_logged_counts_and_what_is_nested_counts_once() {
             .iter()
             .map(|hour| (hour.calls, hour.total_us))
             .collect::<Vec<_>>(),
-        [(12, 19_000)]
+        [(14, 19_000)]
     );
-    assert_eq!(report.breakdown.server.parts, [part(None, 12, 19_000)]);
+    assert_eq!(report.breakdown.server.parts, [part(None, 14, 25_000)]);
 }

@@ -125,7 +125,10 @@ fn user_is_a_column() {
 fn events_is_there_but_not_listed() {
     check("SELECT count(*) FROM events", &["6"]);
     let listed = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1";
-    check(listed, &["executions", "ledger", "queries", "rejects"]);
+    check(
+        listed,
+        &["executions", "ledger", "queries", "rejects", "server_events"],
+    );
 }
 
 #[test]
@@ -146,7 +149,7 @@ fn looking_around_works() {
         ],
     );
     check(
-        "SELECT count(*) > 4 FROM (SELECT 1 FROM information_schema.views)",
+        "SELECT count(*) > 5 FROM (SELECT 1 FROM information_schema.views)",
         &["false"],
     );
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
