@@ -204,7 +204,7 @@ fn clock_us(text: &[u8]) -> Option<i64> {
     let hour = number(&text[..colon])?;
     let (minute_second_us, read) = clock_tail(&text[colon..])?;
     let is_whole = hour <= 23 && colon + read == text.len();
-    is_whole.then_some(hour * 3600 * MICROS_PER_SECOND + minute_second_us)
+    is_whole.then(|| hour * 3600 * MICROS_PER_SECOND + minute_second_us)
 }
 
 /// `:MM:SS[.f…]` to µs and the bytes read.
@@ -383,7 +383,14 @@ mod tests {
         ] {
             assert_eq!(reader.postgres(text.as_bytes()), None, "{text}");
         }
-        for text in ["", "991", "261399 10:00:00", "261123 10:00", "261123 24:00:00"] {
+        for text in [
+            "",
+            "991",
+            "261399 10:00:00",
+            "261123 10:00",
+            "261123 24:00:00",
+            "261123 99999999999999999:00:00",
+        ] {
             assert_eq!(reader.mysql_short(text.as_bytes()), None, "{text}");
         }
     }

@@ -220,7 +220,7 @@ fn time_us(text: &[u8]) -> Option<i64> {
     let (hours, minutes, seconds) = (number(parts.next()?)?, number(parts.next()?)?, parts.next()?);
     let seconds_us = crate::timestamp::decimal_us(seconds, MICROS_PER_SECOND)?;
     let is_time = hours <= 838 && minutes <= 59 && seconds_us < 60 * MICROS_PER_SECOND;
-    is_time.then_some((hours * 60 + minutes) * 60 * MICROS_PER_SECOND + seconds_us)
+    is_time.then(|| (hours * 60 + minutes) * 60 * MICROS_PER_SECOND + seconds_us)
 }
 
 #[cfg(test)]

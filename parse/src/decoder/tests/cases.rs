@@ -478,3 +478,14 @@ fn the_shape_of_a_table_is_told_by_what_a_restart_reads_again() {
         super::goes_on(&Grammar::MysqlSlowTable.into(), log.as_bytes(), &[size], 2).unwrap();
     }
 }
+
+#[test]
+fn a_table_with_a_time_of_many_digits_is_a_reject() {
+    let row = "2026-11-23 00:24:28\troot[root] @ web []\t99999999999999999:00:00\t0\t0\t0\tshop\t0\t0\t1\tSELECT 1\t7\n";
+    check(
+        &Grammar::MysqlSlowTable.into(),
+        row,
+        &[],
+        &[(RejectReason::MalformedDuration, row)],
+    );
+}
