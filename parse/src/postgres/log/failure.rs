@@ -118,6 +118,8 @@ const REPLICATION: &[(&str, &str)] = &[
     ("could not start WAL streaming", "failed"),
     ("highest timeline ", "failed"),
     ("requested WAL segment ", "wal_removed"),
+    // PostgreSQL 18; no other message of it is an error.
+    ("streaming replication receiver ", "failed"),
     ("terminating logical replication worker ", "stopped"),
     ("terminating walreceiver ", "stopped"),
     ("terminating walsender process", "stopped"),
