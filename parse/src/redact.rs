@@ -10,8 +10,8 @@ mod shape;
 use memchr::memmem;
 
 use crate::entry::{LogEntry, LogKind};
+use crate::postgres::log::Attributes;
 use crate::postgres::log::wording::holes;
-use crate::postgres::log::{Attributes, without_position};
 use crate::sql_state::{condition, mysql_error, wording};
 use crate::statement::{Analyzer, Dialect};
 
@@ -114,7 +114,7 @@ impl Redactor {
 
     /// The message of a failure: its wording with names of the catalog, or the name of its condition.
     fn failure<'e>(&mut self, entry: &LogEntry<'e>) -> &'e [u8] {
-        let (message, _) = without_position(entry.message);
+        let message = entry.message;
         let known =
             wording(message).filter(|wording| is_code(entry.sql_state, wording.code) && !is_raised(entry));
         let Some(wording) = known else {

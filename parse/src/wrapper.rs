@@ -28,6 +28,7 @@ use crate::ledger::Ledger;
 use crate::span::Span;
 use crate::wrapper::layer::{Glue, Layer, Piece};
 use crate::wrapper::queue::{Group, Message, Queue};
+use crate::wrapper::syslog::{Newlines, unescape};
 
 pub use layer::Wrapper;
 pub(crate) use marks::{Envelope, Marks};
@@ -305,7 +306,12 @@ impl Unwrapper {
             let mut mark = line.mark;
             mark.inner = self.base + self.text.len() as u64;
             self.marks.push(mark);
-            self.text.extend_from_slice(&message.text[start..line.end]);
+            let text = &message.text[start..line.end];
+            if message.had_escapes {
+                unescape(text, Newlines::Cut, &mut self.text);
+            } else {
+                self.text.extend_from_slice(text);
+            }
             start = line.end;
             let goes_on = message.lines.get(number + 1).is_some_and(|next| next.is_glued);
             if mark.skip.is_none() && !goes_on {

@@ -129,6 +129,8 @@ impl CsvLog {
             transaction_id: number(field(10)),
             sql_state: field(12),
             message: field(MESSAGE),
+            // In the statement of the client, or in one that the server runs for it.
+            character: number(field(20)).or(number(field(17))),
             detail: field(14),
             hint: field(15),
             context: field(18),

@@ -34,6 +34,8 @@ pub(crate) struct Event<'a> {
     pub(crate) transaction_id: Option<i64>,
     pub(crate) sql_state: &'a [u8],
     pub(crate) message: &'a [u8],
+    /// Where in the statement an error is, if the format says so beside the message.
+    pub(crate) character: Option<i64>,
     pub(crate) detail: &'a [u8],
     pub(crate) hint: &'a [u8],
     pub(crate) context: &'a [u8],

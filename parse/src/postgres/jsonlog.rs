@@ -67,6 +67,11 @@ struct Line<'a> {
     hint: Cow<'a, str>,
     #[serde(borrow, default)]
     context: Cow<'a, str>,
+    #[serde(borrow, alias = "query_pos")]
+    cursor_position: Option<LazyValue<'a>>,
+    /// In a statement that the server runs for the client's.
+    #[serde(borrow, alias = "internal_query_pos")]
+    internal_position: Option<LazyValue<'a>>,
     #[serde(borrow, default, alias = "query")]
     statement: Cow<'a, str>,
 }
@@ -177,6 +182,7 @@ impl JsonLog {
             transaction_id: integer(&parsed.txid),
             sql_state: parsed.state_code.as_bytes(),
             message: parsed.message.as_bytes(),
+            character: integer(&parsed.cursor_position).or(integer(&parsed.internal_position)),
             detail: parsed.detail.as_bytes(),
             hint: parsed.hint.as_bytes(),
             context: parsed.context.as_bytes(),

@@ -17,7 +17,6 @@ use crate::entry::{LogEntry, LogKind, Severity};
 use crate::postgres::event::Event;
 
 pub(crate) use attributes::Attributes;
-pub(crate) use failure::without_position;
 
 /// Reads events; reuses its buffers.
 #[derive(Debug, Default)]
@@ -36,6 +35,9 @@ impl LogReader {
         self.attributes.clear();
         if event.severity.is_none() {
             entry.severity = severity_of(entry.sql_state);
+        }
+        if let Some(character) = event.character {
+            self.attributes.number("character", character);
         }
         read(
             event.backend,

@@ -278,6 +278,7 @@ impl StderrLog {
             transaction_id: open.head.transaction_id,
             sql_state,
             message,
+            character: None,
             detail: part(Part::Detail),
             hint: part(Part::Hint),
             context: part(Part::Context),

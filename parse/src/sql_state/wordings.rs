@@ -97,6 +97,7 @@ const WORDINGS: &[Wording] = &[
     of("division by zero", "22012", 0),
     of("duplicate key value violates unique constraint \"{}\"", "23505", 1),
     of("extension \"{}\" already exists", "42710", 0),
+    of("extra data after last expected column", "22P04", 0),
     of("function {} does not exist", "42883", 0),
     of("function {} is not unique", "42725", 0),
     of("index \"{}\" does not exist", "42704", 0),
@@ -114,6 +115,7 @@ const WORDINGS: &[Wording] = &[
     of("language \"{}\" does not exist", "42704", 0),
     of("malformed array literal: \"{}\"", "22P02", 0),
     of("missing FROM-clause entry for table \"{}\"", "42P01", 0),
+    of("missing data for column \"{}\"", "22P04", 1),
     of("more than one row returned by a subquery used as an expression", "21000", 0),
     of("must be owner of {} {}", "42501", 0),
     of("must be superuser to {}", "42501", 0),
@@ -243,6 +245,7 @@ mod tests {
         );
         check("cannot execute UPDATE in a read-only transaction", "25006");
         check("permission denied for table orders", "42501");
+        check("missing data for column \"quantity\"", "22P04");
         check(
             "CREATE INDEX CONCURRENTLY cannot run inside a transaction block",
             "25001",

@@ -32,6 +32,8 @@ pub(super) struct Piece<'p> {
     pub(super) time_us: Option<i64>,
     pub(super) pid: Option<i64>,
     pub(super) glue: Glue,
+    /// It shows that the daemon wrote the tabs of its message as `#011`; in this piece they are tabs again.
+    pub(super) had_escapes: bool,
 }
 
 /// How a piece goes with what its lane wrote before.

@@ -77,6 +77,8 @@ pub(super) struct Message {
     chunk: Option<(u64, u64)>,
     /// The last line goes on in the next piece.
     is_partial: bool,
+    /// One of its pieces showed that the daemon wrote tabs as `#011`: in its others they still are.
+    pub(super) had_escapes: bool,
     /// How far in its first line the label is.
     label_at: Option<usize>,
     pub(super) text: Vec<u8>,
@@ -198,6 +200,7 @@ impl Queue {
         }
         message.last = self.line.number;
         message.is_partial = piece.glue == Glue::Partial;
+        message.had_escapes |= piece.had_escapes;
         if let Glue::Chunk {
             message: number,
             part,

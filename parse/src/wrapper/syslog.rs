@@ -108,8 +108,20 @@ impl Layer for Syslog {
             out(Piece::skip(SkipKind::OtherProgram));
             return true;
         }
+        let had_escapes = has_escapes(message);
+        let newlines = match glue {
+            Glue::Chunk { .. } => Newlines::Cut,
+            _ => Newlines::Escaped,
+        };
         out(Piece {
-            text: without_escapes(message, &mut self.unescaped),
+            text: if had_escapes {
+                self.unescaped.clear();
+                unescape(message, newlines, &mut self.unescaped);
+                &self.unescaped
+            } else {
+                message
+            },
+            had_escapes,
             host: header.host,
             lane: header
                 .pid
@@ -227,33 +239,40 @@ fn element_length(text: &[u8]) -> Option<usize> {
     None
 }
 
-/// Control characters as rsyslog writes them. The server puts a tab after every line end, which tells its messages from a client's `#011`.
-fn without_escapes<'t>(message: &'t [u8], scratch: &'t mut Vec<u8>) -> &'t [u8] {
-    let is_escaped = || message.starts_with(b"#011") || memmem::find(message, b"#012#011").is_some();
-    if memchr::memchr(b'#', message).is_none() || !is_escaped() {
-        return message;
-    }
-    scratch.clear();
+/// Whether it shows that rsyslog wrote control characters as `#011`: the server puts a tab after every line end, which tells its messages from a
+/// client's `#011`.
+fn has_escapes(message: &[u8]) -> bool {
+    message.starts_with(b"#011") || memmem::find(message, b"#012#011").is_some()
+}
+
+/// Whether a text can have `#012` for a line end; one that was cut into lines has none, and its `#012` is a client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Newlines {
+    Escaped,
+    Cut,
+}
+
+/// Appends a message to `text`, with the control characters that rsyslog wrote as `#011`.
+pub(super) fn unescape(message: &[u8], newlines: Newlines, text: &mut Vec<u8>) {
     let mut rest = message;
     while let Some(at) = memmem::find(rest, b"#01") {
-        scratch.extend_from_slice(&rest[..at]);
+        text.extend_from_slice(&rest[..at]);
         let control = match rest.get(at + 3) {
             Some(b'1') => Some(b'\t'),
-            Some(b'2') => Some(b'\n'),
+            Some(b'2') if newlines == Newlines::Escaped => Some(b'\n'),
             Some(b'5') => Some(b'\r'),
             _ => None,
         };
         match control {
             Some(byte) => {
-                scratch.push(byte);
+                text.push(byte);
                 rest = &rest[at + 4..];
             }
             None => {
-                scratch.extend_from_slice(b"#01");
+                text.extend_from_slice(b"#01");
                 rest = &rest[at + 3..];
             }
         }
     }
-    scratch.extend_from_slice(rest);
-    scratch
+    text.extend_from_slice(rest);
 }

@@ -368,6 +368,21 @@ fn chunks_of_syslog_are_lines_parts_of_lines_and_follow_ups() {
 }
 
 #[test]
+fn a_tab_in_the_first_line_is_a_tab_when_a_later_line_shows_that_tabs_are_escaped() {
+    let log = "Nov 23 12:00:00 db1 postgres[7]: [5-1] 2026-11-23 12:00:00 UTC [7] LOG:  duration: 1.000 ms  statement: SELECT count( * )#011AS n#015\n\
+               Nov 23 12:00:00 db1 postgres[7]: [5-2] #011FROM t WHERE a = '#012'\n\
+               Nov 23 12:00:00 db1 postgres[7]: [6-1] 2026-11-23 12:00:00 UTC [7] LOG:  duration: 1.000 ms  statement: SELECT '#011fff'\n";
+    check(
+        log,
+        &[Wrapper::Syslog],
+        &[
+            "SELECT count( * )\tAS n\r\nFROM t WHERE a = '#012'",
+            "SELECT '#011fff'",
+        ],
+    );
+}
+
+#[test]
 fn messages_of_syslog_without_chunks() {
     let log = "2026-11-23T12:00:00+00:00 db1 pg-main[7]: 2026-11-23 12:00:00 UTC [7] LOG:  duration: 1.000 ms  statement: SELECT 1,#012#0112\n\
                2026-11-23T12:00:00+00:00 db1 systemd[1]: Started something.\n\

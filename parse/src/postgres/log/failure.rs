@@ -118,6 +118,8 @@ const REPLICATION: &[(&str, &str)] = &[
     ("could not start WAL streaming", "failed"),
     ("highest timeline ", "failed"),
     ("requested WAL segment ", "wal_removed"),
+    // PostgreSQL 18; no other message of it is an error.
+    ("streaming replication receiver ", "failed"),
     ("terminating logical replication worker ", "stopped"),
     ("terminating walreceiver ", "stopped"),
     ("terminating walsender process", "stopped"),
@@ -190,6 +192,7 @@ pub(super) fn warned(facts: &mut Facts<'_, '_>) {
 /// Takes the position off the message, and the SQLSTATE and the object from the wording where there is one.
 fn wording_of(facts: &mut Facts<'_, '_>) {
     let (message, character) = without_position(facts.entry.message);
+    facts.entry.message = message;
     facts.number("character", character);
     let Some(wording) = wording(message) else { return };
     if facts.entry.sql_state.is_empty() {
@@ -211,7 +214,7 @@ fn wording_of(facts: &mut Facts<'_, '_>) {
 }
 
 /// `column "x" does not exist at character 34`: the message and the position.
-pub(crate) fn without_position(message: &[u8]) -> (&[u8], Option<i64>) {
+fn without_position(message: &[u8]) -> (&[u8], Option<i64>) {
     const WORDS: &[u8] = b" at character ";
     let digits = message.iter().rev().take_while(|b| b.is_ascii_digit()).count();
     let (text, position) = message.split_at(message.len() - digits);

@@ -22,6 +22,7 @@ pub(super) struct Input<'i> {
     pub(super) message: &'i str,
     pub(super) detail: &'i str,
     pub(super) context: &'i str,
+    pub(super) character: Option<i64>,
 }
 
 pub(super) fn log(message: &str) -> Input<'_> {
@@ -58,6 +59,7 @@ pub(super) fn read(input: Input<'_>) -> (LogKind, String) {
         transaction_id: None,
         sql_state: input.sql_state.as_bytes(),
         message: input.message.as_bytes(),
+        character: input.character,
         detail: input.detail.as_bytes(),
         hint: b"",
         context: input.context.as_bytes(),

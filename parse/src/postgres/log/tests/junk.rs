@@ -68,7 +68,7 @@ proptest! {
         context in text(),
         sql_state in prop::sample::select(vec!["", "40P01", "57014", "x"]),
     ) {
-        read(Input { severity, sql_state, backend: "", message: &message, detail: &detail, context: &context });
+        read(Input { severity, sql_state, backend: "", message: &message, detail: &detail, context: &context, character: None });
     }
 }
 

@@ -232,6 +232,14 @@ fn errors() {
         "sql_state=42703\ncharacter=34",
     );
     check(
+        Input {
+            character: Some(34),
+            ..of("ERROR", "column \"nope\" does not exist")
+        },
+        LogKind::Error,
+        "sql_state=42703\ncharacter=34",
+    );
+    check(
         of(
             "ERROR",
             "duplicate key value violates unique constraint \"stock_pkey\"",

@@ -135,6 +135,14 @@ fn replication() {
         "phase=failed",
     );
     check(
+        of(
+            "FATAL",
+            "streaming replication receiver \"walreceiver\" could not connect to the primary server: no such host",
+        ),
+        LogKind::Replication,
+        "phase=failed",
+    );
+    check(
         Input {
             backend: "walreceiver",
             ..of("FATAL", "anything at all")
