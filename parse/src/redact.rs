@@ -45,6 +45,29 @@ const WORDS: &[&str] = &[
 /// Attributes whose value is a name in the catalog.
 const NAMES: &[&str] = &["identity", "relation", "slot"];
 
+/// Values of attributes of executions that servers choose among.
+const CHOICES: &[&str] = &["No", "Yes", "query", "session"];
+
+/// Whether an attribute of an execution can be shown where literals must not: a number, a time, a choice, or the name of a routine.
+///
+/// ```
+/// use slowlake_parse::is_harmless;
+///
+/// assert!(is_harmless("InnoDB_IO_r_wait", "0.001279") && is_harmless("QC_hit", "No"));
+/// assert!(is_harmless("Stored_routine", "shop.daily") && !is_harmless("Comment", "daily"));
+/// ```
+pub fn is_harmless(name: &str, value: &str) -> bool {
+    let is_name = name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    let is_number = || {
+        value
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b':' | b'T' | b'Z'))
+    };
+    is_name && (is_number() || CHOICES.contains(&value) || name == "Stored_routine")
+}
+
 /// Takes what clients sent out of events; reuses its buffers.
 #[derive(Debug, Default)]
 pub struct Redactor {
