@@ -42,6 +42,33 @@ const WORDS: &[&str] = &[
     "ssl_protocol",
     "version",
 ];
+/// Why sessions end, as MySQL, MariaDB and PgBouncer say it. Others are withheld: MySQL says there what the last statement failed with, too.
+const ENDS_OF_SESSIONS: &[&str] = &[
+    "CLOSE_CONNECTION",
+    "Got an error reading communication packets",
+    "Got an error writing communication packets",
+    "Got packets out of order",
+    "Got timeout reading communication packets",
+    "Got timeout writing communication packets",
+    "KILLED",
+    "This connection closed normally",
+    "This connection closed normally without authentication",
+    "Unknown error",
+    "admin forced shutdown",
+    "client close request",
+    "client disconnect while server was not ready",
+    "client unexpected eof",
+    "client_idle_timeout",
+    "client_login_timeout",
+    "idle transaction timeout",
+    "obsolete connection",
+    "query_timeout",
+    "query_wait_timeout",
+    "server conn crashed?",
+    "server idle timeout",
+    "server lifetime over",
+    "unclean server",
+];
 /// Attributes whose value is a name in the catalog.
 const NAMES: &[&str] = &["identity", "relation", "slot"];
 
@@ -175,6 +202,8 @@ impl Redactor {
         let value = without_key(value);
         let is_shown = if NAMES.contains(&name) || name.starts_with("object_") {
             !self.name(entry, value).is_empty()
+        } else if name == "reason" && entry.kind == LogKind::Disconnection {
+            ENDS_OF_SESSIONS.iter().any(|end| end.as_bytes() == value)
         } else if WORDS.contains(&name) || name.starts_with("mode_") {
             is_word(value) && !self.is_in_literal(entry, value)
         } else {
