@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::batch::Batch;
 use crate::ingestion::reading::{Bytes, Message, Reading, Round};
 use crate::ingestion::resume::Resume;
-pub(crate) use crate::ingestion::rows::{RowMaker, ServerName};
+pub(crate) use crate::ingestion::rows::{RowMaker, ServerName, Texts};
 pub(crate) use crate::ingestion::sampling::TextPolicy;
 use crate::pipeline::{ReadOptions, SourceFailure, SourceOutcome, choose_format, read_head};
 

@@ -34,6 +34,6 @@ pub use plan::{
     PlanNode, PlanTotals,
 };
 pub use postgres::prefix::Prefix;
-pub use redact::{Redactor, shape};
+pub use redact::{Redactor, is_harmless, shape};
 pub use span::Span;
 pub use wrapper::Wrapper;

@@ -42,8 +42,58 @@ const WORDS: &[&str] = &[
     "ssl_protocol",
     "version",
 ];
+/// Why sessions end, as MySQL, MariaDB and PgBouncer say it. Others are withheld: MySQL says there what the last statement failed with, too.
+const ENDS_OF_SESSIONS: &[&str] = &[
+    "CLOSE_CONNECTION",
+    "Got an error reading communication packets",
+    "Got an error writing communication packets",
+    "Got packets out of order",
+    "Got timeout reading communication packets",
+    "Got timeout writing communication packets",
+    "KILLED",
+    "This connection closed normally",
+    "This connection closed normally without authentication",
+    "Unknown error",
+    "admin forced shutdown",
+    "client close request",
+    "client disconnect while server was not ready",
+    "client unexpected eof",
+    "client_idle_timeout",
+    "client_login_timeout",
+    "idle transaction timeout",
+    "obsolete connection",
+    "query_timeout",
+    "query_wait_timeout",
+    "server conn crashed?",
+    "server idle timeout",
+    "server lifetime over",
+    "unclean server",
+];
 /// Attributes whose value is a name in the catalog.
 const NAMES: &[&str] = &["identity", "relation", "slot"];
+
+/// Values of attributes of executions that servers choose among.
+const CHOICES: &[&str] = &["No", "Yes", "query", "session"];
+
+/// Whether an attribute of an execution can be shown where literals must not: a number, a time, a choice, or the name of a routine.
+///
+/// ```
+/// use slowlake_parse::is_harmless;
+///
+/// assert!(is_harmless("InnoDB_IO_r_wait", "0.001279") && is_harmless("QC_hit", "No"));
+/// assert!(is_harmless("Stored_routine", "shop.daily") && !is_harmless("Comment", "daily"));
+/// ```
+pub fn is_harmless(name: &str, value: &str) -> bool {
+    let is_name = name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    let is_number = || {
+        value
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b':' | b'T' | b'Z'))
+    };
+    is_name && (is_number() || CHOICES.contains(&value) || name == "Stored_routine")
+}
 
 /// Takes what clients sent out of events; reuses its buffers.
 #[derive(Debug, Default)]
@@ -152,6 +202,8 @@ impl Redactor {
         let value = without_key(value);
         let is_shown = if NAMES.contains(&name) || name.starts_with("object_") {
             !self.name(entry, value).is_empty()
+        } else if name == "reason" && entry.kind == LogKind::Disconnection {
+            ENDS_OF_SESSIONS.iter().any(|end| end.as_bytes() == value)
         } else if WORDS.contains(&name) || name.starts_with("mode_") {
             is_word(value) && !self.is_in_literal(entry, value)
         } else {

@@ -13,7 +13,7 @@ use crate::command::lake::{open, runtime, store_error};
 use crate::command::reading::{ReadArguments, ingest_error};
 use crate::command::report::analyze_error;
 use crate::exit_code::ExitCode;
-use crate::ingestion::{Ingestion, RowMaker, ServerName, TextPolicy};
+use crate::ingestion::{Ingestion, RowMaker, ServerName, TextPolicy, Texts};
 use crate::output;
 use crate::render::quantity::{bytes, count};
 use crate::render::text;
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &DemoArguments, settings: &Settings) -> anyhow::Res
         let maker = RowMaker::new(
             ServerName::Given((*server).to_owned()),
             Some("demo".to_owned()),
-            TextPolicy::Sampled,
+            Texts::Kept(TextPolicy::Sampled),
             options.statement,
         );
         let progress = AtomicU64::new(0);

@@ -53,7 +53,8 @@ pub(crate) struct DigestArguments {
     /// Show what became of every byte
     #[arg(long)]
     coverage: bool,
-    /// Show no literal: normalized statements instead of examples, of messages only what is the server's own
+    /// Show no literal: normalized statements instead of examples, of messages only what is the server's own. Names of users, databases,
+    /// applications, clients and objects are shown
     #[arg(long)]
     redact: bool,
     /// Form of the report

@@ -12,7 +12,7 @@ use slowlake_store::Lake;
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::reading::{ReadArguments, ingest_error, say_failure, say_source_failure};
 use crate::exit_code::ExitCode;
-use crate::ingestion::{Ingested, Ingestion, IngestionError, RowMaker, ServerName, TextPolicy};
+use crate::ingestion::{Ingested, Ingestion, IngestionError, RowMaker, ServerName, TextPolicy, Texts};
 use crate::output;
 use crate::progress::Progress;
 use crate::render::json::ledger;
@@ -37,6 +37,10 @@ pub(crate) struct IngestArguments {
     /// Which statements keep their text, with its literals
     #[arg(long, value_enum, default_value = "sampled")]
     statement_text: TextPolicy,
+    /// Keep no literal: of statements the normalized text, of messages only what is the server's own, of what cannot be read its place. Names of
+    /// users, databases, applications, clients and objects stay
+    #[arg(long, conflicts_with = "statement_text")]
+    redact: bool,
     #[command(flatten)]
     reading: ReadArguments,
     /// Form of the answer
@@ -80,12 +84,12 @@ pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::R
             otherwise: settings.host.clone(),
         },
     };
-    let maker = RowMaker::new(
-        server,
-        arguments.cluster.clone(),
-        arguments.statement_text,
-        options.statement,
-    );
+    let texts = if arguments.redact {
+        Texts::Redacted
+    } else {
+        Texts::Kept(arguments.statement_text)
+    };
+    let maker = RowMaker::new(server, arguments.cluster.clone(), texts, options.statement);
     let progress = Progress::start(settings, &found.sources);
     let began = Instant::now();
     let bytes_read = progress.bytes.clone();

@@ -62,6 +62,11 @@ enum FormatName {
     PostgresCsv,
     PostgresJson,
     MysqlSlow,
+    MysqlTable,
+    MysqlGeneral,
+    MysqlError,
+    MysqlErrorJson,
+    Pgbouncer,
 }
 
 impl ReadArguments {
@@ -79,6 +84,11 @@ impl ReadArguments {
             FormatName::PostgresCsv => Some(Grammar::PostgresCsv),
             FormatName::PostgresJson => Some(Grammar::PostgresJson),
             FormatName::MysqlSlow => Some(Grammar::MysqlSlow),
+            FormatName::MysqlTable => Some(Grammar::MysqlSlowTable),
+            FormatName::MysqlGeneral => Some(Grammar::MysqlGeneral),
+            FormatName::MysqlError => Some(Grammar::MysqlError),
+            FormatName::MysqlErrorJson => Some(Grammar::MysqlErrorJson),
+            FormatName::Pgbouncer => Some(Grammar::PgBouncer),
         };
         if self.format == FormatName::PostgresStderr && self.log_line_prefix.is_none() {
             anyhow::bail!(

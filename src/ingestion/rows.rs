@@ -6,10 +6,13 @@ use std::borrow::Cow;
 use hashbrown::HashSet;
 use serde_json::{Map, json};
 use slowlake_parse::statement::{Analysis, Analyzer, Dialect, Tags};
-use slowlake_parse::{Execution, Format, LogEntry, LogKind, PlanFingerprint, Reject, Tally};
+use slowlake_parse::{
+    Execution, Format, LogEntry, LogKind, PlanFingerprint, Redactor, Reject, Tally, is_harmless,
+};
 use slowlake_store::{LedgerRow, LogRow, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows};
 
 use crate::batch::Batch;
+use crate::digest::statements::Analyzers;
 use crate::ingestion::offset_i64;
 use crate::ingestion::reading::Round;
 use crate::ingestion::resume::Resume;
@@ -25,6 +28,8 @@ pub(crate) struct RowMaker {
     server: ServerName,
     cluster: Option<String>,
     builder: RowBuilder,
+    /// What takes literals out of everything, with analyzers of its own.
+    redaction: Option<(Redactor, Analyzers)>,
     policy: TextPolicy,
     executions: Sampler,
     events: Sampler,
@@ -32,6 +37,15 @@ pub(crate) struct RowMaker {
     texts: HashSet<(i64, i64)>,
     postgres: Analyzer,
     mysql: Analyzer,
+}
+
+/// Which texts of a log get into the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Texts {
+    /// All, of statements by a policy.
+    Kept(TextPolicy),
+    /// None that may hold a literal.
+    Redacted,
 }
 
 /// What the server is called that wrote a log.
@@ -64,13 +78,21 @@ impl RowMaker {
     pub(crate) fn new(
         server: ServerName,
         cluster: Option<String>,
-        policy: TextPolicy,
+        texts: Texts,
         statement: StatementOptions,
     ) -> RowMaker {
+        let (policy, redaction) = match texts {
+            Texts::Kept(policy) => (policy, None),
+            Texts::Redacted => (
+                TextPolicy::None,
+                Some((Redactor::default(), Analyzers::new(statement))),
+            ),
+        };
         RowMaker {
             server,
             cluster,
             builder: RowBuilder::new(),
+            redaction,
             policy,
             executions: Sampler::new(policy),
             events: Sampler::new(policy),
@@ -94,12 +116,23 @@ impl RowMaker {
 
     /// Adds rows of a batch of `source`.
     pub(crate) fn batch(&mut self, batch: &Batch, source: &str) {
-        let mut rows = SourceRows { maker: self, source };
+        let mut redaction = self.redaction.take();
+        let mut rows = SourceRows {
+            is_redacted: redaction.is_some(),
+            maker: self,
+            source,
+        };
         batch.executions(|execution| rows.execution(execution));
-        batch.logs(|entry| rows.event(entry));
+        batch.logs(|entry| match &mut redaction {
+            Some((redactor, own)) => {
+                redactor.redact(entry, own.of(entry.dialect), |entry| rows.event(entry));
+            }
+            None => rows.event(entry),
+        });
         for reject in batch.rejects() {
             rows.reject(&reject);
         }
+        self.redaction = redaction;
     }
 
     /// Adds the books of one round.
@@ -154,6 +187,8 @@ impl RowMaker {
 struct SourceRows<'m> {
     maker: &'m mut RowMaker,
     source: &'m str,
+    /// Events come without literals; executions and rejects do not.
+    is_redacted: bool,
 }
 
 impl SourceRows<'_> {
@@ -184,7 +219,10 @@ impl SourceRows<'_> {
         .map(String::from_utf8_lossy);
         let statement = keeps.then(|| lossy(execution.statement));
         let parameters = keeps.then(|| lossy(execution.parameters));
-        let attributes = pairs(execution.attributes);
+        let mut attributes = pairs(execution.attributes);
+        if self.is_redacted {
+            attributes.retain(|(name, value)| is_harmless(name, value));
+        }
         maker.builder.push_query(&QueryRow {
             place: Place {
                 ts_us: execution.start_us,
@@ -304,7 +342,7 @@ impl SourceRows<'_> {
         builder.push_reject(&RejectRow {
             place,
             reason: reject.reason.name(),
-            raw: reject.raw,
+            raw: if self.is_redacted { b"" } else { reject.raw },
         });
     }
 }
