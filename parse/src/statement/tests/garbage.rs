@@ -73,7 +73,7 @@ fn an_escape_character_changes_nothing_about_its_element() {
         &[
             ("a IN (U&'x' UESCAPE '!', 'b')", "a IN (?+)"),
             ("IN(1UESCAPE 1", "IN (?+)"),
-            ("IN(1 UESCAPE -1", "IN (? UESCAPE - ?"),
+            ("IN(1 UESCAPE -1", "IN (? uescape - ?"),
             (r#"IN(U&"A b" UESCAPE '!' 1"#, r#"IN ("A b" ?, ...)"#),
         ],
     );
