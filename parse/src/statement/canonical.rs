@@ -67,6 +67,8 @@ pub(super) struct Canonical {
     on_duplicate: bool,
     /// The first token of the value of a `SET`; `NO_VALUE` outside.
     value: u32,
+    /// The innermost bracket as it was before that value.
+    before_value: Frame,
     /// The first token of the statement.
     statement: u32,
     outer: Vec<Frame>,
@@ -93,6 +95,7 @@ impl Canonical {
             name_next: false,
             on_duplicate: false,
             value: NO_VALUE,
+            before_value: Frame::new(FrameKind::Plain, 0, 0),
             statement: 0,
             outer: Vec::new(),
             top: Frame::new(FrameKind::Plain, 0, 0),
@@ -138,9 +141,7 @@ impl Canonical {
     /// The last token is a name that ends here.
     pub(super) fn after_name(&self, position: usize) -> bool {
         let last = self.form.last();
-        last.is_name()
-            && last.keyword == Keyword::None
-            && (position - 1..=position).contains(&(last.end as usize))
+        last.is_qualifier(self.dialect) && (position - 1..=position).contains(&(last.end as usize))
     }
 
     /// Where the last token ends.
@@ -220,7 +221,8 @@ impl Canonical {
     pub(super) fn operator(&mut self, text: &[u8], place: Place) {
         self.settle(Kind::Operator, Keyword::None);
         let spelling = &text[place.start..place.end];
-        let sign = self.operand && matches!(spelling, b"+" | b"-");
+        let sign =
+            self.operand && matches!(spelling, b"+" | b"-") && self.form.last().keyword != Keyword::Uescape;
         if self.hooked {
             self.hook_operator(sign);
         }

@@ -4,6 +4,7 @@
 //! which token comes next is the business of [`super::canonical`].
 
 use super::bytes::Head;
+use super::dialect::Dialect;
 use super::fingerprint::Fingerprint;
 use super::keyword::Keyword;
 
@@ -70,6 +71,12 @@ impl Token {
     /// A name, of a table or anything else, in whatever spelling.
     pub(super) fn is_name(&self) -> bool {
         matches!(self.kind, Kind::Word | Kind::Quoted)
+    }
+
+    /// A name, or a keyword that is as good as one: digits after its dot are a name.
+    pub(super) fn is_qualifier(&self, dialect: Dialect) -> bool {
+        let traits = self.keyword.traits();
+        self.is_name() && !traits.reserved(dialect) && !traits.operand_follows(dialect)
     }
 }
 
@@ -365,7 +372,10 @@ impl Form {
     }
 
     fn hashed(&self, (from, to): (u32, u32)) -> &[u8] {
-        &self.bytes[self.position(from)..self.position(to)]
+        // None are left of a range that a rule has taken back.
+        self.bytes
+            .get(self.position(from)..self.position(to))
+            .unwrap_or_default()
     }
 
     /// Where the bytes of a token begin; their end for the token after the last.

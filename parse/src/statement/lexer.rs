@@ -12,6 +12,7 @@ use super::dialect::Options;
 use super::form::Kind;
 use super::keyword::Keyword;
 use super::tags::Comments;
+pub(super) use literal::{DIGEST_CHARSET, DIGEST_HEXADECIMAL};
 
 /// Reads one text into its canonical form.
 pub(super) struct Lexer<'t> {

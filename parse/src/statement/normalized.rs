@@ -6,6 +6,7 @@ use super::canonical::starts_operand;
 use super::dialect::Dialect;
 use super::form::{Form, Kind, Token, flag, unquoted};
 use super::keyword::Keyword;
+use super::lexer::{DIGEST_CHARSET, DIGEST_HEXADECIMAL};
 
 /// Writes the normalized text of a form over a padded text.
 pub(super) fn print(form: &Form, text: &[u8], dialect: Dialect, out: &mut Vec<u8>) {
@@ -45,6 +46,9 @@ impl Printer<'_> {
         match token.kind {
             Kind::Nothing => {}
             Kind::Word if token.has(flag::KEEP_QUOTES) => self.quoted(token, spelling, out),
+            Kind::Word if self.is_digest_constant(token, spelling) => {
+                self.quoted(token, self.word(token, spelling), out);
+            }
             Kind::Word if token.keyword != Keyword::None => self.keyword(token.keyword, out),
             Kind::Word => out.extend(spelling.iter().map(u8::to_ascii_lowercase)),
             Kind::Quoted => self.quoted(token, spelling, out),
@@ -104,6 +108,24 @@ impl Printer<'_> {
         out.push(quote);
     }
 
+    /// The letters of a word, be it one that a rule has put in.
+    fn word<'s>(&self, token: &Token, spelling: &'s [u8]) -> &'s [u8] {
+        if spelling.is_empty() {
+            token.keyword.text().as_bytes()
+        } else {
+            spelling
+        }
+    }
+
+    /// A name alone in a bracket that would be read as the constant of a digest.
+    fn is_digest_constant(&self, token: &Token, spelling: &[u8]) -> bool {
+        self.dialect == Dialect::Mysql
+            && (self.before.kind, self.next.kind) == (Kind::Open, Kind::Close)
+            && [DIGEST_CHARSET, DIGEST_HEXADECIMAL].iter().any(|constant| {
+                constant[1..constant.len() - 1].eq_ignore_ascii_case(self.word(token, spelling))
+            })
+    }
+
     /// A `?` here would be read as an operator.
     fn is_ambiguous(&self, token: &Token) -> bool {
         self.dialect == Dialect::Postgres
@@ -120,8 +142,7 @@ impl Printer<'_> {
 /// A name behind a dot that together would be a number: `.1a` of MySQL, unless a name is before the dot.
 fn is_number_like(form: &Form, text: &[u8], index: usize) -> bool {
     let token = &form.tokens[index];
-    let qualified =
-        index >= 2 && form.tokens[index - 2].is_name() && form.tokens[index - 2].keyword == Keyword::None;
+    let qualified = index >= 2 && form.tokens[index - 2].is_qualifier(Dialect::Mysql);
     token.kind == Kind::Word
         && !qualified
         && form.spelling(text, token).first().is_some_and(u8::is_ascii_digit)

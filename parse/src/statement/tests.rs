@@ -2,6 +2,7 @@
 
 mod cases;
 mod closure;
+mod garbage;
 mod options;
 mod properties;
 mod redaction;

@@ -6,7 +6,7 @@ use super::super::dialect::Dialect;
 use super::super::form::{Kind, Token, flag};
 use super::super::keyword::{Keyword, Traits};
 use super::frame::{self, Frame};
-use super::lists::FrameKind;
+use super::lists::{FrameKind, Rows};
 use super::{Canonical, NO_VALUE, Place, Verdict};
 
 /// A statement whose names or values vary.
@@ -116,7 +116,7 @@ impl Canonical {
             }
             K::All | K::Distinct | K::Distinctrow if last.keyword == K::Union => self.top.union.arm += 1,
             K::For if self.mode == Mode::Set && self.value != NO_VALUE => self.end_settings(),
-            K::Duplicate => self.on_duplicate |= last.keyword == K::On,
+            K::Duplicate => self.on_duplicate |= last.keyword == K::On && self.value == NO_VALUE,
             _ => self.clause(keyword, last),
         }
         Verdict::Keep
@@ -153,7 +153,9 @@ impl Canonical {
     pub(super) fn constant_rule(&mut self, kind: Kind, last: Token) -> bool {
         let before = self.form.back(2);
         match (last.kind, last.keyword) {
-            (Kind::Comma, _) if self.mode == Mode::Xa && before.kind == Kind::Param => {
+            (Kind::Comma, _)
+                if self.mode == Mode::Xa && self.outer.is_empty() && before.kind == Kind::Param =>
+            {
                 self.form.pop(1);
                 true
             }
@@ -167,7 +169,7 @@ impl Canonical {
                 }
                 before.kind == Kind::Param
             }
-            (Kind::Word, Keyword::Uescape) if matches!(before.kind, Kind::Param | Kind::Quoted) => {
+            (Kind::Word, Keyword::Uescape) if self.escapes(last) => {
                 self.form.pop(1);
                 true
             }
@@ -178,6 +180,11 @@ impl Canonical {
             }
             _ => false,
         }
+    }
+
+    /// The last token is the `UESCAPE` of a literal or a name: the character after it goes, and it with it.
+    pub(super) fn escapes(&self, last: Token) -> bool {
+        last.keyword == Keyword::Uescape && matches!(self.form.back(2).kind, Kind::Param | Kind::Quoted)
     }
 
     /// Writes `LIMIT ?` and puts `OFFSET ?`, if it was before, after it.
@@ -402,6 +409,7 @@ impl Canonical {
     pub(super) fn begin_value(&mut self) {
         if self.outer.is_empty() && self.value == NO_VALUE {
             self.value = self.form.count();
+            self.before_value = self.top;
         }
     }
 
@@ -427,6 +435,10 @@ impl Canonical {
         if !tokens.is_empty() && tokens.iter().all(simple) {
             self.form.truncate(value as u32);
             self.form.mark_only(Kind::Param);
+            // Whatever clause the value seemed to have is gone with it.
+            self.top = self.before_value;
+            self.top.rows = Rows::None;
+            self.rehook();
         }
     }
 }

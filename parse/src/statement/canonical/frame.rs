@@ -55,7 +55,9 @@ pub(super) const GROUP: u8 = 1 << 1;
 pub(super) const QUERY: u8 = 1 << 2;
 /// Something else than a constant was read.
 pub(super) const MIXED: u8 = 1 << 3;
-/// Some constant is more than a literal: it has a cast or a type.
+/// Some complete constant is more than a literal: it has a cast or a type.
 pub(super) const DRESSED: u8 = 1 << 4;
 /// Some constant is dressed otherwise than the first.
 pub(super) const UNLIKE: u8 = 1 << 5;
+/// The constant being read is more than a literal.
+pub(super) const DRESSES: u8 = 1 << 6;

@@ -96,10 +96,12 @@ impl Canonical {
     }
 
     pub(super) fn hook_operator(&mut self, sign: bool) {
-        if sign && self.top.kind.is_list() && matches!(self.top.element, Element::Start | Element::Sign) {
-            self.top.element = Element::Sign;
-        } else {
-            self.hook(Kind::Operator, Keyword::None);
+        match self.top.element {
+            Element::Start | Element::Sign if sign && self.top.kind.is_list() => {
+                self.top.element = Element::Sign;
+            }
+            Element::Prefix if sign && self.top.kind.is_list() => {}
+            _ => self.hook(Kind::Operator, Keyword::None),
         }
     }
 
@@ -119,6 +121,8 @@ impl Canonical {
         let last = self.form.last();
         let rows = self.top.rows;
         if bracket == Kind::Open && matches!(rows, Rows::First | Rows::Next) {
+            // Rows are no constant of a list around them.
+            self.top.element = Element::Other;
             return FrameKind::Values;
         }
         self.top.rows = Rows::None;
@@ -169,7 +173,7 @@ impl Canonical {
         let constant = closed.kind.is_list() && closed.flags & frame::MIXED == 0;
         let dressed = closed.kind != FrameKind::Row || self.top.element != Element::Start;
         if dressed || closed.flags & frame::DRESSED != 0 {
-            self.top.flags |= frame::DRESSED;
+            self.top.flags |= frame::DRESSES;
         }
         self.top.element = match closed.kind {
             _ if !constant => Element::Other,
@@ -219,6 +223,7 @@ impl Canonical {
                 _ if self.top.elements > 0 => {
                     self.form.truncate(self.top.element_at - 1);
                     self.top.elements -= 1;
+                    self.top.flags &= !frame::DRESSES;
                     self.top.element = Element::Value;
                 }
                 _ if self.top.kind == FrameKind::Values || self.top.kind == FrameKind::Row => {
@@ -293,13 +298,15 @@ impl Canonical {
             self.top.element_at = self.form.count() + 1;
             return;
         }
+        if self.is_escape(kind, keyword) {
+            return;
+        }
         // With or without quotes a name is the same.
         let kind = if kind == Kind::Quoted { Kind::Word } else { kind };
         let cast = self.top.kind == FrameKind::Cast;
         let next = match (self.top.element, kind) {
-            (Element::Start | Element::Sign | Element::Prefix, Kind::Param | Kind::List | Kind::More) => {
-                Element::Value
-            }
+            (Element::Start | Element::Sign, Kind::Param | Kind::List | Kind::More)
+            | (Element::Prefix, Kind::Param) => Element::Value,
             (Element::Start, Kind::Word) => self.first_word(keyword),
             (Element::Prefix, Kind::Word) if !self.is_reserved(keyword) || keyword == Keyword::With => {
                 Element::Prefix
@@ -315,9 +322,19 @@ impl Canonical {
         };
         // Only what is complete counts: a cut may take the rest of the element away.
         if next == Element::Type || (self.top.element, next) == (Element::Prefix, Element::Value) {
-            self.top.flags |= frame::DRESSED;
+            self.top.flags |= frame::DRESSES;
         }
         self.top.element = next;
+    }
+
+    /// `UESCAPE` behind a constant or a name in quotes, or what follows it: goes, and so changes nothing.
+    fn is_escape(&self, kind: Kind, keyword: Keyword) -> bool {
+        let last = self.form.last();
+        match kind {
+            Kind::Word => keyword == Keyword::Uescape && matches!(last.kind, Kind::Param | Kind::Quoted),
+            Kind::Param | Kind::List | Kind::More => self.escapes(last),
+            _ => false,
+        }
     }
 
     fn first_word(&self, keyword: Keyword) -> Element {
@@ -333,6 +350,9 @@ impl Canonical {
     fn end_element(&mut self) {
         if !matches!(self.top.element, Element::Value | Element::Type) {
             self.top.flags |= frame::MIXED;
+        }
+        if self.top.flags & frame::DRESSES != 0 {
+            self.top.flags = self.top.flags & !frame::DRESSES | frame::DRESSED;
         }
         let end = self.form.count();
         if self.top.elements == 0 {

@@ -7,8 +7,8 @@ use super::super::canonical::Place;
 use super::Lexer;
 
 /// How digests spell the character set of a string, and a string of hexadecimal digits.
-const DIGEST_CHARSET: &[u8] = b"(_charset)";
-const DIGEST_HEXADECIMAL: &[u8] = b"(unknown)";
+pub(in super::super) const DIGEST_CHARSET: &[u8] = b"(_charset)";
+pub(in super::super) const DIGEST_HEXADECIMAL: &[u8] = b"(unknown)";
 
 impl Lexer<'_> {
     /// A string that opens here, or continues the one before.
