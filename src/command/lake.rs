@@ -16,10 +16,11 @@ pub(crate) fn location(given: Option<&String>, settings: &Settings) -> anyhow::R
     }
 }
 
-/// Threads for what waits for disks and networks.
+/// Threads for what waits for disks and networks, and for what encodes files: as few, for the allocator keeps memory of its own for each.
 pub(crate) fn runtime(settings: &Settings) -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.threads)
+        .max_blocking_threads(settings.threads)
         .enable_all()
         .build()
         .context("cannot start threads")
