@@ -141,7 +141,9 @@ impl Canonical {
     /// The last token is a name that ends here.
     pub(super) fn after_name(&self, position: usize) -> bool {
         let last = self.form.last();
-        last.is_qualifier(self.dialect) && (position - 1..=position).contains(&(last.end as usize))
+        last.is_name()
+            && last.keyword == Keyword::None
+            && (position - 1..=position).contains(&(last.end as usize))
     }
 
     /// Where the last token ends.

@@ -4,7 +4,6 @@
 //! which token comes next is the business of [`super::canonical`].
 
 use super::bytes::Head;
-use super::dialect::Dialect;
 use super::fingerprint::Fingerprint;
 use super::keyword::Keyword;
 
@@ -71,12 +70,6 @@ impl Token {
     /// A name, of a table or anything else, in whatever spelling.
     pub(super) fn is_name(&self) -> bool {
         matches!(self.kind, Kind::Word | Kind::Quoted)
-    }
-
-    /// A name, or a keyword that is as good as one: digits after its dot are a name.
-    pub(super) fn is_qualifier(&self, dialect: Dialect) -> bool {
-        let traits = self.keyword.traits();
-        self.is_name() && !traits.reserved(dialect) && !traits.operand_follows(dialect)
     }
 }
 

