@@ -121,8 +121,6 @@ impl Canonical {
         let last = self.form.last();
         let rows = self.top.rows;
         if bracket == Kind::Open && matches!(rows, Rows::First | Rows::Next) {
-            // Rows are no constant of a list around them.
-            self.top.element = Element::Other;
             return FrameKind::Values;
         }
         self.top.rows = Rows::None;
@@ -253,7 +251,6 @@ impl Canonical {
         if let Some(outer) = self.outer.pop() {
             self.top = outer;
         }
-        self.top.element = Element::Start;
         self.rehook();
     }
 
@@ -289,6 +286,8 @@ impl Canonical {
             self.top.row_before = row;
         }
         self.top.rows = Rows::After;
+        // Rows are no constant of a list around them.
+        self.top.element = Element::Other;
     }
 
     fn hook_element(&mut self, kind: Kind, keyword: Keyword) {
@@ -360,7 +359,9 @@ impl Canonical {
         } else if self.top.flags & (frame::MIXED | frame::DRESSED | frame::UNLIKE) == frame::DRESSED {
             let first = (self.top.open + 1, self.top.first_end);
             let more = self.form.last().kind == Kind::More;
-            if !more && !self.form.alike(first, (self.top.element_at, end)) {
+            // Of an element that was cut nothing is left, and the one before it was compared.
+            let cut = self.top.element_at > end;
+            if !more && !cut && !self.form.alike(first, (self.top.element_at, end)) {
                 self.top.flags |= frame::UNLIKE;
             }
         }

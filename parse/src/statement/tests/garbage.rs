@@ -28,6 +28,7 @@ fn rows_inside_a_row_are_no_constant() {
             dialect,
             &[
                 ("VALUES(VALUES(),", "VALUES (VALUES ()"),
+                ("IN(VALUES(", "IN (VALUES"),
                 ("(VALUES (1), (VALUES (1), ;)", "(VALUES (?+), (VALUES (?+);)"),
             ],
         );
@@ -39,6 +40,7 @@ fn signs_do_not_change_what_an_element_is() {
     for dialect in BOTH {
         check(dialect, &[("IN(-...", "IN (?+)")]);
     }
+    check(Postgres, &[("IN(1::VALUES(", "IN (?::VALUES, ...)")]);
     check(Postgres, &[("IN(a VALUES-?", "IN (a VALUES ?, ...)")]);
 }
 
@@ -61,6 +63,8 @@ fn an_element_that_was_cut_dresses_no_list() {
                 ("IN(1,1::a.", "IN (?+)"),
                 ("IN(1,a''::", "IN (?+)"),
                 ("IN(1::a,2::a", "IN (?::a, ...)"),
+                ("IN(1::a,2::a,", "IN (?::a, ...)"),
+                ("ARRAY[[1],[1],", "ARRAY[[?+], ...]"),
             ],
         );
     }
