@@ -354,6 +354,10 @@ pub(crate) fn label(text: &[u8]) -> Option<(Label, usize)> {
 
 /// A label in a language other than English; a word that nobody here knows is taken for a severity.
 fn foreign_label(word: &[u8]) -> Option<Label> {
+    // Most of what stands before a colon is something else: the names of a session, say.
+    if word.iter().any(u8::is_ascii_lowercase) {
+        return None;
+    }
     if let Some(severity) = languages::severity(word) {
         return Some(Label::Main(Some(severity)));
     }
