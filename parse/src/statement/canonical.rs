@@ -59,6 +59,8 @@ pub(super) struct Canonical {
     hooked: bool,
     /// The last token's meaning depends on the next.
     pending: Pending,
+    /// The last `NULLS` stands where an operand was expected: it is a name.
+    names_nulls: bool,
     /// What kind of special statement this is.
     mode: Mode,
     /// The next name is one that varies: of a cursor, a savepoint.
@@ -91,6 +93,7 @@ impl Canonical {
             literal: false,
             hooked: false,
             pending: Pending::Nothing,
+            names_nulls: false,
             mode: Mode::Plain,
             name_next: false,
             on_duplicate: false,

@@ -101,7 +101,9 @@ impl Canonical {
             }
             K::Work | K::Transaction if postgres && self.is_transaction_noise(last) => return Verdict::Noise,
             K::Asc if self.in_order() && !self.operand => return Verdict::Done,
-            K::First | K::Last if self.in_order() && last.keyword == K::Nulls => return self.nulls(keyword),
+            K::First | K::Last if self.in_order() && last.keyword == K::Nulls && !self.names_nulls => {
+                return self.nulls(keyword);
+            }
             K::Row | K::Rows if last.kind == Kind::Param && self.form.back(2).keyword == K::Offset => {
                 return Verdict::Done;
             }
@@ -140,6 +142,7 @@ impl Canonical {
                 self.begin_rows()
             }
             Keyword::First | Keyword::Next => self.literal |= self.form.back(2).keyword == Keyword::Fetch,
+            Keyword::Nulls => self.names_nulls = expected,
             Keyword::Zone if self.mode == Mode::Set => self.begin_value(),
             Keyword::To if self.mode == Mode::Set => self.begin_value(),
             Keyword::To if self.mode == Mode::Rollback => self.name_next = true,

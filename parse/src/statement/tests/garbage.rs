@@ -107,6 +107,17 @@ fn a_name_of_digits_after_a_word_stays_one() {
 }
 
 #[test]
+fn nulls_without_an_operand_before_is_a_name() {
+    check(
+        Postgres,
+        &[
+            ("ORDER BY NULLS LAST?a", "ORDER BY NULLS LAST ? a"),
+            ("select a order by b nulls last", "SELECT a ORDER BY b"),
+        ],
+    );
+}
+
+#[test]
 fn a_value_takes_its_clauses_with_it() {
     check(
         Mysql,
