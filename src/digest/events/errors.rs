@@ -115,7 +115,7 @@ impl Group {
         self.count += 1;
         self.period.add(seen.entry.time_us);
         self.example.offer(seen.place, || {
-            let message = without_position(seen.entry.message);
+            let message = seen.entry.message;
             text(&message[..message.len().min(MESSAGE_BYTES)])
         });
         if let Some(fingerprint) = seen.fingerprint {
@@ -175,21 +175,6 @@ fn statements(counts: Sums<Fingerprint, i64>, texts: &Normalized<'_>) -> Vec<Sta
         .collect()
 }
 
-/// A message without the place in the statement that the stderr format puts at its end, and the others into a field.
-fn without_position(message: &[u8]) -> &[u8] {
-    const POSITION: &[u8] = b" at character ";
-    let digits = message
-        .iter()
-        .rev()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    let (before, _) = message.split_at(message.len() - digits);
-    match before.strip_suffix(POSITION) {
-        Some(message) if digits > 0 => message,
-        _ => message,
-    }
-}
-
 /// A message without what differs from one time to the next: numbers, and what is in quotes.
 fn shape(message: &[u8]) -> String {
     let mut shape = Vec::new();
@@ -229,19 +214,6 @@ fn condition(code: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_position_is_no_part_of_the_message() {
-        assert_eq!(without_position(b"syntax error at character 17"), b"syntax error");
-        for whole in [
-            &b"at character "[..],
-            b"",
-            b"error 17",
-            b"no such character 17 there",
-        ] {
-            assert_eq!(without_position(whole), whole);
-        }
-    }
 
     #[test]
     fn messages_without_code_are_grouped_by_what_stays() {
