@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use anyhow::Context;
 use clap::Args;
-use slowlake_analyze::{Filters, TopOrder, TopRequest, top};
+use slowlake_analyze::{EventsRequest, Filters, TopOrder, TopRequest, top};
 use slowlake_ingest::discover;
 use slowlake_store::{Lake, LakeLocation};
 
@@ -17,6 +17,7 @@ use crate::ingestion::{Ingestion, RowMaker, ServerName, TextPolicy, Texts};
 use crate::output;
 use crate::render::quantity::{bytes, count};
 use crate::render::text;
+use crate::report_sections::sections;
 use crate::report_summary;
 use crate::settings::Settings;
 
@@ -89,11 +90,18 @@ pub(crate) fn run(arguments: &DemoArguments, settings: &Settings) -> anyhow::Res
         limit: LIMIT,
         filters: Filters::default(),
     };
-    let report = runtime.block_on(async {
+    let about = EventsRequest {
+        window: None,
+        filters: Filters::default(),
+    };
+    let (report, (sections, _)) = runtime.block_on(async {
         let (_, session) = open(&location, settings).await?;
-        top(&session, &request).await.map_err(analyze_error)
+        let report = top(&session, &request).await.map_err(analyze_error)?;
+        let sections = sections(&session, &about).await.map_err(analyze_error)?;
+        anyhow::Ok((report, sections))
     })?;
     let mut summary = report_summary::of_top(&report, "total time");
+    summary.sections = sections;
     summary.title = "slowlake demo".to_owned();
     summary.inputs = told.lines().map(str::to_owned).collect();
     summary.inputs.push(format!("lake {}", lake_folder.display()));
