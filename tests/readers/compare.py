@@ -64,7 +64,8 @@ WORDS_OF_DUCKDB = {
     "executions": "events WHERE kind = 'query'",
     "ledger": "events WHERE kind = 'ledger'",
     "queries": "SELECT min(dialect) AS dialect, min(normalized) AS normalized, min(verb) AS verb, max(len(tables)) AS n_tables,"
-    " count(*) AS calls FROM events WHERE kind = 'query' GROUP BY fingerprint",
+    " count(*) FILTER (WHERE kind = 'query') AS calls"
+    " FROM events WHERE kind IN ('query', 'log') AND fingerprint IS NOT NULL GROUP BY fingerprint",
     "first_us": "epoch_us(min(ts))",
     "last_us": "epoch_us(max(ts))",
     "length": "length",
