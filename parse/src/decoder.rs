@@ -7,9 +7,9 @@ mod output;
 use jiff::tz::TimeZone;
 
 use crate::detect::{Format, Grammar};
+use crate::entries::Entries;
 use crate::entry::Decoded;
 use crate::ledger::Ledger;
-use crate::mysql::entries::Entries;
 use crate::mysql::error_json::ErrorJson;
 use crate::mysql::error_log::ErrorLog;
 use crate::mysql::general::GeneralLog;
@@ -23,7 +23,7 @@ use crate::span::Span;
 use crate::timestamp::TimestampReader;
 use crate::wrapper::{Reader, Unwrapper};
 
-pub(crate) use output::Output;
+pub(crate) use output::{Booked, Output};
 
 /// How much of one record is read. Of a longer one the head is read and marked as truncated; the rest is counted with it.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -63,7 +63,7 @@ enum GrammarDecoder {
     General(Box<Entries<GeneralLog>>),
     Error(Box<Entries<ErrorLog>>),
     ErrorJson(Box<Entries<ErrorJson>>),
-    PgBouncer(Box<PgBouncerLog>),
+    PgBouncer(Box<Entries<PgBouncerLog>>),
 }
 
 impl GrammarDecoder {
@@ -81,7 +81,7 @@ impl GrammarDecoder {
             Grammar::MysqlErrorJson => {
                 GrammarDecoder::ErrorJson(Box::new(Entries::new(ErrorJson::new(time))))
             }
-            Grammar::PgBouncer => GrammarDecoder::PgBouncer(Box::new(PgBouncerLog::new(time))),
+            Grammar::PgBouncer => GrammarDecoder::PgBouncer(Box::new(Entries::new(PgBouncerLog::new(time)))),
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod decoder;
 mod detect;
+mod entries;
 mod entry;
 mod json;
 mod ledger;

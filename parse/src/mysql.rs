@@ -4,7 +4,6 @@ pub(crate) mod account;
 pub(crate) mod body;
 pub(crate) mod command;
 pub(crate) mod deadlock;
-pub(crate) mod entries;
 pub(crate) mod error_json;
 pub(crate) mod error_log;
 pub(crate) mod event;

@@ -10,6 +10,19 @@ pub struct Span {
 }
 
 impl Span {
+    /// What begins at `start` and has so many bytes.
+    pub(crate) fn at(start: u64, bytes: usize) -> Span {
+        Span {
+            start,
+            end: start + bytes as u64,
+        }
+    }
+
+    /// A part of a buffer that begins at `base`.
+    pub(crate) fn within(base: u64, start: usize, end: usize) -> Span {
+        Span::at(base + start as u64, end - start)
+    }
+
     /// Bytes covered.
     pub fn bytes(self) -> u64 {
         self.end - self.start

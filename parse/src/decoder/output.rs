@@ -15,6 +15,13 @@ pub(crate) struct Output<'o, 's> {
     sink: &'o mut Sink<'s>,
 }
 
+/// Where the head of a record over the limit was booked; its rest follows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Booked {
+    Parsed,
+    Rejected(RejectReason),
+}
+
 impl<'o, 's> Output<'o, 's> {
     pub(crate) fn new(
         ledger: &'o mut Ledger,
@@ -50,6 +57,14 @@ impl<'o, 's> Output<'o, 's> {
     pub(crate) fn step(&mut self, span: Span) {
         let (_, bytes) = self.place(span);
         self.ledger.step(1, bytes);
+    }
+
+    /// More bytes of a record whose head is booked.
+    pub(crate) fn rest_of(&mut self, head: Booked, span: Span) {
+        match head {
+            Booked::Parsed => self.rest(span),
+            Booked::Rejected(reason) => self.reject_rest(reason, span),
+        }
     }
 
     /// More bytes of a record that was read up to the limit.

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::decoder::Output;
+use crate::entries::{Layout, Record, Role};
 use crate::entry::{RejectReason, Severity};
 use crate::mysql::deadlock;
-use crate::mysql::entries::{Layout, Record, Role};
 use crate::mysql::error_log::severity;
 use crate::mysql::event::Event;
 use crate::span::Span;

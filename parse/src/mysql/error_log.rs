@@ -4,9 +4,9 @@
 use memchr::memmem::find;
 
 use crate::decoder::Output;
+use crate::entries::{Layout, Record, Role};
 use crate::entry::{RejectReason, Severity};
 use crate::mysql::deadlock;
-use crate::mysql::entries::{Layout, Record, Role};
 use crate::mysql::event::Event;
 use crate::span::Span;
 use crate::timestamp::{TimestampReader, number};

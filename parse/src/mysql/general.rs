@@ -2,10 +2,10 @@
 //! time where the second changes (before, and MariaDB).
 
 use crate::decoder::Output;
+use crate::entries::{Layout, Record, Role};
 use crate::entry::RejectReason;
 use crate::lines::without_newline;
 use crate::mysql::command;
-use crate::mysql::entries::{Layout, Record, Role};
 use crate::mysql::line::{is_banner, is_banner_of_version};
 use crate::span::Span;
 use crate::timestamp::{TimestampReader, number};
@@ -56,10 +56,7 @@ impl Layout for GeneralLog {
         let head = Head::of(record.bytes).ok_or(RejectReason::UnrecognizedLine)?;
         if !head.time.is_empty() {
             self.last_time_us = self.time_us(head.time);
-            self.time_from = Some(Span {
-                start: record.span.start,
-                end: record.span.start + head.argument_at as u64,
-            });
+            self.time_from = Some(Span::at(record.span.start, head.argument_at));
         }
         let argument = &record.bytes[head.argument_at..];
         let mut entry = command::entry(record.span, head.command, argument.trim_ascii_end());

@@ -192,10 +192,7 @@ impl Record<'_> {
 
     /// Its first bytes.
     fn head(&self, bytes: usize) -> Span {
-        Span {
-            start: self.start,
-            end: self.start + bytes as u64,
-        }
+        Span::at(self.start, bytes)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The slow query log: cuts records where a complete header block follows a finished statement, never inside a literal. What a record says is
 //! read in [`record`](crate::mysql::record).
 
-use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
+use crate::decoder::{Booked, Output, RECORD_BYTES_MAX, Records};
 use crate::entry::{REJECT_BYTES_KEPT, RejectReason, SkipKind};
 use crate::lines::{Lines, without_newline};
 use crate::mysql::line::{
@@ -98,12 +98,6 @@ impl Text {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Booked {
-    Parsed,
-    Rejected,
-}
-
 impl SlowLog {
     pub(crate) fn new(time: TimestampReader) -> SlowLog {
         SlowLog {
@@ -196,7 +190,7 @@ impl SlowLog {
             self.close(buffer, start, base, output);
             self.banner(line, base + start as u64, output);
         } else if line.trim_ascii().is_empty() && matches!(self.open, Open::Nothing) {
-            output.skip(SkipKind::Blank, span(base + start as u64, line.len()));
+            output.skip(SkipKind::Blank, Span::at(base + start as u64, line.len()));
         } else {
             match &mut self.open {
                 Open::Unknown { end: run_end, .. } => *run_end = end,
@@ -256,7 +250,7 @@ impl SlowLog {
         }
         self.statement_line(line);
         if matches!(self.open, Open::Tail) {
-            output.rest(span(base + start as u64, line.len()));
+            output.rest(Span::at(base + start as u64, line.len()));
         }
     }
 
@@ -307,7 +301,7 @@ impl SlowLog {
             self.statement_line(line);
         }
         if matches!(self.open, Open::Tail) {
-            output.rest(span(base + candidate as u64, text.len()));
+            output.rest(Span::at(base + candidate as u64, text.len()));
         }
     }
 
@@ -318,7 +312,7 @@ impl SlowLog {
     }
 
     fn banner(&mut self, line: &[u8], at: u64, output: &mut Output<'_, '_>) {
-        let span = span(at, line.len());
+        let span = Span::at(at, line.len());
         self.reader.restart(line, span);
         output.skip(SkipKind::Banner, span);
     }
@@ -335,7 +329,7 @@ impl SlowLog {
             }
             Open::Unknown { start, end, reason } => {
                 let unknown = &buffer[start..end];
-                output.reject(span(base + start as u64, unknown.len()), reason, unknown);
+                output.reject(Span::at(base + start as u64, unknown.len()), reason, unknown);
             }
         }
     }
@@ -393,7 +387,7 @@ impl SlowLog {
             return;
         }
         let head = &buffer[start..limit];
-        let span = span(base + start as u64, head.len());
+        let span = Span::at(base + start as u64, head.len());
         match self.open {
             Open::Header { .. } | Open::Statement { .. } => {
                 let header_bytes = match self.open {
@@ -413,7 +407,7 @@ impl SlowLog {
             Open::Nothing | Open::Unknown { .. } => {
                 output.reject(span, RejectReason::TooLong, head);
                 self.open = Open::Nothing;
-                self.rest_of_line = Some(Booked::Rejected);
+                self.rest_of_line = Some(Booked::Rejected(RejectReason::TooLong));
             }
             Open::Tail => {
                 output.rest(span);
@@ -432,11 +426,8 @@ impl SlowLog {
         let start = self.lines.start();
         let newline = memchr::memchr(b'\n', &buffer[start..]);
         let end = newline.map_or(buffer.len(), |at| start + at + 1);
-        let rest = span(base + start as u64, end - start);
-        match booked {
-            Booked::Parsed => output.rest(rest),
-            Booked::Rejected => output.reject_rest(RejectReason::TooLong, rest),
-        }
+        let rest = Span::at(base + start as u64, end - start);
+        output.rest_of(booked, rest);
         self.lines.seek(end);
         if newline.is_some() {
             self.rest_of_line = None;
@@ -489,13 +480,6 @@ impl Records for SlowLog {
 
     fn context(&self) -> Vec<Span> {
         self.reader.context()
-    }
-}
-
-fn span(start: u64, bytes: usize) -> Span {
-    Span {
-        start,
-        end: start + bytes as u64,
     }
 }
 

@@ -5,11 +5,11 @@ mod columns;
 mod fields;
 
 use crate::decoder::Output;
+use crate::entries::{Layout, Record, Role};
 use crate::entry::{Execution, RejectReason};
 use crate::lines::without_newline;
 use crate::mysql::account::Account;
 use crate::mysql::command;
-use crate::mysql::entries::{Layout, Record, Role};
 use crate::span::Span;
 use crate::statement::Dialect;
 use crate::timestamp::{TimestampReader, number};
@@ -137,10 +137,10 @@ impl Layout for LogTable {
 
     fn record(&mut self, record: &Record<'_>, output: &mut Output<'_, '_>) -> Result<(), RejectReason> {
         // Without a header the first row tells the shape, by its beginning.
-        self.shape_from.get_or_insert(Span {
-            start: record.span.start,
-            end: record.span.start + first_line(record.bytes).len().min(SHAPE_BYTES) as u64,
-        });
+        self.shape_from.get_or_insert(Span::at(
+            record.span.start,
+            first_line(record.bytes).len().min(SHAPE_BYTES),
+        ));
         let malformed = if record.is_truncated {
             RejectReason::TooLong
         } else {

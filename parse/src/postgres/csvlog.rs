@@ -78,10 +78,7 @@ impl CsvLog {
 
     /// Books a whole record.
     fn record(&mut self, record: &[u8], start: u64, output: &mut Output<'_, '_>) {
-        let span = Span {
-            start,
-            end: start + record.len() as u64,
-        };
+        let span = Span::at(start, record.len());
         if record.trim_ascii().is_empty() {
             output.skip(SkipKind::Blank, span);
         } else if !self.event(record, (span, 0), output) {
@@ -163,10 +160,7 @@ impl CsvLog {
     /// No end within the limit, or within the file: rejects up to the next line that begins like a record. Returns the bytes rejected.
     fn give_up(&mut self, buffer: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
         let (resume, lost) = resume(buffer, at_end);
-        let span = Span {
-            start: base,
-            end: base + resume as u64,
-        };
+        let span = Span::at(base, resume);
         if self.lost == Lost::No {
             output.reject(span, RejectReason::MalformedCsv, &buffer[..resume]);
         } else {
@@ -178,10 +172,7 @@ impl CsvLog {
 
     /// The record is longer than the limit: its head is read, and the rest is booked as it comes. Returns the bytes taken.
     fn overflow(&mut self, rest: &[u8], base: u64, is_whole: bool, output: &mut Output<'_, '_>) -> usize {
-        let span = Span {
-            start: base,
-            end: base + RECORD_BYTES_MAX as u64,
-        };
+        let span = Span::at(base, RECORD_BYTES_MAX);
         let bytes_cut = (self.searched - RECORD_BYTES_MAX) as u64;
         if !self.event(&rest[..RECORD_BYTES_MAX], (span, bytes_cut), output) {
             return self.give_up(&rest[..RECORD_BYTES_MAX], base, false, output);
@@ -201,10 +192,7 @@ impl CsvLog {
                 break;
             }
         }
-        output.rest(Span {
-            start: base,
-            end: base + taken as u64,
-        });
+        output.rest(Span::at(base, taken));
         taken
     }
 
@@ -219,10 +207,7 @@ impl CsvLog {
                 self.lost = Lost::AtLine;
             }
             let taken = end.unwrap_or(rest.len());
-            let span = Span {
-                start: base,
-                end: base + taken as u64,
-            };
+            let span = Span::at(base, taken);
             output.reject_rest(RejectReason::MalformedCsv, span);
             return taken;
         }
@@ -273,10 +258,7 @@ impl CsvLog {
                     (start, self.searched) = (start + end, 0);
                 }
                 RecordEnd::Lost(line) if line <= RECORD_BYTES_MAX => {
-                    let span = Span {
-                        start: at,
-                        end: at + line as u64,
-                    };
+                    let span = Span::at(at, line);
                     output.reject(span, RejectReason::MalformedCsv, &rest[..line]);
                     (start, self.searched, self.in_quotes) = (start + line, 0, false);
                 }

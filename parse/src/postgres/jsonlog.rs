@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use sonic_rs::LazyValue;
 
-use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
+use crate::decoder::{Booked, Output, RECORD_BYTES_MAX, Records};
 use crate::entry::{RejectReason, SkipKind};
 use crate::json::is_too_deep;
 use crate::lines::{Lines, without_newline};
@@ -23,12 +23,6 @@ pub(crate) struct JsonLog {
     lines: Lines,
     /// In the rest of a line that is over the limit: where its bytes are booked.
     tail: Option<Booked>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Booked {
-    Parsed,
-    Rejected,
 }
 
 /// The keys that matter here, of those that `jsonlog.c` writes; and their names in a csvlog.
@@ -103,15 +97,9 @@ impl JsonLog {
     }
 
     fn line(&mut self, line: &[u8], start: u64, output: &mut Output<'_, '_>) {
-        let whole = Span {
-            start,
-            end: start + line.len() as u64,
-        };
+        let whole = Span::at(start, line.len());
         if let Some(booked) = self.tail {
-            match booked {
-                Booked::Parsed => output.rest(whole),
-                Booked::Rejected => output.reject_rest(RejectReason::TooLong, whole),
-            }
+            output.rest_of(booked, whole);
             self.tail = self.tail.filter(|_| !line.ends_with(b"\n"));
             return;
         }
@@ -121,10 +109,7 @@ impl JsonLog {
         }
         let cut = line.len().min(RECORD_BYTES_MAX);
         let bytes_cut = (line.len() - cut) as u64;
-        let span = Span {
-            start,
-            end: start + cut as u64,
-        };
+        let span = Span::at(start, cut);
         let is_read = if bytes_cut == 0 {
             // The server does not check the encoding of what it logs; JSON has to be UTF-8.
             self.object(&String::from_utf8_lossy(json), (span, bytes_cut), line, output)
@@ -146,7 +131,11 @@ impl JsonLog {
             output.reject_rest(reason, rest);
         }
         if bytes_cut > 0 && !line.ends_with(b"\n") {
-            self.tail = Some(if is_read { Booked::Parsed } else { Booked::Rejected });
+            self.tail = Some(if is_read {
+                Booked::Parsed
+            } else {
+                Booked::Rejected(RejectReason::TooLong)
+            });
         }
     }
 

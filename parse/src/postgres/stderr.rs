@@ -1,7 +1,7 @@
 //! PostgreSQL's stderr format: prefixed lines, follow-up lines with a prefix of their own, continuation lines that begin with one tab. Cuts
 //! events; what an event means is decided in [`event`](crate::postgres::event).
 
-use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
+use crate::decoder::{Booked, Output, RECORD_BYTES_MAX, Records};
 use crate::entry::{REJECT_BYTES_KEPT, RejectReason, Severity, SkipKind};
 use crate::lines::{Lines, without_newline};
 use crate::postgres::event::{Event, Sessions};
@@ -61,12 +61,6 @@ struct Tail {
     in_line: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Booked {
-    Parsed,
-    Rejected(RejectReason),
-}
-
 /// Texts without the tabs of continuation lines.
 #[derive(Debug, Default)]
 struct Scratch {
@@ -90,7 +84,7 @@ impl StderrLog {
     fn line(&mut self, buffer: &[u8], (start, end): (usize, usize), base: u64, output: &mut Output<'_, '_>) {
         let line = &buffer[start..end];
         let continues = continues(line);
-        if self.in_tail(line, span(base, start, end), continues, output) {
+        if self.in_tail(line, Span::within(base, start, end), continues, output) {
             return;
         }
         if continues {
@@ -175,7 +169,7 @@ impl StderrLog {
                 self.unknown(buffer, (start, end), RejectReason::UnrecognizedLine, base, output)
             }
             Open::Nothing if buffer[start..end].trim_ascii().is_empty() => {
-                output.skip(SkipKind::Blank, span(base, start, end))
+                output.skip(SkipKind::Blank, Span::within(base, start, end))
             }
             Open::Nothing => self.unknown(
                 buffer,
@@ -222,7 +216,7 @@ impl StderrLog {
             self.tail = None;
             return false;
         }
-        book(tail.booked, place, output);
+        output.rest_of(tail.booked, place);
         tail.in_line = !line.ends_with(b"\n");
         self.tail = Some(tail);
         true
@@ -235,8 +229,8 @@ impl StderrLog {
             Open::Event(event) => self.emit(&event, buffer, base, output),
             Open::Unknown { start, end, reason } => {
                 let cut = end.min(start + RECORD_BYTES_MAX);
-                output.reject(span(base, start, cut), reason, &buffer[start..cut]);
-                output.reject_rest(reason, span(base, cut, end));
+                output.reject(Span::within(base, start, cut), reason, &buffer[start..cut]);
+                output.reject_rest(reason, Span::within(base, cut, end));
             }
         }
     }
@@ -264,7 +258,7 @@ impl StderrLog {
         }
         let part = |part: Part| parts[part as usize];
         let event = Event {
-            span: span(base, open.start, cut),
+            span: Span::within(base, open.start, cut),
             bytes_cut: (open.end - cut) as u64,
             severity,
             time_us: open.head.time_us,
@@ -392,20 +386,6 @@ impl Open {
 /// The server writes one tab; a log that went through an editor may have spaces, or nothing on an empty line.
 fn continues(line: &[u8]) -> bool {
     matches!(line.first(), Some(b'\t' | b' ' | b'\n' | b'\r'))
-}
-
-fn book(booked: Booked, place: Span, output: &mut Output<'_, '_>) {
-    match booked {
-        Booked::Parsed => output.rest(place),
-        Booked::Rejected(reason) => output.reject_rest(reason, place),
-    }
-}
-
-fn span(base: u64, start: usize, end: usize) -> Span {
-    Span {
-        start: base + start as u64,
-        end: base + end as u64,
-    }
 }
 
 /// `log_error_verbosity = verbose` puts the SQLSTATE before the message: the code and the rest.

@@ -489,3 +489,26 @@ fn a_table_with_a_time_of_many_digits_is_a_reject() {
         &[(RejectReason::MalformedDuration, row)],
     );
 }
+
+#[test]
+fn a_line_over_the_limit_begins_its_own_record() {
+    let junk = "x".repeat(RECORD_BYTES_MAX + MEBIBYTE);
+    let heads = [
+        (
+            Grammar::MysqlGeneral,
+            "2024-05-01T10:00:00.123456Z\t    8 Query\tselect ",
+        ),
+        (Grammar::PgBouncer, "2026-11-23 00:27:18.272 UTC [17] LOG "),
+    ];
+    for (grammar, head) in heads {
+        let log = format!("{head}1\n{head}{junk}\n{head}2\n");
+        for bytes in [log.len(), 5 * MEBIBYTE] {
+            let name = format!("{grammar} in pieces of {bytes} bytes");
+            let found = Found::by(decoder(&grammar.clone().into()), pieces(log.as_bytes(), &[bytes]));
+            let (first, long) = (head.len() as u64 + 2, head.len() as u64 + junk.len() as u64 + 1);
+            let starts: Vec<u64> = found.logs.iter().map(|row| row.span.start).collect();
+            assert_eq!(starts, [0, first, first + long], "{name}");
+            assert_eq!(found.ledger.bytes(), log.len() as u64, "{name}");
+        }
+    }
+}

@@ -1,14 +1,15 @@
 //! Cuts a log whose records begin with a line that tells so, and go on up to the next one. Keeps the limits and books every byte; what a line
 //! is and what a record says, a [`Layout`] knows.
 
-use crate::decoder::{Output, RECORD_BYTES_MAX, Records};
+use crate::decoder::{Booked, Output, RECORD_BYTES_MAX, Records};
 use crate::entry::{REJECT_BYTES_KEPT, RejectReason, SkipKind};
 use crate::lines::Lines;
 use crate::span::Span;
 
 /// One log format of this kind.
 pub(crate) trait Layout {
-    /// What `line`, with its line end, is to the record that is open, if one is. Called once for each line, in order.
+    /// What `line`, with its line end, is to the record that is open, if one is. Called once for each line, in order; of a line over the
+    /// limit it gets the head.
     fn role(&mut self, line: &[u8], span: Span, is_open: bool) -> Role;
 
     /// Hands out what a record says; an error says why nothing could be read, and then the record is rejected.
@@ -25,6 +26,8 @@ pub(crate) enum Role {
     Begins,
     /// It belongs to the open record; without one it belongs to nothing.
     Continues,
+    /// It belongs to no record.
+    Apart,
     /// It names columns or tells of the server's start.
     Banner,
 }
@@ -64,12 +67,6 @@ enum Open {
     },
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Booked {
-    Parsed,
-    Rejected(RejectReason),
-}
-
 impl<L: Layout> Entries<L> {
     pub(crate) fn new(layout: L) -> Entries<L> {
         Entries {
@@ -81,24 +78,42 @@ impl<L: Layout> Entries<L> {
     }
 
     fn line(&mut self, buffer: &[u8], (start, end): (usize, usize), base: u64, output: &mut Output<'_, '_>) {
-        let line = &buffer[start..end];
-        let place = span(base, start, end);
+        let head_end = end.min(start + RECORD_BYTES_MAX);
+        let head = &buffer[start..head_end];
+        let place = Span::within(base, start, head_end);
         let is_open = matches!(self.open, Open::Record { .. });
-        match (self.layout.role(line, place, is_open), self.open) {
+        match (self.layout.role(head, place, is_open), self.open) {
             (Role::Begins, _) => {
                 self.close(buffer, start, base, output);
                 self.open = Open::Record { start };
+            }
+            (Role::Continues, Open::Record { .. }) => {}
+            (Role::Continues, Open::Tail(booked)) => {
+                output.rest_of(booked, place);
+                self.rest_of_line = (head_end < end).then_some(booked);
+            }
+            // What explains a line of this length would have to be in its head.
+            _ if head_end < end => {
+                self.close(buffer, start, base, output);
+                output.reject(place, RejectReason::TooLong, head);
+                self.rest_of_line = Some(Booked::Rejected(RejectReason::TooLong));
             }
             (Role::Banner, _) => {
                 self.close(buffer, start, base, output);
                 output.skip(SkipKind::Banner, place);
             }
-            (Role::Continues, Open::Record { .. }) => {}
-            (Role::Continues, Open::Tail(booked)) => book_rest(booked, place, output),
-            (Role::Continues, Open::Nothing) if line.trim_ascii().is_empty() => {
+            (Role::Continues | Role::Apart, _) if head.trim_ascii().is_empty() => {
+                self.close(buffer, start, base, output);
                 output.skip(SkipKind::Blank, place);
             }
-            (Role::Continues, _) => self.unknown(buffer, (start, end), base, output),
+            (Role::Continues | Role::Apart, _) => self.unknown(buffer, (start, end), base, output),
+        }
+        match self.open {
+            Open::Record { start } if end - start > RECORD_BYTES_MAX => {
+                self.overflow(buffer, start, base, output);
+            }
+            _ if head_end < end => self.lines.seek(head_end),
+            _ => {}
         }
     }
 
@@ -111,8 +126,18 @@ impl<L: Layout> Entries<L> {
     ) {
         let (start, reason) = match self.open {
             Open::Unknown { start, reason, .. } => (start, reason),
-            _ if base + start as u64 == 0 => (start, RejectReason::OrphanContinuation),
-            _ => (start, RejectReason::UnrecognizedLine),
+            _ => {
+                self.close(buffer, start, base, output);
+                let is_first = base + start as u64 == 0;
+                (
+                    start,
+                    if is_first {
+                        RejectReason::OrphanContinuation
+                    } else {
+                        RejectReason::UnrecognizedLine
+                    },
+                )
+            }
         };
         self.open = Open::Unknown { start, end, reason };
         if end - start >= REJECT_BYTES_KEPT {
@@ -125,10 +150,10 @@ impl<L: Layout> Entries<L> {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing | Open::Tail(_) => {}
             Open::Record { start } => {
-                self.record(&buffer[start..end], span(base, start, end), false, output);
+                self.record(&buffer[start..end], Span::within(base, start, end), false, output);
             }
             Open::Unknown { start, end, reason } => {
-                output.reject(span(base, start, end), reason, &buffer[start..end]);
+                output.reject(Span::within(base, start, end), reason, &buffer[start..end]);
             }
         }
     }
@@ -161,26 +186,12 @@ impl<L: Layout> Entries<L> {
         }
     }
 
-    /// What is open has reached the limit: its head is booked, and the rest as it comes.
+    /// The open record has reached the limit: its head is booked, and the rest as it comes.
     fn overflow(&mut self, buffer: &[u8], start: usize, base: u64, output: &mut Output<'_, '_>) {
         let limit = start + RECORD_BYTES_MAX;
-        let (head, place) = (&buffer[start..limit], span(base, start, limit));
-        let booked = match self.open {
-            Open::Record { .. } => {
-                let booked = self.record(head, place, true, output);
-                self.open = Open::Tail(booked);
-                booked
-            }
-            Open::Tail(booked) => {
-                book_rest(booked, place, output);
-                booked
-            }
-            Open::Nothing | Open::Unknown { .. } => {
-                output.reject(place, RejectReason::TooLong, head);
-                self.open = Open::Nothing;
-                Booked::Rejected(RejectReason::TooLong)
-            }
-        };
+        let place = Span::within(base, start, limit);
+        let booked = self.record(&buffer[start..limit], place, true, output);
+        self.open = Open::Tail(booked);
         self.rest_of_line = Some(booked);
         self.lines.seek(limit);
     }
@@ -193,7 +204,7 @@ impl<L: Layout> Entries<L> {
         let start = self.lines.start();
         let newline = memchr::memchr(b'\n', &buffer[start..]);
         let end = newline.map_or(buffer.len(), |at| start + at + 1);
-        book_rest(booked, span(base, start, end), output);
+        output.rest_of(booked, Span::within(base, start, end));
         self.lines.seek(end);
         if newline.is_some() {
             self.rest_of_line = None;
@@ -205,18 +216,16 @@ impl<L: Layout> Entries<L> {
 impl<L: Layout> Records for Entries<L> {
     fn take(&mut self, buffer: &[u8], base: u64, at_end: bool, output: &mut Output<'_, '_>) -> usize {
         while self.finish_line(buffer, base, output) {
-            let line_start = self.lines.start();
-            let start = self.open_start().unwrap_or(line_start);
             match self.lines.next(buffer, at_end) {
-                Some(line) if line.1 - start <= RECORD_BYTES_MAX => self.line(buffer, line, base, output),
-                None if buffer.len() - start <= RECORD_BYTES_MAX => {
-                    if at_end {
-                        self.close(buffer, buffer.len(), base, output);
-                    }
-                    break;
+                Some(line) => self.line(buffer, line, base, output),
+                None if buffer.len() - self.lines.start() > RECORD_BYTES_MAX => {
+                    self.line(buffer, (self.lines.start(), buffer.len()), base, output);
                 }
-                _ => self.overflow(buffer, start, base, output),
+                None => break,
             }
+        }
+        if at_end {
+            self.close(buffer, buffer.len(), base, output);
         }
         let taken = match self.open_start() {
             Some(start) => start,
@@ -234,19 +243,5 @@ impl<L: Layout> Records for Entries<L> {
 
     fn context(&self) -> Vec<Span> {
         self.layout.context()
-    }
-}
-
-fn book_rest(booked: Booked, span: Span, output: &mut Output<'_, '_>) {
-    match booked {
-        Booked::Parsed => output.rest(span),
-        Booked::Rejected(reason) => output.reject_rest(reason, span),
-    }
-}
-
-fn span(base: u64, start: usize, end: usize) -> Span {
-    Span {
-        start: base + start as u64,
-        end: base + end as u64,
     }
 }
