@@ -10,6 +10,7 @@ mod append;
 mod durable_file;
 mod error;
 mod file_statistics;
+mod lake_table;
 mod latency;
 mod ledger;
 mod location;
