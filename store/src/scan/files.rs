@@ -173,9 +173,9 @@ impl PruningStatistics for Files {
     }
 }
 
-/// The lake's directory as a path of the object store that queries read from.
+/// The table's directory as a path of the object store that queries read from.
 fn root_path(lake: &Lake) -> std::result::Result<StorePath, StoreError> {
-    StorePath::from_url_path(lake.location().url()?.path())
+    StorePath::from_url_path(lake.events.delta.table_url().path())
         .map_err(|error| StoreError::storage("reach", lake.location(), error))
 }
 
