@@ -26,7 +26,9 @@ mod watermark;
 
 pub use append::{Commit, Outcome, Progress};
 pub use error::StoreError;
-pub use latency::{LatencyHistogram, MAX_BIN, ZERO_BIN};
+pub use latency::{
+    LatencyHistogram, MAX_BIN, ZERO_BIN, latency_aggregates, latency_at, latency_data_type, latency_quantile,
+};
 pub use ledger::KnownSource;
 pub use location::LakeLocation;
 pub use rows::{
