@@ -4,7 +4,9 @@
 
 mod compact;
 mod data_file;
+mod derive;
 mod resources;
 
 pub use compact::{CompactOptions, CompactReport, compact};
+pub use derive::{DeriveOptions, DeriveReport, derive};
 pub use resources::Resources;

@@ -13,8 +13,8 @@ use crate::lake_table::{LakeTable, plain_commit};
 use crate::location::LakeLocation;
 use crate::rows::Rows;
 use crate::schema::{
-    FINGERPRINT_VERSION_PROPERTY, PARTITION_COLUMNS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY,
-    STATISTICS_COLUMNS, delta_fields,
+    EVENTS, FINGERPRINT_VERSION_PROPERTY, PARTITION_COLUMNS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY,
+    STATISTICS_COLUMNS,
 };
 use crate::upload::{Uploaded, Uploader};
 
@@ -24,6 +24,8 @@ use crate::upload::{Uploaded, Uploader};
 #[derive(Debug)]
 pub struct Lake {
     pub(crate) location: LakeLocation,
+    /// Reaches the location.
+    pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) events: LakeTable,
 }
 
@@ -70,6 +72,7 @@ impl Lake {
             if let Some(events) = load(location, directory, store.clone()).await? {
                 return Ok(Lake {
                     location: location.clone(),
+                    store,
                     events,
                 });
             }
@@ -238,7 +241,7 @@ async fn create(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<
     CreateBuilder::new()
         .with_log_store(table.log_store())
         .with_table_name("events")
-        .with_columns(delta_fields())
+        .with_columns(EVENTS.delta_fields())
         .with_partition_columns(PARTITION_COLUMNS)
         .with_configuration(properties.map(|(name, value)| (name, Some(value))))
         .with_raise_if_key_not_exists(false)
