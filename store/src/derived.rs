@@ -18,6 +18,7 @@ use deltalake::operations::create::CreateBuilder;
 use crate::append::Progress;
 use crate::error::StoreError;
 use crate::lake_table::{LakeTable, plain_commit};
+use crate::maintain::retained_since;
 use crate::schema::{
     FINGERPRINT_VERSION_PROPERTY, Kind, PARTITION_COLUMNS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY,
     TableShape,
@@ -199,7 +200,7 @@ impl Lake {
 
     /// What is computed from the events where a table knows those up to a version.
     async fn rest(&self, table: DerivedTable, version: i64) -> Result<Rest, StoreError> {
-        let frozen_before = self.raw_since().await?;
+        let frozen_before = self.raw_since(table).await?;
         let touched = changes::touched_since(&self.events, version, table.kinds()).await?;
         Ok(match (touched, frozen_before) {
             (Some(mut touched), _) => {
@@ -212,14 +213,27 @@ impl Lake {
         })
     }
 
-    /// The first day of which the executions are all there; earlier ones may have been removed because of their age.
-    async fn raw_since(&self) -> Result<Option<i32>, StoreError> {
-        let day = self.events.watermark(RETAINED_SINCE).await?;
-        Ok(day.and_then(|day| i32::try_from(day).ok()))
+    /// The first day of which the rows that a table is computed from are all there; of earlier ones some were removed because of their
+    /// age. What was derived of those stays as it is.
+    async fn raw_since(&self, table: DerivedTable) -> Result<Option<i32>, StoreError> {
+        let mut first = None;
+        for kind in table.kinds() {
+            first = first.max(self.events.watermark(&retained_since(*kind)).await?);
+        }
+        Ok(first.and_then(|day| i32::try_from(day).ok()))
     }
 
     pub(crate) async fn load_derived(&self, table: DerivedTable) -> Result<Option<LakeTable>, StoreError> {
         load(&self.location, &table.directory(), self.store.clone()).await
+    }
+
+    /// The derived tables that are there.
+    pub(crate) async fn derived_tables(&self) -> Result<Vec<LakeTable>, StoreError> {
+        let mut tables = Vec::new();
+        for table in DerivedTable::ALL {
+            tables.extend(self.load_derived(table).await?);
+        }
+        Ok(tables)
     }
 
     /// The table, made where it is not there.
@@ -261,9 +275,6 @@ impl Lake {
         Ok(())
     }
 }
-
-/// The transaction by which retention says from which day on executions are all there, in days since 1970.
-pub(crate) const RETAINED_SINCE: &str = "m/retain";
 
 impl DerivedView {
     /// A view without a table: everything is computed from the events.

@@ -14,5 +14,6 @@ pub use checkpoint::{CheckpointOptions, CheckpointReport, checkpoint};
 pub use compact::{CompactOptions, CompactReport, compact};
 pub use derive::{DeriveOptions, DeriveReport, derive};
 pub use resources::Resources;
+pub(crate) use retain::app_id as retained_since;
 pub use retain::{RetainOptions, RetainReport, retain};
 pub use vacuum::{VacuumOptions, VacuumReport, vacuum};

@@ -6,16 +6,12 @@ use datafusion::arrow::util::display::array_value_to_string;
 use proptest::prelude::*;
 
 use super::*;
-use crate::append::Progress;
-use crate::maintain::{CompactOptions, compact};
+use crate::maintain::{CompactOptions, RetainOptions, compact, retain};
 use crate::testing::{DAY_US, Fault, FaultyStore, commit, new_location};
-use crate::upload::date_text;
-use crate::{LakeLocation, LogRow, Place, QueryRow, RowBuilder, Rows};
+use crate::{Kind, LakeLocation, LogRow, Place, QueryRow, RowBuilder, Rows};
 
 const ONE_HOUR_US: i64 = HOUR_US;
 const ONE_DAY_US: i64 = 24 * HOUR_US;
-/// The day of [`DAY_US`], since 1970.
-const DAY: i32 = 20_780;
 
 /// At noon of the day after [`DAY_US`], so that both days go on.
 fn options() -> DeriveOptions {
@@ -267,29 +263,11 @@ async fn two_at_once_are_as_one() {
     }
 }
 
-/// Removes the files of a day, as retention does, and says from which day on executions are there.
-async fn retain(lake: &mut Lake, since: i32) {
-    let before = date_text(since);
-    let files = lake.events.files().unwrap();
-    let removes = files
-        .iter()
-        .filter(|file| file.partition_values_map()["event_date"].as_ref() < Some(&before))
-        .map(|file| file.remove_action(true))
-        .collect();
-    let change = Change {
-        operation: DeltaOperation::Delete { predicate: None },
-        adds: Vec::new(),
-        removes,
-        progress: vec![Progress {
-            app_id: crate::derived::RETAINED_SINCE.to_owned(),
-            prev: None,
-            next: i64::from(since),
-        }],
-    };
-    assert!(matches!(
-        lake.events.commit(change).await.unwrap(),
-        Settled::Outcome(Outcome::Committed { .. })
-    ));
+/// Removes the days before the second.
+async fn forget_first_day(lake: &mut Lake) {
+    let options = RetainOptions::new(DAY_US + 2 * ONE_DAY_US);
+    let options = options.keep(Kind::Query, 1).unwrap().keep(Kind::Log, 1).unwrap();
+    assert_eq!(retain(lake, &options, false).await.unwrap().partitions, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -309,7 +287,7 @@ async fn what_retention_removed_is_never_computed_to_nothing() {
         found
     };
     let before = all(&ingested.lake).await;
-    retain(&mut ingested.lake, DAY + 1).await;
+    forget_first_day(&mut ingested.lake).await;
     assert_eq!(all(&ingested.lake).await, before);
     // Late data of that day comes too late, now and when the log is gone.
     ingested.add_hour(4).await;
