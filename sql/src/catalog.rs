@@ -62,6 +62,11 @@ impl Source {
     }
 }
 
+/// SQL for the rows that `rollup_hour` would have of those executions alone that satisfy a condition on columns of the view `executions`.
+pub fn rollup_of(condition: &str) -> String {
+    DerivedTable::RollupHour.definition(condition)
+}
+
 /// The one schema: the views and, beside them, what they are over.
 pub(crate) struct LakeSchema {
     tables: RwLock<BTreeMap<String, Arc<dyn TableProvider>>>,
