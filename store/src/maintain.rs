@@ -5,12 +5,14 @@
 mod checkpoint;
 mod compact;
 mod data_file;
+mod fsck;
 mod resources;
 mod retain;
 mod vacuum;
 
 pub use checkpoint::{CheckpointOptions, CheckpointReport, checkpoint};
 pub use compact::{CompactOptions, CompactReport, compact};
+pub use fsck::{Check, FsckReport, fsck};
 pub use resources::Resources;
 pub use retain::{RetainOptions, RetainReport, retain};
 pub use vacuum::{VacuumOptions, VacuumReport, vacuum};
