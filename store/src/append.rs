@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use crate::error::{StoreError, is_disk_full};
+use crate::newest_commit::ACTIONS_KEY;
 use crate::table::{Lake, plain_commit};
 use crate::upload::Uploaded;
 
@@ -173,7 +174,7 @@ impl Attempts<'_> {
         if !self.tried.contains(&version) {
             self.tried.push(version);
         }
-        let adds = self
+        let adds: Vec<Action> = self
             .commit
             .files
             .iter()
@@ -181,7 +182,7 @@ impl Attempts<'_> {
             .cloned()
             .map(Action::Add)
             .collect();
-        let transactions = self
+        let transactions: Vec<Transaction> = self
             .commit
             .progress
             .iter()
@@ -192,7 +193,12 @@ impl Attempts<'_> {
             query_id: self.mark.clone(),
             epoch_id: version,
         };
-        let result = CommitBuilder::from(plain_commit().with_application_transactions(transactions))
+        // One more is the commit's own information.
+        let actions = (adds.len() + transactions.len() + 1) as u64;
+        let properties = plain_commit()
+            .with_metadata([(ACTIONS_KEY.to_owned(), actions.into())])
+            .with_application_transactions(transactions);
+        let result = CommitBuilder::from(properties)
             .with_actions(adds)
             .build(Some(self.lake.snapshot()?), self.lake.log_store(), operation)
             .await;

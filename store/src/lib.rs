@@ -14,6 +14,7 @@ mod latency;
 mod ledger;
 mod location;
 mod migrate;
+mod newest_commit;
 mod rows;
 mod scan;
 mod schema;
@@ -24,7 +25,7 @@ mod upload;
 mod watermark;
 
 pub use append::{Commit, Outcome, Progress};
-pub use error::StoreError;
+pub use error::{CommitDamage, StoreError};
 pub use latency::{LatencyHistogram, MAX_BIN, ZERO_BIN};
 pub use ledger::KnownSource;
 pub use location::LakeLocation;
