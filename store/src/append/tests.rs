@@ -1,5 +1,7 @@
 //! The commit protocol, with faults injected at every step, and with rivals.
 
+mod crashes;
+
 use std::sync::Arc;
 
 use super::*;
