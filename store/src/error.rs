@@ -168,6 +168,19 @@ pub enum StoreError {
         cause: Cause,
     },
 
+    /// Sorting rows gave more or fewer than there were, or than the log says there are. Nothing was changed.
+    #[error("compacting {partition} in {location} would make {rows_out} rows of {rows_in}")]
+    RowsLost {
+        /// The lake's place.
+        location: LakeLocation,
+        /// The partition, in words.
+        partition: String,
+        /// How many there are by the log.
+        rows_in: u64,
+        /// How many came out.
+        rows_out: u64,
+    },
+
     /// Rows could not be turned into Parquet. A defect of this crate.
     #[error("cannot encode rows as Parquet")]
     Encode(#[source] Cause),
@@ -234,6 +247,9 @@ impl StoreError {
             StoreError::DiskFull { .. } => {
                 Some("make room and run the same command again: it goes on where it stopped".to_owned())
             }
+            StoreError::RowsLost { location, .. } => Some(format!(
+                "find out which file is not as the log says with: slowlake maintain --fsck --lake {location}"
+            )),
             StoreError::Replaced { .. } | StoreError::Unsettled { .. } => {
                 Some("run the command again: it goes on from what the lake has".to_owned())
             }

@@ -9,10 +9,14 @@
 mod append;
 mod durable_file;
 mod error;
+mod file_order;
 mod file_statistics;
+mod footer;
+mod lake_table;
 mod latency;
 mod ledger;
 mod location;
+pub mod maintain;
 mod migrate;
 mod newest_commit;
 mod rows;

@@ -11,19 +11,19 @@ use object_store::path::Path as StorePath;
 use object_store::{Error, ObjectStore, ObjectStoreExt};
 
 use crate::error::{CommitDamage, StoreError};
+use crate::lake_table::LakeTable;
 use crate::location::LakeLocation;
-use crate::table::Lake;
 
 /// In a commit's own information: how many actions it has. A log entry that was cut between two of them reads as well as a whole one.
-pub(crate) const ACTIONS_KEY: &str = "slowlake.actions";
+pub(crate) const ACTIONS_KEY: &str = "slowlakeActions";
 
 const LOG_DIRECTORY: &str = "_delta_log";
 
 /// Files looked at in parallel.
 const LOOKS_AT_ONCE: usize = 16;
 
-impl Lake {
-    /// Refuses a lake whose newest commit cannot be read or whose files are not all there in full size. One read, and a request for
+impl LakeTable {
+    /// Refuses a table whose newest commit cannot be read or whose files are not all there in full size. One read, and a request for
     /// each file that the commit added.
     ///
     /// # Errors

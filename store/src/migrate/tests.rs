@@ -64,6 +64,7 @@ async fn opening_for_writing_migrates_once() {
         (VERSION_V1 + 1, SCHEMA_VERSION)
     );
     let names: Vec<String> = lake
+        .events
         .snapshot()
         .unwrap()
         .schema()
@@ -71,7 +72,7 @@ async fn opening_for_writing_migrates_once() {
         .map(|field| field.name().clone())
         .collect();
     assert_eq!(names, columns().map(|column| column.name).collect::<Vec<_>>());
-    assert_eq!(lake.snapshot().unwrap().metadata().name(), Some("events"));
+    assert_eq!(lake.events.snapshot().unwrap().metadata().name(), Some("events"));
     assert_eq!(ask(&mut lake, CONTENT).await, CONTENT_V1);
     assert_eq!(watermarks(&lake).await, watermarks(&before).await);
     for unit in watermarks(&lake).await {

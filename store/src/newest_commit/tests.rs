@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::*;
+use crate::Lake;
 use crate::testing::{ask, commit, executions, new_location};
 
 const NEWEST: &str = "_delta_log/00000000000000000002.json";

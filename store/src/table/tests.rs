@@ -31,7 +31,7 @@ async fn a_lake_is_made_once_and_opened_again() {
     let made = Lake::open_or_create(&location).await.unwrap();
     let opened = Lake::open_or_create(&location).await.unwrap();
     assert_eq!((made.version(), opened.version()), (0, 0));
-    assert_eq!(made.id, opened.id);
+    assert_eq!(made.events.id, opened.events.id);
     assert_eq!(opened.statistics().unwrap(), LakeStatistics::default());
     assert!(opened.provider().is_ok());
 }
@@ -48,7 +48,7 @@ async fn many_can_make_it_at_once() {
     let mut ids = Vec::new();
     for maker in makers {
         let lake = maker.await.unwrap();
-        ids.push((lake.version(), lake.id));
+        ids.push((lake.version(), lake.events.id));
     }
     ids.dedup();
     assert_eq!(ids.len(), 1, "{ids:?}");

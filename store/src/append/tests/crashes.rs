@@ -306,7 +306,7 @@ impl Disk {
     /// The lake says of itself what its log says.
     async fn check_lake(&self) {
         let lake = Lake::open_on(&self.location, self.files.clone()).await.unwrap();
-        lake.check_newest_commit().await.unwrap();
+        lake.events.check_newest_commit().await.unwrap();
         let mut rows = 0;
         for (app_id, end) in self.replay().await.1 {
             assert_eq!(lake.watermark(&app_id).await.unwrap(), Some(end));
