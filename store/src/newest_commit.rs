@@ -8,7 +8,7 @@ use deltalake::kernel::{Action, Add};
 use deltalake::logstore::{LogStoreRef, get_actions};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path as StorePath;
-use object_store::{Error, ObjectStore, ObjectStoreExt};
+use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use crate::error::{CommitDamage, StoreError};
 use crate::lake_table::LakeTable;
@@ -24,12 +24,29 @@ const LOOKS_AT_ONCE: usize = 16;
 
 impl LakeTable {
     /// Refuses a table whose newest commit cannot be read or whose files are not all there in full size. One read, and a request for
-    /// each file that the commit added.
+    /// each file that the commit added. What is read is remembered, and [`refresh`](LakeTable::refresh) looks whether it is still there.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], and [`StoreError::Storage`] where the storage does not answer.
-    pub(crate) async fn check_newest_commit(&self) -> Result<(), StoreError> {
-        check_commit(&self.location, &self.log_store(), self.version() as u64).await
+    pub(crate) async fn check_newest_commit(&mut self) -> Result<(), StoreError> {
+        self.anchor = check_commit(&self.location, &self.log_store(), self.version() as u64).await?;
+        Ok(())
+    }
+
+    /// Whether the log entry that was remembered is gone or is another one: then what is at this place has to be read anew. Without
+    /// it a table that was deleted and made again would look like this one, from some version on.
+    ///
+    /// # Errors
+    /// [`StoreError::Storage`] where the storage does not answer.
+    pub(crate) async fn is_displaced(&self) -> Result<bool, StoreError> {
+        let Some(anchor) = &self.anchor else {
+            return Ok(false);
+        };
+        match self.log_store().object_store(None).head(&anchor.location).await {
+            Ok(found) => Ok(found != *anchor),
+            Err(Error::NotFound { .. }) => Ok(true),
+            Err(error) => Err(StoreError::storage("read", &self.location, error)),
+        }
     }
 }
 
@@ -57,11 +74,12 @@ fn version_of(file: &StorePath) -> Option<u64> {
     (digits.len() == 20).then(|| digits.parse().ok()).flatten()
 }
 
+/// Checks one commit. Returns its log entry as the storage knows it, unless a checkpoint has taken its place.
 async fn check_commit(
     location: &LakeLocation,
     log_store: &LogStoreRef,
     version: u64,
-) -> Result<(), StoreError> {
+) -> Result<Option<ObjectMeta>, StoreError> {
     let commit = format!("{LOG_DIRECTORY}/{version:020}.json");
     let damaged = |file: &str, damage| StoreError::Damaged {
         location: location.clone(),
@@ -69,12 +87,15 @@ async fn check_commit(
         file: file.to_owned(),
         damage,
     };
-    let entry = log_store
-        .read_commit_entry(version)
-        .await
-        .map_err(|error| StoreError::storage("check", location, error))?;
-    // Clean-up takes the log entries away that a checkpoint stands for.
-    let Some(entry) = entry else { return Ok(()) };
+    let failed = |error| StoreError::storage("check", location, error);
+    let store = log_store.object_store(None);
+    let read = match store.get(&StorePath::from(commit.as_str())).await {
+        // Clean-up takes the log entries away that a checkpoint stands for.
+        Err(Error::NotFound { .. }) => return Ok(None),
+        read => read.map_err(failed)?,
+    };
+    let meta = read.meta.clone();
+    let entry = read.bytes().await.map_err(failed)?;
     if entry.is_empty() {
         return Err(damaged(&commit, CommitDamage::Empty));
     }
@@ -87,18 +108,16 @@ async fn check_commit(
         Action::Add(add) => Some(add),
         _ => None,
     });
-    let looks: Vec<_> = adds
-        .map(|add| damage_of_file(log_store.object_store(None), add))
-        .collect();
+    let looks: Vec<_> = adds.map(|add| damage_of_file(store.clone(), add)).collect();
     let mut looks = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
     while let Some(look) = looks.next().await {
         match look {
             Ok(None) => {}
             Ok(Some((file, damage))) => return Err(damaged(&file, damage)),
-            Err(error) => return Err(StoreError::storage("check", location, error)),
+            Err(error) => return Err(failed(error)),
         }
     }
-    Ok(())
+    Ok(Some(meta))
 }
 
 /// The path of a data file and what is wrong with it, if anything is.

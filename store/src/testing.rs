@@ -1,12 +1,17 @@
 //! For the tests of this crate: lakes in temporary directories, a store that fails on demand, and rows to put in.
 
 mod faulty_store;
+mod transitions;
+
+use std::fs;
+use std::path::Path;
 
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::prelude::SessionContext;
 use tempfile::TempDir;
 
 pub(crate) use crate::testing::faulty_store::{Fault, FaultyStore, Operation};
+pub(crate) use crate::testing::transitions::{Transition, Transitions};
 use crate::{Commit, Lake, LakeLocation, Outcome, Place, Progress, QueryRow, RowBuilder, Rows};
 
 /// 2026-11-23 00:00 UTC.
@@ -16,6 +21,20 @@ pub(crate) fn new_location() -> (TempDir, LakeLocation) {
     let directory = TempDir::new().unwrap();
     let location = directory.path().join("lake").to_str().unwrap().parse().unwrap();
     (directory, location)
+}
+
+/// A folder with all that is in it.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 /// `count` executions of one source from `start` on, a byte apart.

@@ -1,6 +1,7 @@
 //! The commit protocol, with faults injected at every step, and with rivals.
 
 mod crashes;
+mod transitions;
 
 use std::sync::Arc;
 

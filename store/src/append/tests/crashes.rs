@@ -40,7 +40,7 @@ const FAULTS: [(Operation, Fault, u64); 20] = [
     (Operation::PutLog, Fault::DieAfter, 2),
     (Operation::Get, Fault::Before, 12),
     (Operation::Get, Fault::DieBefore, 12),
-    (Operation::Head, Fault::Before, 1),
+    (Operation::Head, Fault::Before, 3),
     (Operation::List, Fault::Before, 8),
     (Operation::List, Fault::Stale, 8),
     (Operation::List, Fault::Torn, 8),
@@ -305,7 +305,7 @@ impl Disk {
 
     /// The lake says of itself what its log says.
     async fn check_lake(&self) {
-        let lake = Lake::open_on(&self.location, self.files.clone()).await.unwrap();
+        let mut lake = Lake::open_on(&self.location, self.files.clone()).await.unwrap();
         lake.events.check_newest_commit().await.unwrap();
         let mut rows = 0;
         for (app_id, end) in self.replay().await.1 {
