@@ -18,6 +18,7 @@ mod ledger;
 mod location;
 pub mod maintain;
 mod migrate;
+mod newest_commit;
 mod rows;
 mod scan;
 mod schema;
@@ -28,7 +29,7 @@ mod upload;
 mod watermark;
 
 pub use append::{Commit, Outcome, Progress};
-pub use error::StoreError;
+pub use error::{CommitDamage, StoreError};
 pub use latency::{LatencyHistogram, MAX_BIN, ZERO_BIN};
 pub use ledger::KnownSource;
 pub use location::LakeLocation;

@@ -1,11 +1,10 @@
 //! A lake of version 1, as the first slowlake wrote it, read and migrated.
 
-use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::testing::{DAY_US, Fault, FaultyStore, ask, commit};
+use crate::testing::{DAY_US, Fault, FaultyStore, ask, commit, copy_folder};
 use crate::{Lake, LakeLocation, LogRow, Outcome, Place, RowBuilder, SCHEMA_VERSION, StoreError, columns};
 
 /// Rows by kind, and what their durations and rejected bytes come to.
@@ -17,22 +16,9 @@ const VERSION_V1: i64 = 2;
 fn lake_v1() -> (TempDir, LakeLocation) {
     let directory = TempDir::new().unwrap();
     let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/lakes/v1");
-    copy(&recorded, &directory.path().join("lake"));
+    copy_folder(&recorded, &directory.path().join("lake"));
     let location = directory.path().join("lake").to_str().unwrap().parse().unwrap();
     (directory, location)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
