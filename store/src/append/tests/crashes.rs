@@ -88,9 +88,9 @@ async fn lakes_of_all_faults(seed: u64) {
 }
 
 async fn lake_of_faults(faults: &[(Operation, Fault, u64)], chance: &mut Chance) {
-    // The folder stays empty; the table library only wants it to exist.
+    // The folders stay empty; the table library only wants them to exist.
     let (_directory, location) = new_location();
-    std::fs::create_dir(location.directory().unwrap()).unwrap();
+    std::fs::create_dir_all(location.directory().unwrap().join("events")).unwrap();
     let disk = Disk {
         location,
         files: Arc::new(InMemory::new()),
