@@ -168,6 +168,17 @@ pub enum StoreError {
         cause: Cause,
     },
 
+    /// A time to keep something that would break a promise of the lake. The user chooses another one.
+    #[error("cannot keep {what} for {given_days} days: {reason}")]
+    Retention {
+        /// What was to be kept.
+        what: &'static str,
+        /// How long.
+        given_days: u32,
+        /// Why that cannot be.
+        reason: String,
+    },
+
     /// Sorting rows gave more or fewer than there were, or than the log says there are. Nothing was changed.
     #[error("compacting {partition} in {location} would make {rows_out} rows of {rows_in}")]
     RowsLost {

@@ -38,6 +38,8 @@ pub(crate) struct DataFile {
     pub(crate) path: String,
     pub(crate) bytes: u64,
     pub(crate) rows: u64,
+    /// When it was written, in ms since 1970 UTC.
+    pub(crate) written_ms: i64,
     pub(crate) is_sorted: bool,
     /// The action that takes it out of the table.
     remove: Remove,
@@ -73,6 +75,7 @@ impl LakeTable {
                 path,
                 bytes: u64::try_from(file.size()).ok()?,
                 rows: file.num_records()? as u64,
+                written_ms: file.modification_time(),
                 remove: file.remove_action(false),
             })
         });
@@ -94,6 +97,7 @@ impl DataFile {
             path: path.to_owned(),
             bytes,
             rows,
+            written_ms: 0,
             is_sorted,
             remove: Remove::default(),
         }
