@@ -1,4 +1,4 @@
-//! One lake, opened: the Delta table `events`, its state at one version, and whether this program may use it. Rows go in through
+//! One lake, opened: where its Delta table `events` is, its state at one version, and whether this program may use it. Rows go in through
 //! `upload` and `append`, come out through `scan`; nothing here reads or writes them.
 
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::location::LakeLocation;
 use crate::newest_commit::damage_of_newest_commit;
 use crate::rows::Rows;
 use crate::schema::{
-    FINGERPRINT_VERSION_PROPERTY, PARTITION_COLUMNS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY,
-    STATISTICS_COLUMNS, delta_fields,
+    EVENTS, FINGERPRINT_VERSION_PROPERTY, PARTITION_COLUMNS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY,
+    STATISTICS_COLUMNS,
 };
 use crate::upload::{Uploaded, Uploader};
 
@@ -25,8 +25,14 @@ use crate::upload::{Uploaded, Uploader};
 #[derive(Debug)]
 pub struct Lake {
     pub(crate) location: LakeLocation,
+    /// Reaches the location.
+    pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) events: LakeTable,
 }
+
+/// The directories in a lake that its events may be in. New lakes have them in one of their own, beside the other tables; the first lakes
+/// have nothing but events, in the lake's directory itself, and stay as they are.
+const EVENTS_DIRECTORIES: [&str; 2] = ["events/", ""];
 
 /// The size of a lake, from its log alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,25 +70,19 @@ impl Lake {
         location: &LakeLocation,
         store: Arc<dyn ObjectStore>,
     ) -> Result<Lake, StoreError> {
-        let mut table = table_at(location, store)?;
-        if !has_log(location, &table).await? {
-            return Err(match first_entry(location)? {
-                None => StoreError::NotFound {
+        for directory in EVENTS_DIRECTORIES {
+            if let Some(events) = load(location, directory, store.clone()).await? {
+                return Ok(Lake {
                     location: location.clone(),
-                },
-                Some(found) => StoreError::NotEmpty {
-                    location: location.clone(),
-                    found,
-                },
-            });
+                    store,
+                    events,
+                });
+            }
         }
-        if let Err(error) = table.load().await {
-            let damage = damage_of_newest_commit(location, &table.log_store()).await;
-            return Err(damage.unwrap_or_else(|| StoreError::storage("open", location, error)));
-        }
-        Ok(Lake {
-            location: location.clone(),
-            events: LakeTable::new(location, table)?,
+        let location = location.clone();
+        Err(match first_entry(&location)? {
+            None => StoreError::NotFound { location },
+            Some(found) => StoreError::NotEmpty { location, found },
         })
     }
 
@@ -177,41 +177,65 @@ impl Lake {
     }
 }
 
-/// The table at a location, whether or not it exists.
-fn table_at(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<DeltaTable, StoreError> {
+/// The table in a directory of the lake, where one is.
+pub(crate) async fn load(
+    location: &LakeLocation,
+    directory: &str,
+    store: Arc<dyn ObjectStore>,
+) -> Result<Option<LakeTable>, StoreError> {
+    let mut table = table_at(location, directory, store)?;
+    let exists = table.verify_deltatable_existence().await;
+    if !exists.map_err(|error| StoreError::storage("reach", location, error))? {
+        return Ok(None);
+    }
+    if let Err(error) = table.load().await {
+        let damage = damage_of_newest_commit(location, &table.log_store()).await;
+        return Err(damage.unwrap_or_else(|| StoreError::storage("open", location, error)));
+    }
+    LakeTable::new(location, table).map(Some)
+}
+
+/// The table in a directory of the lake, whether or not it exists. The directory ends in a slash, or is empty for the lake's own.
+pub(crate) fn table_at(
+    location: &LakeLocation,
+    directory: &str,
+    store: Arc<dyn ObjectStore>,
+) -> Result<DeltaTable, StoreError> {
     let url = location.url()?;
+    let url = url
+        .join(directory)
+        .map_err(|error| StoreError::storage("reach", location, error))?;
     DeltaTableBuilder::from_url(url.clone())
         .and_then(|builder| builder.with_storage_backend(store, url).build())
         .map_err(|error| StoreError::storage("reach", location, error))
 }
 
-async fn has_log(location: &LakeLocation, table: &DeltaTable) -> Result<bool, StoreError> {
-    table
-        .verify_deltatable_existence()
-        .await
-        .map_err(|error| StoreError::storage("reach", location, error))
-}
-
 /// The name of something that is at the location although no table is. What a broken-off creation leaves does not count.
 fn first_entry(location: &LakeLocation) -> Result<Option<String>, StoreError> {
-    let Some(directory) = location.directory() else {
+    let Some(lake) = location.directory() else {
         return Ok(None);
     };
-    let entries = match std::fs::read_dir(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        entries => entries.map_err(|error| StoreError::storage("reach", location, error))?,
-    };
-    for entry in entries {
-        let entry = entry.map_err(|error| StoreError::storage("reach", location, error))?;
-        if entry.file_name() != "_delta_log" {
-            return Ok(Some(entry.file_name().to_string_lossy().into_owned()));
+    for directory in EVENTS_DIRECTORIES {
+        let entries = match std::fs::read_dir(lake.join(directory)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            entries => entries.map_err(|error| StoreError::storage("reach", location, error))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| StoreError::storage("reach", location, error))?;
+            let found = format!("{directory}{}", entry.file_name().to_string_lossy());
+            if !BROKEN_OFF.contains(&found.as_str()) {
+                return Ok(Some(found));
+            }
         }
     }
     Ok(None)
 }
 
+/// What may be left of a lake whose creation was broken off.
+const BROKEN_OFF: [&str; 3] = ["_delta_log", "events", "events/_delta_log"];
+
 async fn create(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<(), StoreError> {
-    let table = table_at(location, store)?;
+    let table = table_at(location, EVENTS_DIRECTORIES[0], store)?;
     let properties = [
         (SCHEMA_VERSION_PROPERTY, SCHEMA_VERSION.to_string()),
         (FINGERPRINT_VERSION_PROPERTY, FINGERPRINT_VERSION.to_string()),
@@ -220,7 +244,7 @@ async fn create(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<
     CreateBuilder::new()
         .with_log_store(table.log_store())
         .with_table_name("events")
-        .with_columns(delta_fields())
+        .with_columns(EVENTS.delta_fields())
         .with_partition_columns(PARTITION_COLUMNS)
         .with_configuration(properties.map(|(name, value)| (name, Some(value))))
         .with_raise_if_key_not_exists(false)

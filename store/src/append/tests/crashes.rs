@@ -331,9 +331,9 @@ fn is_commit(path: &Path) -> bool {
 
 impl Disk {
     fn new() -> (TempDir, Disk) {
-        // The folder stays empty; the table library only wants it to exist.
+        // The folders stay empty; the table library only wants them to exist.
         let (directory, location) = new_location();
-        std::fs::create_dir(location.directory().unwrap()).unwrap();
+        std::fs::create_dir_all(location.directory().unwrap().join("events")).unwrap();
         let disk = Disk {
             location,
             files: Arc::new(InMemory::new()),
