@@ -1,7 +1,6 @@
 SELECT
     event_date,
-    -- Of a row without a day the time is unknown, or so far off that it cannot be truncated.
-    CASE WHEN event_date <> DATE '1970-01-01' THEN date_trunc('hour', ts) END AS hour, server, database, "user", application, fingerprint,
+    hour, server, database, "user", application, fingerprint,
     count(*) AS calls,
     sum(CASE WHEN error_code <> 0 THEN 1 WHEN error_code = 0 THEN 0 END) AS errors,
     sum(query_time_us) AS total_us,
@@ -24,6 +23,16 @@ SELECT
     sum(coalesce(greatest(rate_limit, 1), 1)) FILTER (WHERE is_nested) AS nested_calls,
     sum(query_time_us) FILTER (WHERE is_nested) AS nested_us,
     sum(query_time_us * coalesce(greatest(rate_limit, 1), 1)) FILTER (WHERE is_nested) AS nested_estimated_us
-FROM events
-WHERE kind = 'query' AND {condition}
-GROUP BY event_date, CASE WHEN event_date <> DATE '1970-01-01' THEN date_trunc('hour', ts) END, server, database, "user", application, fingerprint
+FROM (
+    SELECT
+        *,
+        -- As date_trunc, which asks a calendar for each row. Of a row without a day the time is unknown, or in no calendar.
+        CASE WHEN event_date <> DATE '1970-01-01' THEN
+            arrow_cast(
+                CAST(ts AS BIGINT) - (CAST(ts AS BIGINT) % 3600000000 + 3600000000) % 3600000000,
+                'Timestamp(Microsecond, Some("UTC"))')
+        END AS hour
+    FROM events
+    WHERE kind = 'query' AND {condition}
+) AS executions
+GROUP BY event_date, hour, server, database, "user", application, fingerprint
