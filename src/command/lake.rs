@@ -1,5 +1,7 @@
 //! What every command that uses a lake has in common: which one, how it is opened, and how its errors say what to do next.
 
+use std::error::Error;
+
 use anyhow::Context;
 use slowlake_sql::{Session, SessionSettings, SqlError};
 use slowlake_store::{Lake, LakeLocation, StoreError};
@@ -37,10 +39,13 @@ pub(crate) async fn open(location: &LakeLocation, settings: &Settings) -> anyhow
     Ok((lake, session))
 }
 
-/// An error of the lake with its next step.
+/// An error of the lake with its cause, which has its own causes in it, and its next step.
 pub(crate) fn store_error(error: StoreError) -> anyhow::Error {
     let hint = error.hint();
-    with_hint(error, hint)
+    match error.source() {
+        Some(cause) => with_hint(format!("{error}: {cause}"), hint),
+        None => with_hint(error, hint),
+    }
 }
 
 /// An error of a query with its next step.

@@ -7,6 +7,8 @@
 //! Never parses a log, never decides what to keep, never prints.
 
 mod append;
+mod cloud;
+mod conditional_put;
 mod durable_file;
 mod error;
 mod file_statistics;

@@ -23,6 +23,7 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use object_store::ObjectStore;
 
 use crate::error::StoreError;
 use crate::scan::files::Files;
@@ -42,7 +43,11 @@ impl Lake {
             .with_table_partition_cols(partition_fields())
             .build();
         let files = Files::of(self, &table_schema)?;
-        Ok(Arc::new(EventsTable { table_schema, files }))
+        Ok(Arc::new(EventsTable {
+            table_schema,
+            files,
+            storage: Storage::of(self)?,
+        }))
     }
 }
 
@@ -50,6 +55,35 @@ impl Lake {
 struct EventsTable {
     table_schema: TableSchema,
     files: Files,
+    storage: Storage,
+}
+
+/// Where the files are.
+#[derive(Debug)]
+struct Storage {
+    url: ObjectStoreUrl,
+    /// What reaches a cloud's; local files are reached as every session does it.
+    store: Option<Arc<dyn ObjectStore>>,
+}
+
+impl Storage {
+    fn of(lake: &Lake) -> std::result::Result<Storage, StoreError> {
+        let location = lake.location();
+        let is_local = location.directory().is_some();
+        Ok(Storage {
+            url: location.object_store_url()?,
+            store: (!is_local).then(|| lake.log_store().root_object_store(None)),
+        })
+    }
+
+    /// The store by which a session reads, which from now on also finds it by its URL.
+    fn in_session(&self, state: &dyn Session) -> Result<Arc<dyn ObjectStore>> {
+        let runtime = state.runtime_env();
+        if let Some(store) = &self.store {
+            runtime.register_object_store(self.url.as_ref(), store.clone());
+        }
+        runtime.object_store(&self.url)
+    }
 }
 
 #[async_trait]
@@ -107,8 +141,7 @@ impl TableProvider for EventsTable {
             statistics
         };
 
-        let url = ObjectStoreUrl::local_filesystem();
-        let store = state.runtime_env().object_store(&url)?;
+        let store = self.storage.in_session(state)?;
         let footers = state.runtime_env().cache_manager.get_file_metadata_cache();
         let mut options = datafusion::config::TableParquetOptions::new();
         options.global = state.config_options().execution.parquet.clone();
@@ -118,7 +151,7 @@ impl TableProvider for EventsTable {
         if let Some(filter) = row_filter {
             source = source.with_predicate(filter);
         }
-        let config = FileScanConfigBuilder::new(url, Arc::new(source))
+        let config = FileScanConfigBuilder::new(self.storage.url.clone(), Arc::new(source))
             .with_file_groups(groups)
             .with_statistics(statistics)
             .with_projection_indices(projection.cloned())?

@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
+use deltalake::DeltaTable;
 use deltalake::kernel::EagerSnapshot;
 use deltalake::kernel::transaction::CommitProperties;
-use deltalake::logstore::LogStoreRef;
+use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake::operations::create::CreateBuilder;
-use deltalake::{DeltaTable, DeltaTableBuilder};
 use object_store::ObjectStore;
 use slowlake_parse::statement::FINGERPRINT_VERSION;
 
+use crate::conditional_put;
 use crate::error::StoreError;
 use crate::location::LakeLocation;
 use crate::rows::Rows;
@@ -49,7 +50,7 @@ impl Lake {
     /// [`StoreError::NotFound`] where there is none; [`StoreError::NotEmpty`], [`StoreError::NotALake`], [`StoreError::Newer`],
     /// [`StoreError::Unsupported`] where there is something else.
     pub async fn open(location: &LakeLocation) -> Result<Lake, StoreError> {
-        Lake::open_on(location, location.object_store()).await
+        Lake::open_on(location, location.object_store()?).await
     }
 
     /// Opens a lake for writing: makes it in a directory that is empty or does not exist, and migrates one of an older version.
@@ -58,7 +59,7 @@ impl Lake {
     /// As [`open`](Lake::open), [`StoreError::Fingerprints`] where new rows would not agree with those of the lake, and
     /// [`StoreError::Contention`] where others kept it from being migrated.
     pub async fn open_or_create(location: &LakeLocation) -> Result<Lake, StoreError> {
-        Lake::open_or_create_on(location, location.object_store()).await
+        Lake::open_or_create_on(location, location.object_store()?).await
     }
 
     /// As [`open`](Lake::open), reaching the location through `store`.
@@ -66,9 +67,9 @@ impl Lake {
         location: &LakeLocation,
         store: Arc<dyn ObjectStore>,
     ) -> Result<Lake, StoreError> {
-        let mut table = table_at(location, store)?;
+        let mut table = table_at(location, store.clone())?;
         if !has_log(location, &table).await? {
-            return Err(match first_entry(location)? {
+            return Err(match first_entry(location, store.as_ref()).await? {
                 None => StoreError::NotFound {
                     location: location.clone(),
                 },
@@ -92,6 +93,7 @@ impl Lake {
     ) -> Result<Lake, StoreError> {
         let mut lake = match Lake::open_on(location, store.clone()).await {
             Err(StoreError::NotFound { .. }) => {
+                conditional_put::require(location, store.as_ref()).await?;
                 let created = create(location, store.clone()).await;
                 // Another process may have been faster, or the lake be there despite the error: what can be opened decides.
                 match (Lake::open_on(location, store).await, created) {
@@ -101,7 +103,11 @@ impl Lake {
                     (opened, _) => opened,
                 }
             }
-            opened => opened,
+            Ok(lake) => {
+                conditional_put::require(location, store.as_ref()).await?;
+                Ok(lake)
+            }
+            refused => refused,
         }?;
         lake.check_fingerprints()?;
         lake.migrate().await?;
@@ -244,9 +250,13 @@ impl Lake {
 /// The table at a location, whether or not it exists.
 fn table_at(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<DeltaTable, StoreError> {
     let url = location.url()?;
-    DeltaTableBuilder::from_url(url.clone())
-        .and_then(|builder| builder.with_storage_backend(store, url).build())
-        .map_err(|error| StoreError::storage("reach", location, error))
+    // What the library would choose by the URL's scheme, which it knows only of local disks: a log of which each entry is put once.
+    let settings = StorageConfig::default();
+    let rooted_at_table = settings
+        .decorate_store(store.clone(), &url)
+        .map_err(|error| StoreError::storage("reach", location, error))?;
+    let log = default_logstore(Arc::new(rooted_at_table), store, &url, &settings);
+    Ok(DeltaTable::new(log))
 }
 
 async fn has_log(location: &LakeLocation, table: &DeltaTable) -> Result<bool, StoreError> {
@@ -257,9 +267,9 @@ async fn has_log(location: &LakeLocation, table: &DeltaTable) -> Result<bool, St
 }
 
 /// The name of something that is at the location although no table is. What a broken-off creation leaves does not count.
-fn first_entry(location: &LakeLocation) -> Result<Option<String>, StoreError> {
+async fn first_entry(location: &LakeLocation, store: &dyn ObjectStore) -> Result<Option<String>, StoreError> {
     let Some(directory) = location.directory() else {
-        return Ok(None);
+        return first_object(location, store).await;
     };
     let entries = match std::fs::read_dir(directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -272,6 +282,23 @@ fn first_entry(location: &LakeLocation) -> Result<Option<String>, StoreError> {
         }
     }
     Ok(None)
+}
+
+/// As [`first_entry`], of a bucket.
+async fn first_object(
+    location: &LakeLocation,
+    store: &dyn ObjectStore,
+) -> Result<Option<String>, StoreError> {
+    let prefix = location.object_path()?;
+    let listed = store
+        .list_with_delimiter(Some(&prefix))
+        .await
+        .map_err(|error| StoreError::storage("reach", location, error))?;
+    let objects = listed.objects.into_iter().map(|object| object.location);
+    let names = listed.common_prefixes.into_iter().chain(objects);
+    Ok(names
+        .filter_map(|path| path.filename().map(str::to_owned))
+        .find(|name| name != "_delta_log" && name != conditional_put::PROBE))
 }
 
 async fn create(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<(), StoreError> {

@@ -114,6 +114,10 @@ pub(crate) enum Fault {
     Repeated,
     /// The disk is full.
     DiskFull,
+    /// It is written over whatever is there.
+    Replaced,
+    /// The store does not know such a write.
+    Unknown,
 }
 
 /// A store whose next writes to the log, or of data files, fail as told.
@@ -128,8 +132,12 @@ pub(crate) struct FaultyStore {
 
 impl FaultyStore {
     pub(crate) fn new(location: &LakeLocation) -> Arc<FaultyStore> {
+        FaultyStore::on(location.object_store().unwrap())
+    }
+
+    pub(crate) fn on(inner: Arc<dyn ObjectStore>) -> Arc<FaultyStore> {
         Arc::new(FaultyStore {
-            inner: location.object_store(),
+            inner,
             log_writes: Mutex::default(),
             data_writes: Mutex::default(),
             failing_reads: AtomicUsize::new(0),
@@ -182,8 +190,18 @@ impl ObjectStore for FaultyStore {
         match fault {
             Fault::Before => return Err(failure(io::ErrorKind::ConnectionReset)),
             Fault::DiskFull => return Err(failure(io::ErrorKind::StorageFull)),
-            Fault::None | Fault::After | Fault::Repeated => {}
+            Fault::Unknown => {
+                return Err(Error::NotImplemented {
+                    operation: "conditional put".to_owned(),
+                    implementer: self.to_string(),
+                });
+            }
+            Fault::None | Fault::After | Fault::Repeated | Fault::Replaced => {}
         }
+        let options = match fault {
+            Fault::Replaced => PutOptions::default(),
+            _ => options,
+        };
         let result = self.inner.put_opts(location, payload, options).await?;
         if is_log {
             self.failing_reads

@@ -43,7 +43,7 @@ impl Files {
             .snapshot()?
             .try_log_data()
             .map_err(|error| StoreError::storage("read", lake.location(), error))?;
-        let root = root_path(lake)?;
+        let root = lake.location().object_path()?;
 
         let mut files = Vec::with_capacity(log.num_files());
         let mut partition_values: [Vec<ScalarValue>; 2] = Default::default();
@@ -174,12 +174,6 @@ impl PruningStatistics for Files {
     fn contained(&self, _: &Column, _: &HashSet<ScalarValue>) -> Option<BooleanArray> {
         None
     }
-}
-
-/// The lake's directory as a path of the object store that queries read from.
-fn root_path(lake: &Lake) -> std::result::Result<StorePath, StoreError> {
-    StorePath::from_url_path(lake.location().url()?.path())
-        .map_err(|error| StoreError::storage("reach", lake.location(), error))
 }
 
 /// The log's texts as typed values, in the order of the partition columns.

@@ -16,7 +16,11 @@ fn check_error<T: std::fmt::Debug>(result: Result<T, StoreError>, expected: &str
 /// A Delta table with one column and these properties.
 async fn foreign_table(location: &LakeLocation, properties: &[(&str, &str)]) {
     CreateBuilder::new()
-        .with_log_store(table_at(location, location.object_store()).unwrap().log_store())
+        .with_log_store(
+            table_at(location, location.object_store().unwrap())
+                .unwrap()
+                .log_store(),
+        )
         .with_columns([StructField::new("a", DataType::STRING, true)])
         .with_configuration(properties.iter().map(|(name, value)| (*name, Some(*value))))
         .with_raise_if_key_not_exists(false)
