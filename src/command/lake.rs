@@ -12,10 +12,11 @@ use crate::settings::Settings;
 
 /// The lake that was named, or the environment's.
 pub(crate) fn location(given: Option<&String>, settings: &Settings) -> anyhow::Result<LakeLocation> {
-    match given.or(settings.lake.as_ref()) {
-        Some(text) => text.parse().map_err(store_error),
-        None => anyhow::bail!("no lake was named\nhint: give --lake FOLDER or set SLOWLAKE_LAKE"),
-    }
+    let Some(text) = given.or(settings.lake.as_ref()) else {
+        anyhow::bail!("no lake was named\nhint: give --lake URI or set SLOWLAKE_LAKE");
+    };
+    let location: LakeLocation = text.parse().map_err(store_error)?;
+    Ok(location.with_environment(&settings.environment))
 }
 
 /// Threads for what waits for disks and networks, and for what encodes files: as few, for the allocator keeps memory of its own for each.

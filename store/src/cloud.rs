@@ -16,7 +16,7 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
-pub(crate) use environment::Environment;
+pub use environment::Environment;
 use guarded::Guarded;
 pub(crate) use trouble::Trouble;
 
@@ -207,6 +207,10 @@ mod tests {
     fn a_store_shows_no_credential() {
         let keys = [("AWS_ACCESS_KEY_ID", "ID"), ("AWS_SECRET_ACCESS_KEY", "SECRET")];
         check("s3://lakes/a/", &keys, Ok("s3://lakes"));
+        assert_eq!(
+            format!("{:?}", environment(&keys)),
+            r#"{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}"#
+        );
         let account =
             r#"{"disable_oauth": true, "client_email": "", "private_key": "SECRET", "private_key_id": ""}"#;
         check(

@@ -26,6 +26,7 @@ mod upload;
 mod watermark;
 
 pub use append::{Commit, Outcome, Progress};
+pub use cloud::Environment;
 pub use error::StoreError;
 pub use latency::{LatencyHistogram, MAX_BIN, ZERO_BIN};
 pub use ledger::KnownSource;

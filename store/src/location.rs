@@ -1,4 +1,4 @@
-//! Where a lake is: the text a user types, and the object store behind it. Never looks whether anything is there, never holds a credential.
+//! Where a lake is: the text a user types, and the object store behind it. Never looks whether anything is there, never shows a credential.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,15 +25,33 @@ enum Place {
     /// An absolute path.
     Directory(PathBuf),
     /// A prefix of a bucket, or all of it.
-    Bucket(Service, Url),
+    Bucket(Bucket),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Bucket {
+    service: Service,
+    url: Url,
+    environment: Environment,
 }
 
 impl LakeLocation {
+    /// The same place, reached with these settings and credentials. They mean nothing for a directory; a bucket has none without.
+    pub fn with_environment(self, environment: &Environment) -> LakeLocation {
+        match self.0.as_ref() {
+            Place::Directory(_) => self,
+            Place::Bucket(bucket) => LakeLocation(Arc::new(Place::Bucket(Bucket {
+                environment: environment.clone(),
+                ..bucket.clone()
+            }))),
+        }
+    }
+
     /// The directory of a lake on this machine.
     pub fn directory(&self) -> Option<&Path> {
         match self.0.as_ref() {
             Place::Directory(path) => Some(path),
-            Place::Bucket(..) => None,
+            Place::Bucket(_) => None,
         }
     }
 
@@ -43,7 +61,7 @@ impl LakeLocation {
             Place::Directory(path) => {
                 Url::from_directory_path(path).map_err(|()| self.refused("it cannot be written as a URL"))
             }
-            Place::Bucket(_, url) => Ok(url.clone()),
+            Place::Bucket(bucket) => Ok(bucket.url.clone()),
         }
     }
 
@@ -56,7 +74,7 @@ impl LakeLocation {
     pub(crate) fn object_store_url(&self) -> Result<ObjectStoreUrl, StoreError> {
         match self.0.as_ref() {
             Place::Directory(_) => Ok(ObjectStoreUrl::local_filesystem()),
-            Place::Bucket(_, url) => ObjectStoreUrl::parse(&url[..url::Position::BeforePath])
+            Place::Bucket(bucket) => ObjectStoreUrl::parse(&bucket.url[..url::Position::BeforePath])
                 .map_err(|error| self.refused(&error.to_string())),
         }
     }
@@ -68,8 +86,8 @@ impl LakeLocation {
     pub(crate) fn object_store(&self) -> Result<Arc<dyn ObjectStore>, StoreError> {
         match self.0.as_ref() {
             Place::Directory(_) => Ok(Arc::new(DurableFiles::new())),
-            Place::Bucket(service, url) => {
-                cloud::open(*service, url, &Environment::of_process()).map_err(|reason| {
+            Place::Bucket(bucket) => {
+                cloud::open(bucket.service, &bucket.url, &bucket.environment).map_err(|reason| {
                     StoreError::Settings {
                         location: self.clone(),
                         reason,
@@ -83,7 +101,7 @@ impl LakeLocation {
     pub(crate) fn service(&self) -> Option<Service> {
         match self.0.as_ref() {
             Place::Directory(_) => None,
-            Place::Bucket(service, _) => Some(*service),
+            Place::Bucket(bucket) => Some(bucket.service),
         }
     }
 
@@ -159,14 +177,19 @@ fn bucket(scheme: &str, rest: &str) -> Result<LakeLocation, StoreError> {
     }
     let path = format!("{}/", url.path().trim_end_matches('/'));
     url.set_path(&path);
-    Ok(LakeLocation(Arc::new(Place::Bucket(service, url))))
+    let bucket = Bucket {
+        service,
+        url,
+        environment: Environment::default(),
+    };
+    Ok(LakeLocation(Arc::new(Place::Bucket(bucket))))
 }
 
 impl fmt::Display for LakeLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_ref() {
             Place::Directory(path) => path.display().fmt(f),
-            Place::Bucket(_, url) => f.write_str(url.as_str().trim_end_matches('/')),
+            Place::Bucket(bucket) => f.write_str(bucket.url.as_str().trim_end_matches('/')),
         }
     }
 }

@@ -1,20 +1,19 @@
-//! The environment's variables, and the home folder, as the stores of the clouds ask for them. Never printed: it holds credentials.
+//! The environment's variables that say how storage in a cloud is reached, and with which credentials. Never reads the environment itself,
+//! never shows a value.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
-/// Variables by name. Those without a value, or with one that is not text, are not there.
-#[derive(Clone, Default)]
-pub(crate) struct Environment(BTreeMap<String, String>);
+/// Variables of the environment by name: those that the stores of the clouds read, `AWS_…`, `GOOGLE_…`, `AZURE_…` and where the user's folder
+/// is. Made by collecting names and values; others and empty ones are left out. Printing it shows the names alone.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Environment(BTreeMap<String, String>);
+
+const PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
+const NAMES: [&str; 3] = ["HOME", "USERPROFILE", "IDENTITY_ENDPOINT"];
 
 impl Environment {
-    /// That of this process.
-    pub(crate) fn of_process() -> Environment {
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
-    }
-
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -42,11 +41,16 @@ impl Environment {
 
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Environment {
-        Environment(
-            variables
-                .into_iter()
-                .filter(|(_, value)| !value.is_empty())
-                .collect(),
-        )
+        let is_read = |(name, value): &(String, String)| {
+            let has_prefix = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+            (has_prefix || NAMES.contains(&name.as_str())) && !value.is_empty()
+        };
+        Environment(variables.into_iter().filter(is_read).collect())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
     }
 }
