@@ -63,7 +63,7 @@ mod tests {
 
     /// A bucket in memory whose first writes meet these faults.
     fn bucket(faults: impl IntoIterator<Item = Fault>) -> (LakeLocation, Arc<FaultyStore>) {
-        let store = FaultyStore::on(Arc::new(InMemory::new()));
+        let store = FaultyStore::over(Arc::new(InMemory::new()));
         store.fail_data_writes(faults);
         ("s3://lakes/a b/c".parse().unwrap(), store)
     }

@@ -1,6 +1,7 @@
 //! What can go wrong with a lake, sorted by who must act. Never retries or logs: it only says what happened and what to do.
 
 use std::error::Error as StdError;
+use std::fmt;
 
 use crate::cloud::{Service, Trouble};
 use crate::location::LakeLocation;
@@ -133,6 +134,22 @@ pub enum StoreError {
         location: LakeLocation,
     },
 
+    /// The newest commit did not arrive whole. The operator puts back what is lost, or takes that commit back.
+    #[error(
+        "the lake at {location} is damaged: {file}{} {damage}",
+        of_commit(file, commit)
+    )]
+    Damaged {
+        /// The lake's place.
+        location: LakeLocation,
+        /// The log entry of the newest commit, relative to the table's directory.
+        commit: String,
+        /// The damaged file, relative to the table's directory: the log entry itself, or one that it names.
+        file: String,
+        /// What is wrong with it.
+        damage: CommitDamage,
+    },
+
     /// No space (or quota) is left. The lake itself is intact; the operator makes room.
     #[error("no space left for the lake at {location}")]
     DiskFull {
@@ -188,9 +205,72 @@ pub enum StoreError {
         cause: Cause,
     },
 
+    /// A time to keep something that would break a promise of the lake. The user chooses another one.
+    #[error("cannot keep {what} for {given_days} days: {reason}")]
+    Retention {
+        /// What was to be kept.
+        what: &'static str,
+        /// How long.
+        given_days: u32,
+        /// Why that cannot be.
+        reason: String,
+    },
+
+    /// Sorting rows gave more or fewer than there were, or than the log says there are. Nothing was changed.
+    #[error("compacting {partition} in {location} would make {rows_out} rows of {rows_in}")]
+    RowsLost {
+        /// The lake's place.
+        location: LakeLocation,
+        /// The partition, in words.
+        partition: String,
+        /// How many there are by the log.
+        rows_in: u64,
+        /// How many came out.
+        rows_out: u64,
+    },
+
     /// Rows could not be turned into Parquet. A defect of this crate.
     #[error("cannot encode rows as Parquet")]
     Encode(#[source] Cause),
+}
+
+/// What is wrong with a file of the newest commit. Completes the sentence that begins with its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommitDamage {
+    /// The log entry has no bytes.
+    Empty,
+    /// The log entry ends too early, or is not JSON.
+    CutShort,
+    /// A data file is not there.
+    Missing,
+    /// A data file has another size than the log says, in bytes.
+    Size {
+        /// By the log.
+        expected: u64,
+        /// On the storage.
+        found: u64,
+    },
+}
+
+impl fmt::Display for CommitDamage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CommitDamage::Empty => f.write_str("is empty"),
+            CommitDamage::CutShort => f.write_str("is cut short"),
+            CommitDamage::Missing => f.write_str("is missing"),
+            CommitDamage::Size { expected, found } => write!(f, "has {found} bytes instead of {expected}"),
+        }
+    }
+}
+
+/// Says which commit a file belongs to, unless it is that commit's own.
+fn of_commit(file: &str, commit: &str) -> String {
+    if file == commit {
+        String::new()
+    } else {
+        format!(", a file of its newest commit {commit},")
+    }
 }
 
 impl StoreError {
@@ -219,9 +299,16 @@ impl StoreError {
             StoreError::NoConditionalPut { .. } => Some(
                 "use storage that knows If-None-Match on writes, such as Amazon S3, Google Cloud Storage, Azure or MinIO".to_owned(),
             ),
+            StoreError::Damaged { commit, file, .. } => Some(format!(
+                "put {file} back from a copy of the lake; without one, move {commit} away while nothing writes: then that commit never \
+                 was, and ingest reads its part of the logs again"
+            )),
             StoreError::DiskFull { .. } => {
                 Some("make room and run the same command again: it goes on where it stopped".to_owned())
             }
+            StoreError::RowsLost { location, .. } => Some(format!(
+                "find out which file is not as the log says with: slowlake maintain --fsck --lake {location}"
+            )),
             StoreError::Replaced { .. } | StoreError::Unsettled { .. } => {
                 Some("run the command again: it goes on from what the lake has".to_owned())
             }

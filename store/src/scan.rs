@@ -72,7 +72,7 @@ impl Storage {
         let is_local = location.directory().is_some();
         Ok(Storage {
             url: location.object_store_url()?,
-            store: (!is_local).then(|| lake.log_store().root_object_store(None)),
+            store: (!is_local).then(|| lake.events.log_store().root_object_store(None)),
         })
     }
 

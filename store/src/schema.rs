@@ -49,6 +49,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 5] = [Kind::Query, Kind::Log, Kind::Metric, Kind::Reject, Kind::Ledger];
+
+    /// The kind with this value of the partition column.
+    pub fn of(text: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
     /// The value of the partition column.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,16 +4,16 @@
 use std::sync::Arc;
 
 use deltalake::DeltaTable;
-use deltalake::kernel::EagerSnapshot;
-use deltalake::kernel::transaction::CommitProperties;
-use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::operations::create::CreateBuilder;
 use object_store::ObjectStore;
 use slowlake_parse::statement::FINGERPRINT_VERSION;
 
 use crate::conditional_put;
 use crate::error::StoreError;
+use crate::lake_table::{LakeTable, plain_commit};
 use crate::location::LakeLocation;
+use crate::newest_commit::damage_of_newest_commit;
 use crate::rows::Rows;
 use crate::schema::{
     FINGERPRINT_VERSION_PROPERTY, PARTITION_COLUMNS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY,
@@ -27,9 +27,7 @@ use crate::upload::{Uploaded, Uploader};
 #[derive(Debug)]
 pub struct Lake {
     pub(crate) location: LakeLocation,
-    pub(crate) table: DeltaTable,
-    /// The table's identity when it was opened.
-    id: String,
+    pub(crate) events: LakeTable,
 }
 
 /// The size of a lake, from its log alone.
@@ -47,7 +45,8 @@ impl Lake {
     /// Opens a lake that exists.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] where there is none; [`StoreError::NotEmpty`], [`StoreError::NotALake`], [`StoreError::Newer`],
+    /// [`StoreError::NotFound`] where there is none; [`StoreError::Damaged`] where the newest commit keeps it from being read;
+    /// [`StoreError::NotEmpty`], [`StoreError::NotALake`], [`StoreError::Newer`],
     /// [`StoreError::Unsupported`] where there is something else.
     pub async fn open(location: &LakeLocation) -> Result<Lake, StoreError> {
         Lake::open_on(location, location.object_store()?).await
@@ -56,8 +55,8 @@ impl Lake {
     /// Opens a lake for writing: makes it in a directory that is empty or does not exist, and migrates one of an older version.
     ///
     /// # Errors
-    /// As [`open`](Lake::open), [`StoreError::Fingerprints`] where new rows would not agree with those of the lake, and
-    /// [`StoreError::Contention`] where others kept it from being migrated.
+    /// As [`open`](Lake::open), [`StoreError::Damaged`] where the newest commit did not arrive whole, [`StoreError::Fingerprints`]
+    /// where new rows would not agree with those of the lake, and [`StoreError::Contention`] where others kept it from being migrated.
     pub async fn open_or_create(location: &LakeLocation) -> Result<Lake, StoreError> {
         Lake::open_or_create_on(location, location.object_store()?).await
     }
@@ -79,11 +78,14 @@ impl Lake {
                 },
             });
         }
-        table
-            .load()
-            .await
-            .map_err(|error| StoreError::storage("open", location, error))?;
-        Lake::new(location, table)
+        if let Err(error) = table.load().await {
+            let damage = damage_of_newest_commit(location, &table.log_store()).await;
+            return Err(damage.unwrap_or_else(|| StoreError::storage("open", location, error)));
+        }
+        Ok(Lake {
+            location: location.clone(),
+            events: LakeTable::new(location, table)?,
+        })
     }
 
     /// As [`open_or_create`](Lake::open_or_create), reaching the location through `store`.
@@ -109,19 +111,9 @@ impl Lake {
             }
             refused => refused,
         }?;
+        lake.events.check_newest_commit().await?;
         lake.check_fingerprints()?;
         lake.migrate().await?;
-        Ok(lake)
-    }
-
-    fn new(location: &LakeLocation, table: DeltaTable) -> Result<Lake, StoreError> {
-        let mut lake = Lake {
-            location: location.clone(),
-            table,
-            id: String::new(),
-        };
-        lake.id = lake.snapshot()?.metadata().id().to_owned();
-        lake.check()?;
         Ok(lake)
     }
 
@@ -131,16 +123,12 @@ impl Lake {
     /// [`StoreError::Storage`] where the log cannot be read, [`StoreError::Replaced`] where it is another table's, and those of
     /// [`open`](Lake::open) where a newer slowlake changed the lake meanwhile.
     pub async fn refresh(&mut self) -> Result<(), StoreError> {
-        self.table
-            .update_state()
-            .await
-            .map_err(|error| StoreError::storage("read", &self.location, error))?;
-        self.check()
+        self.events.refresh().await
     }
 
     /// The version of the lake that this handle sees: 0 when just made, one more for each commit.
     pub fn version(&self) -> i64 {
-        self.table.version().map_or(0, |version| version as i64)
+        self.events.version()
     }
 
     /// Where it is.
@@ -153,12 +141,8 @@ impl Lake {
     /// # Errors
     /// [`StoreError::Storage`] where the log's file list cannot be read.
     pub fn statistics(&self) -> Result<LakeStatistics, StoreError> {
-        let files = self
-            .snapshot()?
-            .try_log_data()
-            .map_err(|error| StoreError::storage("read", &self.location, error))?;
         let mut total = LakeStatistics::default();
-        for file in files.iter() {
+        for file in self.events.files()?.iter() {
             total.files += 1;
             total.bytes += u64::try_from(file.size()).unwrap_or(0);
             total.rows += file.num_records().unwrap_or(0) as u64;
@@ -168,7 +152,7 @@ impl Lake {
 
     /// What uploads rows to this lake from any task, also while the lake commits.
     pub fn uploader(&self) -> Uploader {
-        Uploader::new(self.log_store().object_store(None), self.location.clone())
+        Uploader::new(self.events.log_store().object_store(None), self.location.clone())
     }
 
     /// Uploads rows; see [`Uploader::upload`].
@@ -179,57 +163,14 @@ impl Lake {
         self.uploader().upload(rows).await
     }
 
-    pub(crate) fn log_store(&self) -> LogStoreRef {
-        self.table.log_store()
-    }
-
-    pub(crate) fn snapshot(&self) -> Result<&EagerSnapshot, StoreError> {
-        let state = self
-            .table
-            .snapshot()
-            .map_err(|error| StoreError::storage("read", &self.location, error))?;
-        Ok(state.snapshot())
-    }
-
-    /// Whether this program understands the lake as it is now.
-    fn check(&self) -> Result<(), StoreError> {
-        let snapshot = self.snapshot()?;
-        let location = || self.location.clone();
-        if snapshot.metadata().id() != self.id {
-            return Err(StoreError::Replaced { location: location() });
-        }
-        self.schema_version()?;
-        if snapshot.protocol().min_reader_version() > 1 {
-            // Reader features change what the bytes of a file mean; a plain table asks for version 1.
-            return Err(StoreError::Unsupported {
-                location: location(),
-                feature: "Delta reader features (such as deletion vectors)",
-            });
-        }
-        Ok(())
-    }
-
     /// The version of the lake's schema, which this program knows.
     pub(crate) fn schema_version(&self) -> Result<i64, StoreError> {
-        let Some(found) = self.property(SCHEMA_VERSION_PROPERTY)? else {
-            return Err(StoreError::NotALake {
-                location: self.location.clone(),
-                property: SCHEMA_VERSION_PROPERTY,
-            });
-        };
-        match found.parse::<i64>() {
-            Ok(version) if version <= SCHEMA_VERSION => Ok(version),
-            _ => Err(StoreError::Newer {
-                location: self.location.clone(),
-                property: SCHEMA_VERSION_PROPERTY,
-                found,
-                known: SCHEMA_VERSION,
-            }),
-        }
+        self.events.schema_version()
     }
 
     fn check_fingerprints(&self) -> Result<(), StoreError> {
         let found = self
+            .events
             .property(FINGERPRINT_VERSION_PROPERTY)?
             .unwrap_or_else(|| "unknown".to_owned());
         if found == FINGERPRINT_VERSION.to_string() {
@@ -240,10 +181,6 @@ impl Lake {
             found,
             known: FINGERPRINT_VERSION.into(),
         })
-    }
-
-    fn property(&self, name: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.snapshot()?.metadata().configuration().get(name).cloned())
     }
 }
 
@@ -320,14 +257,6 @@ async fn create(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<
         .await
         .map_err(|error| StoreError::storage("create", location, error))?;
     Ok(())
-}
-
-/// One attempt, and nothing after it: checkpoints and clean-up belong to maintenance.
-pub(crate) fn plain_commit() -> CommitProperties {
-    CommitProperties::default()
-        .with_max_retries(0)
-        .with_create_checkpoint(false)
-        .with_cleanup_expired_logs(Some(false))
 }
 
 #[cfg(test)]

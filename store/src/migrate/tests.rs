@@ -1,11 +1,10 @@
 //! A lake of version 1, as the first slowlake wrote it, read and migrated.
 
-use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::testing::{DAY_US, Fault, FaultyStore, ask, commit};
+use crate::testing::{DAY_US, Fault, FaultyStore, ask, commit, copy_folder};
 use crate::{Lake, LakeLocation, LogRow, Outcome, Place, RowBuilder, SCHEMA_VERSION, StoreError, columns};
 
 /// Rows by kind, and what their durations and rejected bytes come to.
@@ -17,22 +16,9 @@ const VERSION_V1: i64 = 2;
 fn lake_v1() -> (TempDir, LakeLocation) {
     let directory = TempDir::new().unwrap();
     let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/lakes/v1");
-    copy(&recorded, &directory.path().join("lake"));
+    copy_folder(&recorded, &directory.path().join("lake"));
     let location = directory.path().join("lake").to_str().unwrap().parse().unwrap();
     (directory, location)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +50,7 @@ async fn opening_for_writing_migrates_once() {
         (VERSION_V1 + 1, SCHEMA_VERSION)
     );
     let names: Vec<String> = lake
+        .events
         .snapshot()
         .unwrap()
         .schema()
@@ -71,7 +58,7 @@ async fn opening_for_writing_migrates_once() {
         .map(|field| field.name().clone())
         .collect();
     assert_eq!(names, columns().map(|column| column.name).collect::<Vec<_>>());
-    assert_eq!(lake.snapshot().unwrap().metadata().name(), Some("events"));
+    assert_eq!(lake.events.snapshot().unwrap().metadata().name(), Some("events"));
     assert_eq!(ask(&mut lake, CONTENT).await, CONTENT_V1);
     assert_eq!(watermarks(&lake).await, watermarks(&before).await);
     for unit in watermarks(&lake).await {

@@ -39,10 +39,7 @@ impl Files {
     pub(super) fn of(lake: &Lake, schema: &TableSchema) -> std::result::Result<Files, StoreError> {
         let failed =
             |error: datafusion::error::DataFusionError| StoreError::storage("read", lake.location(), error);
-        let log = lake
-            .snapshot()?
-            .try_log_data()
-            .map_err(|error| StoreError::storage("read", lake.location(), error))?;
+        let log = lake.events.files()?;
         let root = lake.location().object_path()?;
 
         let mut files = Vec::with_capacity(log.num_files());
