@@ -9,6 +9,7 @@
 mod append;
 mod cloud;
 mod conditional_put;
+mod derived;
 mod durable_file;
 mod error;
 mod file_order;
@@ -32,8 +33,11 @@ mod watermark;
 
 pub use append::{Commit, Outcome, Progress};
 pub use cloud::Environment;
+pub use derived::{DerivedTable, DerivedView};
 pub use error::{CommitDamage, StoreError};
-pub use latency::{LatencyHistogram, MAX_BIN, ZERO_BIN};
+pub use latency::{
+    LatencyHistogram, MAX_BIN, ZERO_BIN, latency_aggregates, latency_at, latency_data_type, latency_quantile,
+};
 pub use ledger::KnownSource;
 pub use location::LakeLocation;
 pub use rows::{

@@ -5,6 +5,7 @@
 mod checkpoint;
 mod compact;
 mod data_file;
+mod derive;
 mod fsck;
 mod resources;
 mod retain;
@@ -12,7 +13,9 @@ mod vacuum;
 
 pub use checkpoint::{CheckpointOptions, CheckpointReport, checkpoint};
 pub use compact::{CompactOptions, CompactReport, compact};
+pub use derive::{DeriveOptions, DeriveReport, derive};
 pub use fsck::{Check, FsckReport, fsck};
 pub use resources::Resources;
+pub(crate) use retain::app_id as retained_since;
 pub use retain::{RetainOptions, RetainReport, retain};
 pub use vacuum::{VacuumOptions, VacuumReport, vacuum};

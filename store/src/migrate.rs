@@ -9,7 +9,7 @@ use tracing::info;
 
 use crate::error::StoreError;
 use crate::lake_table::plain_commit;
-use crate::schema::{SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY, delta_fields};
+use crate::schema::{EVENTS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY};
 use crate::table::Lake;
 
 /// Attempts that others may win before it gives up. Whoever wins is a writer of the old version or has migrated the lake itself.
@@ -52,7 +52,7 @@ impl Lake {
         let metadata = snapshot
             .metadata()
             .clone()
-            .with_schema(&StructType::try_new(delta_fields())?)?
+            .with_schema(&StructType::try_new(EVENTS.delta_fields())?)?
             .add_config_key(name.clone(), version.clone())?;
         let operation = DeltaOperation::SetTableProperties {
             properties: [(name, version)].into(),

@@ -81,10 +81,11 @@ async fn check_commit(
     version: u64,
 ) -> Result<Option<ObjectMeta>, StoreError> {
     let commit = format!("{LOG_DIRECTORY}/{version:020}.json");
+    let directory = directory_in_lake(location, log_store);
     let damaged = |file: &str, damage| StoreError::Damaged {
         location: location.clone(),
-        commit: commit.clone(),
-        file: file.to_owned(),
+        commit: format!("{directory}{commit}"),
+        file: format!("{directory}{file}"),
         damage,
     };
     let failed = |error| StoreError::storage("check", location, error);
@@ -118,6 +119,19 @@ async fn check_commit(
         }
     }
     Ok(Some(meta))
+}
+
+/// Where in the lake the table is, with a slash at the end; empty for the lake's own directory.
+fn directory_in_lake(location: &LakeLocation, log_store: &LogStoreRef) -> String {
+    let table = log_store.root_url().as_str();
+    let lake = location.url().ok();
+    let directory = lake
+        .and_then(|lake| table.strip_prefix(lake.as_str()))
+        .unwrap_or("");
+    match directory.trim_end_matches('/') {
+        "" => String::new(),
+        directory => format!("{directory}/"),
+    }
 }
 
 /// The path of a data file and what is wrong with it, if anything is.

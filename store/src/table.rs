@@ -1,23 +1,26 @@
-//! One lake, opened: the Delta table `events`, its state at one version, and whether this program may use it. Rows go in through
+//! One lake, opened: where its Delta table `events` is, its state at one version, and whether this program may use it. Rows go in through
 //! `upload` and `append`, come out through `scan`; nothing here reads or writes them.
 
+use std::fs::DirEntry;
+use std::path::Path;
 use std::sync::Arc;
 
 use deltalake::DeltaTable;
 use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::operations::create::CreateBuilder;
 use object_store::ObjectStore;
+use object_store::path::Path as StorePath;
 use slowlake_parse::statement::FINGERPRINT_VERSION;
 
 use crate::conditional_put;
-use crate::error::StoreError;
+use crate::error::{Cause, StoreError};
 use crate::lake_table::{LakeTable, plain_commit};
 use crate::location::LakeLocation;
 use crate::newest_commit::damage_of_newest_commit;
 use crate::rows::Rows;
 use crate::schema::{
-    FINGERPRINT_VERSION_PROPERTY, PARTITION_COLUMNS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY,
-    STATISTICS_COLUMNS, delta_fields,
+    EVENTS, FINGERPRINT_VERSION_PROPERTY, PARTITION_COLUMNS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY,
+    STATISTICS_COLUMNS,
 };
 use crate::upload::{Uploaded, Uploader};
 
@@ -27,8 +30,14 @@ use crate::upload::{Uploaded, Uploader};
 #[derive(Debug)]
 pub struct Lake {
     pub(crate) location: LakeLocation,
+    /// Reaches the location.
+    pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) events: LakeTable,
 }
+
+/// The directories in a lake that its events may be in. New lakes have them in one of their own, beside the other tables; the first lakes
+/// have nothing but events, in the lake's directory itself, and stay as they are.
+const EVENTS_DIRECTORIES: [&str; 2] = ["events/", ""];
 
 /// The size of a lake, from its log alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,25 +75,19 @@ impl Lake {
         location: &LakeLocation,
         store: Arc<dyn ObjectStore>,
     ) -> Result<Lake, StoreError> {
-        let mut table = table_at(location, store.clone())?;
-        if !has_log(location, &table).await? {
-            return Err(match first_entry(location, store.as_ref()).await? {
-                None => StoreError::NotFound {
+        for directory in EVENTS_DIRECTORIES {
+            if let Some(events) = load(location, directory, store.clone()).await? {
+                return Ok(Lake {
                     location: location.clone(),
-                },
-                Some(found) => StoreError::NotEmpty {
-                    location: location.clone(),
-                    found,
-                },
-            });
+                    store,
+                    events,
+                });
+            }
         }
-        if let Err(error) = table.load().await {
-            let damage = damage_of_newest_commit(location, &table.log_store()).await;
-            return Err(damage.unwrap_or_else(|| StoreError::storage("open", location, error)));
-        }
-        Ok(Lake {
-            location: location.clone(),
-            events: LakeTable::new(location, table)?,
+        let location = location.clone();
+        Err(match first_entry(&location, store.as_ref()).await? {
+            None => StoreError::NotFound { location },
+            Some(found) => StoreError::NotEmpty { location, found },
         })
     }
 
@@ -184,9 +187,34 @@ impl Lake {
     }
 }
 
-/// The table at a location, whether or not it exists.
-fn table_at(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<DeltaTable, StoreError> {
+/// The table in a directory of the lake, where one is.
+pub(crate) async fn load(
+    location: &LakeLocation,
+    directory: &str,
+    store: Arc<dyn ObjectStore>,
+) -> Result<Option<LakeTable>, StoreError> {
+    let mut table = table_at(location, directory, store)?;
+    let exists = table.verify_deltatable_existence().await;
+    if !exists.map_err(|error| StoreError::storage("reach", location, error))? {
+        return Ok(None);
+    }
+    if let Err(error) = table.load().await {
+        let damage = damage_of_newest_commit(location, &table.log_store()).await;
+        return Err(damage.unwrap_or_else(|| StoreError::storage("open", location, error)));
+    }
+    LakeTable::new(location, table).map(Some)
+}
+
+/// The table in a directory of the lake, whether or not it exists. The directory ends in a slash, or is empty for the lake's own.
+pub(crate) fn table_at(
+    location: &LakeLocation,
+    directory: &str,
+    store: Arc<dyn ObjectStore>,
+) -> Result<DeltaTable, StoreError> {
     let url = location.url()?;
+    let url = url
+        .join(directory)
+        .map_err(|error| StoreError::storage("reach", location, error))?;
     // What the library would choose by the URL's scheme, which it knows only of local disks: a log of which each entry is put once.
     let settings = StorageConfig::default();
     let rooted_at_table = settings
@@ -196,50 +224,63 @@ fn table_at(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<Delt
     Ok(DeltaTable::new(log))
 }
 
-async fn has_log(location: &LakeLocation, table: &DeltaTable) -> Result<bool, StoreError> {
-    table
-        .verify_deltatable_existence()
-        .await
-        .map_err(|error| StoreError::storage("reach", location, error))
-}
-
 /// The name of something that is at the location although no table is. What a broken-off creation leaves does not count.
 async fn first_entry(location: &LakeLocation, store: &dyn ObjectStore) -> Result<Option<String>, StoreError> {
-    let Some(directory) = location.directory() else {
-        return first_object(location, store).await;
-    };
-    let entries = match std::fs::read_dir(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        entries => entries.map_err(|error| StoreError::storage("reach", location, error))?,
-    };
-    for entry in entries {
-        let entry = entry.map_err(|error| StoreError::storage("reach", location, error))?;
-        if entry.file_name() != "_delta_log" {
-            return Ok(Some(entry.file_name().to_string_lossy().into_owned()));
+    for directory in EVENTS_DIRECTORIES {
+        let names = match location.directory() {
+            Some(lake) => names_in(&lake.join(directory)).map_err(Cause::from),
+            None => {
+                let path = location
+                    .object_path()?
+                    .parts()
+                    .chain(StorePath::from(directory).parts())
+                    .collect();
+                names_under(&path, store).await.map_err(Cause::from)
+            }
+        };
+        let found = names
+            .map_err(|error| StoreError::storage("reach", location, error))?
+            .into_iter()
+            .map(|name| format!("{directory}{name}"))
+            .find(|found| !LEFT_BEHIND.contains(&found.as_str()));
+        if found.is_some() {
+            return Ok(found);
         }
     }
     Ok(None)
 }
 
-/// As [`first_entry`], of a bucket.
-async fn first_object(
-    location: &LakeLocation,
-    store: &dyn ObjectStore,
-) -> Result<Option<String>, StoreError> {
-    let prefix = location.object_path()?;
-    let listed = store
-        .list_with_delimiter(Some(&prefix))
-        .await
-        .map_err(|error| StoreError::storage("reach", location, error))?;
-    let objects = listed.objects.into_iter().map(|object| object.location);
-    let names = listed.common_prefixes.into_iter().chain(objects);
-    Ok(names
-        .filter_map(|path| path.filename().map(str::to_owned))
-        .find(|name| name != "_delta_log" && name != conditional_put::PROBE))
+/// The names in a directory, which need not exist.
+fn names_in(directory: &Path) -> std::io::Result<Vec<String>> {
+    let name = |entry: std::io::Result<DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.map(name).collect(),
+    }
 }
 
+/// The names one step below a path of a bucket.
+async fn names_under(path: &StorePath, store: &dyn ObjectStore) -> object_store::Result<Vec<String>> {
+    let listed = store.list_with_delimiter(Some(path)).await?;
+    let objects = listed.objects.into_iter().map(|object| object.location);
+    Ok(listed
+        .common_prefixes
+        .into_iter()
+        .chain(objects)
+        .filter_map(|path| path.filename().map(str::to_owned))
+        .collect())
+}
+
+/// What may be left of a lake whose creation was broken off.
+const LEFT_BEHIND: [&str; 4] = [
+    "_delta_log",
+    "events",
+    "events/_delta_log",
+    conditional_put::PROBE,
+];
+
 async fn create(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<(), StoreError> {
-    let table = table_at(location, store)?;
+    let table = table_at(location, EVENTS_DIRECTORIES[0], store)?;
     let properties = [
         (SCHEMA_VERSION_PROPERTY, SCHEMA_VERSION.to_string()),
         (FINGERPRINT_VERSION_PROPERTY, FINGERPRINT_VERSION.to_string()),
@@ -248,7 +289,7 @@ async fn create(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<
     CreateBuilder::new()
         .with_log_store(table.log_store())
         .with_table_name("events")
-        .with_columns(delta_fields())
+        .with_columns(EVENTS.delta_fields())
         .with_partition_columns(PARTITION_COLUMNS)
         .with_configuration(properties.map(|(name, value)| (name, Some(value))))
         .with_raise_if_key_not_exists(false)

@@ -1,6 +1,7 @@
 //! Rows to Parquet files in the lake's directory. Files are uploaded before the commit that makes them part of the table, from as
 //! many tasks as the caller likes; a file that is never committed is invisible. Never touches the table's log.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,7 +24,9 @@ use crate::error::StoreError;
 use crate::file_statistics::statistics_json;
 use crate::location::LakeLocation;
 use crate::rows::{Part, Partition, Rows};
-use crate::schema::{COLUMNS, Column, ColumnType, Kind, PARTITION_COLUMNS, STATISTICS_COLUMNS, arrow_type};
+use crate::schema::{
+    COLUMNS, Column, ColumnType, EVENTS, Kind, PARTITION_COLUMNS, STATISTICS_COLUMNS, arrow_type,
+};
 
 /// Files of a lake that no commit names yet.
 #[derive(Debug, Default)]
@@ -116,19 +119,29 @@ pub(crate) fn partition_path(date: &str, kind: Kind) -> String {
     format!("{date_name}={date}/{kind_name}={}", kind.as_str())
 }
 
-/// A new file of rows that were not in the table before, in the words of the table's log.
+/// A new file of rows that were not in the table of events before, in the words of the table's log.
 pub(crate) fn add(path: String, (date, kind): (&str, Kind), size: u64, statistics: String) -> Add {
     let [date_name, kind_name] = PARTITION_COLUMNS;
+    let partition = [
+        (date_name.to_owned(), Some(date.to_owned())),
+        (kind_name.to_owned(), Some(kind.as_str().to_owned())),
+    ];
+    data_file(path, partition.into(), size, statistics)
+}
+
+/// A new file of any table, in the words of the table's log.
+pub(crate) fn data_file(
+    path: String,
+    partition_values: HashMap<String, Option<String>>,
+    size: u64,
+    statistics: String,
+) -> Add {
     let now_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as i64);
     Add {
         path,
-        partition_values: [
-            (date_name.to_owned(), Some(date.to_owned())),
-            (kind_name.to_owned(), Some(kind.as_str().to_owned())),
-        ]
-        .into(),
+        partition_values,
         size: size as i64,
         modification_time: now_ms,
         data_change: true,
@@ -142,7 +155,7 @@ pub(crate) fn add(path: String, (date, kind): (&str, Kind), size: u64, statistic
 }
 
 /// The day as `2026-11-23`. Rows never have a day outside the calendar of four-digit years.
-fn date_text(event_date: i32) -> String {
+pub(crate) fn date_text(event_date: i32) -> String {
     let epoch = jiff::civil::date(1970, 1, 1);
     epoch
         .checked_add(jiff::Span::new().days(event_date))
@@ -161,7 +174,7 @@ fn encode(part: &Part) -> Result<Encoded, ParquetError> {
     }
     let metadata = writer.finish()?;
     let rows = part.batches.iter().map(RecordBatch::num_rows).sum();
-    let statistics = statistics_json(&metadata, rows);
+    let statistics = statistics_json(&EVENTS, &metadata, rows);
     drop(writer);
     Ok(Encoded {
         bytes: bytes.into(),

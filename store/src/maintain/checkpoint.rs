@@ -42,7 +42,7 @@ impl CheckpointOptions {
 /// What was done to the log; of a dry run, what would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CheckpointReport {
-    /// The version that was checkpointed, where it was worth it.
+    /// The version of the events that was checkpointed, where it was worth it.
     pub checkpoint: Option<i64>,
     /// Log files deleted.
     pub log_files: u64,
@@ -50,8 +50,8 @@ pub struct CheckpointReport {
     pub log_bytes: u64,
 }
 
-/// Makes a checkpoint where enough has happened since the last one, and deletes what of the log nobody needs any more. Doing it twice
-/// at a time does the same thing twice.
+/// Makes a checkpoint of each table where enough has happened since the last one, and deletes what of the logs nobody needs any more.
+/// Doing it twice at a time does the same thing twice.
 ///
 /// # Errors
 /// [`StoreError::Storage`] where the log cannot be listed or written.
@@ -61,20 +61,34 @@ pub async fn checkpoint(
     dry_run: bool,
 ) -> Result<CheckpointReport, StoreError> {
     lake.refresh().await?;
-    let mut log = LogFiles::of(&lake.events).await?;
-    let version = lake.version();
+    let mut report = checkpoint_table(&lake.events, options, dry_run).await?;
+    for table in lake.derived_tables().await? {
+        let derived = checkpoint_table(&table, options, dry_run).await?;
+        report.log_files += derived.log_files;
+        report.log_bytes += derived.log_bytes;
+    }
+    Ok(report)
+}
+
+async fn checkpoint_table(
+    table: &LakeTable,
+    options: &CheckpointOptions,
+    dry_run: bool,
+) -> Result<CheckpointReport, StoreError> {
+    let mut log = LogFiles::of(table).await?;
+    let version = table.version();
     let mut report = CheckpointReport::default();
     if version - log.last_checkpoint().unwrap_or(0) >= COMMITS_WORTH_A_CHECKPOINT {
         report.checkpoint = Some(version);
     }
     if report.checkpoint.is_some() && !dry_run {
-        let made = create_checkpoint(&lake.events.delta, None).await;
-        log = LogFiles::of(&lake.events).await?;
+        let made = create_checkpoint(&table.delta, None).await;
+        log = LogFiles::of(table).await?;
         // Somebody else may have made the same one.
         if let Err(error) = made
             && log.last_checkpoint() < Some(version)
         {
-            return Err(StoreError::storage("checkpoint", lake.location(), error));
+            return Err(StoreError::storage("checkpoint", &table.location, error));
         }
     }
     let cutoff_ms = options.now_us.div_euclid(1000) - i64::from(options.log_days) * DAY_MS;
@@ -82,7 +96,7 @@ pub async fn checkpoint(
     report.log_files = expired.len() as u64;
     report.log_bytes = expired.iter().map(|file| file.size).sum();
     if !dry_run {
-        delete(&lake.events, expired).await?;
+        delete(table, expired).await?;
     }
     Ok(report)
 }
@@ -191,7 +205,7 @@ mod tests {
 
     /// Makes every file of the log older.
     fn age(location: &LakeLocation, by: Duration) {
-        let log = location.directory().unwrap().join("_delta_log");
+        let log = location.directory().unwrap().join("events/_delta_log");
         for entry in std::fs::read_dir(log).unwrap() {
             let file = std::fs::File::options()
                 .write(true)
@@ -227,7 +241,7 @@ mod tests {
         };
         for (dry_run, exists) in [(true, false), (false, true)] {
             assert_eq!(checkpoint(&mut lake, &options, dry_run).await.unwrap(), expected);
-            let file = "_delta_log/00000000000000000012.checkpoint.parquet";
+            let file = "events/_delta_log/00000000000000000012.checkpoint.parquet";
             assert_eq!(location.directory().unwrap().join(file).exists(), exists);
         }
         let again = checkpoint(&mut lake, &options, false).await.unwrap();

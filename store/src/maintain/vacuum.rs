@@ -1,5 +1,5 @@
 //! Vacuum: deletes data files that no version of the table names which can still be asked for, and what uploads that never were
-//! committed left behind. Lists only the events table's own partition directories. Never changes the table's log.
+//! committed left behind, in every table of a lake. Lists only the tables' own partition directories. Never changes a log.
 
 use std::collections::HashSet;
 
@@ -81,14 +81,28 @@ pub async fn vacuum(
     options: &VacuumOptions,
     dry_run: bool,
 ) -> Result<VacuumReport, StoreError> {
-    lake.refresh().await?;
+    let mut report = vacuum_table(&mut lake.events, options, dry_run).await?;
+    for mut table in lake.derived_tables().await? {
+        let derived = vacuum_table(&mut table, options, dry_run).await?;
+        report.files += derived.files;
+        report.bytes += derived.bytes;
+        report.kept += derived.kept;
+    }
+    Ok(report)
+}
+
+async fn vacuum_table(
+    table: &mut LakeTable,
+    options: &VacuumOptions,
+    dry_run: bool,
+) -> Result<VacuumReport, StoreError> {
     let cutoff_ms = options.now_us.div_euclid(1000) - i64::from(options.keep_days) * DAY_MS;
-    let failed = |error: object_store::Error| StoreError::storage("vacuum", lake.location(), error);
-    let store = lake.events.log_store().object_store(None);
+    let failed = |error: object_store::Error| StoreError::storage("vacuum", &table.location, error);
+    let store = table.log_store().object_store(None);
     // Listed before the log is looked at: what is put in meanwhile is not in the list, or is in the log.
     let found = listed(store.as_ref()).await.map_err(failed)?;
-    lake.refresh().await?;
-    let needed = needed(&lake.events, cutoff_ms).await?;
+    table.refresh().await?;
+    let needed = needed(table, cutoff_ms).await?;
     let unused = found
         .into_iter()
         .filter(|file| !needed.active.contains(file.location.as_ref()));
@@ -106,7 +120,7 @@ pub async fn vacuum(
             .delete_stream(paths)
             .try_for_each(|_| async { Ok(()) })
             .await
-            .map_err(|error| StoreError::storage("vacuum", lake.location(), error))?;
+            .map_err(|error| StoreError::storage("vacuum", &table.location, error))?;
     }
     Ok(report)
 }
@@ -161,6 +175,7 @@ fn is_partition(path: &StorePath) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::PathBuf;
     use std::time::{Duration, SystemTime};
 
     use super::*;
@@ -194,13 +209,17 @@ mod tests {
         lake
     }
 
-    /// Files in the lake's directories of days.
+    fn events_of(location: &LakeLocation) -> PathBuf {
+        location.directory().unwrap().join("events")
+    }
+
+    /// Files in the events' directories of days.
     fn data_files(location: &LakeLocation) -> usize {
         let entries = |path: &std::path::Path| {
             let entries = fs::read_dir(path).unwrap();
             entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
         };
-        entries(location.directory().unwrap())
+        entries(&events_of(location))
             .iter()
             .filter(|path| {
                 path.file_name()
@@ -226,7 +245,7 @@ mod tests {
         let mut past = Lake::open(&location).await.unwrap();
         past.events.delta.load_version(2).await.unwrap();
         for file in past.events.files().unwrap().iter() {
-            assert!(location.directory().unwrap().join(&*file.path()).exists());
+            assert!(events_of(&location).join(&*file.path()).exists());
         }
 
         let later = VacuumOptions::new(now_us() + 8 * DAY_US);
@@ -249,7 +268,7 @@ mod tests {
     async fn an_old_file_is_kept_as_long_as_the_version_that_names_it() {
         let (_directory, location) = new_location();
         let mut lake = lake_with_leftovers(&location).await;
-        let directory = location.directory().unwrap().to_owned();
+        let directory = events_of(&location);
         let long_ago = SystemTime::now() - Duration::from_secs(90 * 86_400);
         for file in fs::read_dir(directory.join("event_date=2026-11-23/kind=query")).unwrap() {
             let file = fs::File::options()
@@ -275,14 +294,14 @@ mod tests {
             "event_dates/1.parquet",
         ];
         for path in foreign {
-            let path = location.directory().unwrap().join(path);
+            let path = events_of(&location).join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "x").unwrap();
         }
         let later = VacuumOptions::new(now_us() + 1000 * DAY_US);
         assert_eq!(vacuum(&mut lake, &later, false).await.unwrap().files, 3);
         for path in foreign {
-            assert!(location.directory().unwrap().join(path).exists(), "{path}");
+            assert!(events_of(&location).join(path).exists(), "{path}");
         }
     }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::Lake;
 use crate::testing::{ask, commit, executions, new_location};
 
-const NEWEST: &str = "_delta_log/00000000000000000002.json";
+const NEWEST: &str = "events/_delta_log/00000000000000000002.json";
 
 /// A lake of two commits with ten executions each.
 async fn lake_of_two_commits() -> (TempDir, LakeLocation) {
@@ -29,29 +29,20 @@ async fn lake_of_two_commits() -> (TempDir, LakeLocation) {
     (directory, location)
 }
 
-/// The folder of the table: the one above its log.
-fn table_directory(location: &LakeLocation) -> PathBuf {
-    let lake = location.directory().unwrap();
-    [lake.to_owned(), lake.join("events")]
-        .into_iter()
-        .find(|directory| directory.join(LOG_DIRECTORY).is_dir())
-        .unwrap()
-}
-
-/// The data file that the newest commit added, relative to the table's folder.
-fn newest_data_file(table: &Path) -> String {
-    let entry = fs::read_to_string(table.join(NEWEST)).unwrap();
+/// The data file that the newest commit added, relative to the lake's folder.
+fn newest_data_file(lake: &Path) -> String {
+    let entry = fs::read_to_string(lake.join(NEWEST)).unwrap();
     let (_, path) = entry.split_once(r#""path":""#).unwrap();
-    path.split_once('"').unwrap().0.to_owned()
+    format!("events/{}", path.split_once('"').unwrap().0)
 }
 
 /// Damages a file of the newest commit and checks how a writer refuses it, that its own words lead out of it, and that readers do
 /// what is expected of them.
 async fn check(file: Option<&str>, damage: impl Fn(&Path), expected: &str, can_be_read: bool) {
     let (_directory, location) = lake_of_two_commits().await;
-    let table = table_directory(&location);
-    let file = file.map_or_else(|| newest_data_file(&table), str::to_owned);
-    let path = table.join(&file);
+    let folder = location.directory().unwrap().to_owned();
+    let file = file.map_or_else(|| newest_data_file(&folder), str::to_owned);
+    let path = folder.join(&file);
     let whole = fs::read(&path).unwrap();
     damage(&path);
 
@@ -82,7 +73,7 @@ async fn check(file: Option<&str>, damage: impl Fn(&Path), expected: &str, can_b
     assert_eq!(ask(&mut lake, "SELECT count(*) FROM events").await, "20");
     // Without the commit it never was, and its step can be taken again.
     damage(&path);
-    fs::remove_file(table.join(NEWEST)).unwrap();
+    fs::remove_file(lake.join(NEWEST)).unwrap();
     let mut lake = Lake::open_or_create(&location).await.unwrap();
     assert_eq!(lake.watermark("f/a").await.unwrap(), Some(10));
     commit(&mut lake, executions("a", 10, 10), "f/a", Some(10), 20)
@@ -154,8 +145,10 @@ async fn a_missing_data_file_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_data_file_of_another_size_is_refused() {
     let (_directory, location) = lake_of_two_commits().await;
-    let table = table_directory(&location);
-    let size = fs::metadata(table.join(newest_data_file(&table))).unwrap().len();
+    let folder = location.directory().unwrap().to_owned();
+    let size = fs::metadata(folder.join(newest_data_file(&folder)))
+        .unwrap()
+        .len();
     check(
         None,
         |path| cut(path, |bytes| bytes.len() - 1),
@@ -172,9 +165,9 @@ async fn a_data_file_of_another_size_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_newest_commit_is_looked_at() {
     let (_directory, location) = lake_of_two_commits().await;
-    let table = table_directory(&location);
-    let newest = newest_data_file(&table);
-    let older: Vec<PathBuf> = glob_parquet(&table)
+    let folder = location.directory().unwrap().to_owned();
+    let newest = newest_data_file(&folder);
+    let older: Vec<PathBuf> = glob_parquet(&folder)
         .into_iter()
         .filter(|path| !path.ends_with(&newest))
         .collect();

@@ -53,8 +53,10 @@ const FAULTS_OF_A_LAKE: usize = 5;
 /// The most times in a row that a fault strikes: more often than a commit tries.
 const BURST_MAX: u64 = 9;
 
-/// The most steps that a process takes, and the most rows of a step.
-const STEPS_MAX: u64 = 2;
+/// One process in so many ends of its own accord after a step.
+const ENDS_ONE_IN: u64 = 6;
+
+/// The most rows of a step.
 const ROWS_MAX: u64 = 8;
 
 /// Processes within which a fault should have struck, or one should have come to its end.
@@ -88,9 +90,9 @@ async fn lakes_of_all_faults(seed: u64) {
 }
 
 async fn lake_of_faults(faults: &[(Operation, Fault, u64)], chance: &mut Chance) {
-    // The folder stays empty; the table library only wants it to exist.
+    // The folders stay empty; the table library only wants them to exist.
     let (_directory, location) = new_location();
-    std::fs::create_dir(location.directory().unwrap()).unwrap();
+    std::fs::create_dir_all(location.directory().unwrap().join("events")).unwrap();
     let disk = Disk {
         location,
         files: Arc::new(InMemory::new()),
@@ -154,14 +156,14 @@ impl Writer {
             self.store.plan(operation, plan);
             let mut starts = 0;
             while self.store.struck().len() < before + burst {
-                self.process().await;
+                self.process(before + burst).await;
                 starts += 1;
                 assert!(starts <= STARTS_MAX, "{fault:?} of {operation:?} does not happen");
             }
         }
         // What is left of the last fault is soon over.
         let mut starts = 0;
-        while !self.process().await {
+        while !self.process(0).await {
             starts += 1;
             assert!(starts <= STARTS_MAX, "no end");
         }
@@ -169,13 +171,14 @@ impl Writer {
         self.check().await;
     }
 
-    /// One process, to its end or a fault's; then the next one has the storage. `true` if it had no reason to complain.
-    async fn process(&mut self) -> bool {
+    /// One process, until there were so many strikes or one ended it; then the next one has the storage. `true` if it had no reason to
+    /// complain.
+    async fn process(&mut self, strikes: usize) -> bool {
         let store = self.store.clone();
         let ended = tokio::select! {
             biased;
             () = store.died() => None,
-            ended = self.ingest() => Some(ended),
+            ended = self.ingest(strikes) => Some(ended),
         };
         self.store = self.store.restarted();
         if self.chance.one_in(2) {
@@ -196,28 +199,35 @@ impl Writer {
         }
     }
 
-    /// Opens the lake and takes a few steps from where it has the source.
-    async fn ingest(&mut self) -> Result<(), StoreError> {
+    /// Opens the lake and takes steps from where it has the source.
+    async fn ingest(&mut self, strikes: usize) -> Result<(), StoreError> {
         let mut lake = Lake::open_or_create_on(&self.disk.location, self.store.clone()).await?;
-        let app_id = format!("f/{}", self.source);
-        for _ in 0..=self.chance.below(STEPS_MAX) {
-            let prev = lake.watermark(&app_id).await?;
-            let start = prev.unwrap_or(0);
-            let next = start + 1 + self.chance.below(ROWS_MAX) as i64;
-            let rows = executions(self.source, start, next - start);
-            let commit = Commit {
-                files: vec![lake.upload(rows).await?],
-                progress: vec![Progress {
-                    app_id: app_id.clone(),
-                    prev,
-                    next,
-                }],
-            };
-            if let Outcome::Fenced { .. } = lake.commit(commit).await? {
-                lake.refresh().await?;
+        loop {
+            match self.step(&mut lake).await {
+                // Nothing of it is in the lake: it may go on.
+                Err(StoreError::Storage { .. } | StoreError::DiskFull { .. }) if self.chance.one_in(2) => {}
+                Err(error) => return Err(error),
+                Ok(()) if self.chance.one_in(ENDS_ONE_IN) => return Ok(()),
+                Ok(()) => {}
+            }
+            if self.store.struck().len() >= strikes {
+                return Ok(());
             }
         }
-        Ok(())
+    }
+
+    async fn step(&mut self, lake: &mut Lake) -> Result<(), StoreError> {
+        let app_id = format!("f/{}", self.source);
+        let prev = lake.watermark(&app_id).await?;
+        let start = prev.unwrap_or(0);
+        let next = start + 1 + self.chance.below(ROWS_MAX) as i64;
+        let rows = executions(self.source, start, next - start);
+        let progress = vec![Progress { app_id, prev, next }];
+        let files = vec![lake.upload(rows).await?];
+        match lake.commit(Commit { files, progress }).await? {
+            Outcome::Committed { .. } => Ok(()),
+            Outcome::Fenced { .. } => lake.refresh().await,
+        }
     }
 
     /// Of every source the rows up to its watermark are in the lake, each once, and nothing else is: by the log's own words.

@@ -38,7 +38,7 @@ use crate::location::LakeLocation;
 use crate::maintain::compact::plan::{Bin, TARGET_BYTES};
 use crate::maintain::data_file::FilePartition;
 use crate::maintain::resources::{Resources, register};
-use crate::schema::{Kind, file_schema};
+use crate::schema::{EVENTS, Kind};
 use crate::table::Lake;
 use crate::upload::{add, partition_path, writer_options, writer_properties};
 
@@ -130,7 +130,8 @@ impl Rewriter {
             let fields = footer.file_metadata().schema_descr().root_schema().get_fields();
             names.extend(fields.iter().map(|field| field.name().to_owned()));
         }
-        let fields: Vec<Arc<Field>> = file_schema()
+        let fields: Vec<Arc<Field>> = EVENTS
+            .file_schema()
             .fields()
             .iter()
             .filter(|field| names.contains(field.name()))
@@ -241,7 +242,7 @@ impl SortedFile {
             .shutdown()
             .await
             .map_err(|error| StoreError::storage("write to", &self.location, error))?;
-        let statistics = statistics_json(&metadata, self.rows);
+        let statistics = statistics_json(&EVENTS, &metadata, self.rows);
         let partition = (self.partition.date.as_str(), self.partition.kind);
         Ok(Add {
             data_change: false,

@@ -96,7 +96,7 @@ impl Writer {
             .find(|file| file.partition.kind == Kind::Query)
             .unwrap();
         (
-            self.location.directory().unwrap().join(&file.path),
+            self.location.directory().unwrap().join("events").join(&file.path),
             file.path.clone(),
         )
     }
