@@ -7,6 +7,8 @@
 //! Never parses a log, never decides what to keep, never prints.
 
 mod append;
+mod cloud;
+mod conditional_put;
 mod derived;
 mod durable_file;
 mod error;
@@ -30,6 +32,7 @@ mod upload;
 mod watermark;
 
 pub use append::{Commit, Outcome, Progress};
+pub use cloud::Environment;
 pub use derived::{DerivedTable, DerivedView};
 pub use error::{CommitDamage, StoreError};
 pub use latency::{

@@ -23,6 +23,7 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use object_store::ObjectStore;
 
 use crate::error::StoreError;
 use crate::lake_table::LakeTable;
@@ -57,6 +58,7 @@ impl LakeTable {
             shape,
             table_schema,
             files,
+            storage: Storage::of(self)?,
         }))
     }
 }
@@ -66,6 +68,34 @@ struct TableScan {
     shape: &'static TableShape,
     table_schema: TableSchema,
     files: Files,
+    storage: Storage,
+}
+
+/// Where the files are.
+#[derive(Debug)]
+struct Storage {
+    url: ObjectStoreUrl,
+    /// What reaches a cloud's; local files are reached as every session does it.
+    store: Option<Arc<dyn ObjectStore>>,
+}
+
+impl Storage {
+    fn of(table: &LakeTable) -> std::result::Result<Storage, StoreError> {
+        let is_local = table.location.directory().is_some();
+        Ok(Storage {
+            url: table.location.object_store_url()?,
+            store: (!is_local).then(|| table.log_store().root_object_store(None)),
+        })
+    }
+
+    /// The store by which a session reads, which from now on also finds it by its URL.
+    fn in_session(&self, state: &dyn Session) -> Result<Arc<dyn ObjectStore>> {
+        let runtime = state.runtime_env();
+        if let Some(store) = &self.store {
+            runtime.register_object_store(self.url.as_ref(), store.clone());
+        }
+        runtime.object_store(&self.url)
+    }
 }
 
 #[async_trait]
@@ -125,8 +155,7 @@ impl TableProvider for TableScan {
             statistics
         };
 
-        let url = ObjectStoreUrl::local_filesystem();
-        let store = state.runtime_env().object_store(&url)?;
+        let store = self.storage.in_session(state)?;
         let footers = state.runtime_env().cache_manager.get_file_metadata_cache();
         let mut options = datafusion::config::TableParquetOptions::new();
         options.global = state.config_options().execution.parquet.clone();
@@ -136,7 +165,7 @@ impl TableProvider for TableScan {
         if let Some(filter) = row_filter {
             source = source.with_predicate(filter);
         }
-        let config = FileScanConfigBuilder::new(url, Arc::new(source))
+        let config = FileScanConfigBuilder::new(self.storage.url.clone(), Arc::new(source))
             .with_file_groups(groups)
             .with_statistics(statistics)
             .with_projection_indices(projection.cloned())?
