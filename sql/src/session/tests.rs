@@ -127,7 +127,14 @@ fn events_is_there_but_not_listed() {
     let listed = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1";
     check(
         listed,
-        &["executions", "ledger", "queries", "rejects", "server_events"],
+        &[
+            "executions",
+            "ledger",
+            "metrics",
+            "queries",
+            "rejects",
+            "server_events",
+        ],
     );
 }
 
