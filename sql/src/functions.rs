@@ -1,6 +1,7 @@
 //! The functions that SQL has here beyond DataFusion's own, and what they are for in one line each. Registration only; what
 //! they compute lives in the modules below.
 
+mod date_trunc;
 mod fingerprint;
 mod latency;
 
@@ -68,6 +69,7 @@ pub(crate) fn register(context: &SessionContext) {
     for function in fingerprint::scalars().into_iter().chain(latency::scalars()) {
         context.register_udf(function);
     }
+    context.register_udf(date_trunc::scalar());
     for function in latency::aggregates() {
         context.register_udaf(function);
     }
