@@ -17,9 +17,9 @@ mod fixture;
 
 pub use error::SqlError;
 pub use execute::{Progress, QueryResult};
-pub use functions::{FUNCTIONS, FunctionDoc, latency_at, latency_data_type};
+pub use functions::{FUNCTIONS, FunctionDoc};
 pub use script::{ScriptStatement, statements};
 pub use session::{Session, SessionSettings};
-pub use slowlake_store::LatencyHistogram;
+pub use slowlake_store::{LatencyHistogram, latency_at, latency_data_type};
 pub use value::{Column, Rows, Value};
 pub use views::{VIEWS, View};

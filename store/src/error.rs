@@ -151,6 +151,30 @@ pub enum StoreError {
         cause: Cause,
     },
 
+    /// A time to keep something that would break a promise of the lake. The user chooses another one.
+    #[error("cannot keep {what} for {given_days} days: {reason}")]
+    Retention {
+        /// What was to be kept.
+        what: &'static str,
+        /// How long.
+        given_days: u32,
+        /// Why that cannot be.
+        reason: String,
+    },
+
+    /// Sorting rows gave more or fewer than there were, or than the log says there are. Nothing was changed.
+    #[error("compacting {partition} in {location} would make {rows_out} rows of {rows_in}")]
+    RowsLost {
+        /// The lake's place.
+        location: LakeLocation,
+        /// The partition, in words.
+        partition: String,
+        /// How many there are by the log.
+        rows_in: u64,
+        /// How many came out.
+        rows_out: u64,
+    },
+
     /// Rows could not be turned into Parquet. A defect of this crate.
     #[error("cannot encode rows as Parquet")]
     Encode(#[source] Cause),
@@ -174,6 +198,9 @@ impl StoreError {
             StoreError::DiskFull { .. } => {
                 Some("make room and run the same command again: it goes on where it stopped".to_owned())
             }
+            StoreError::RowsLost { location, .. } => Some(format!(
+                "find out which file is not as the log says with: slowlake maintain --fsck --lake {location}"
+            )),
             StoreError::Replaced { .. } | StoreError::Unsettled { .. } => {
                 Some("run the command again: it goes on from what the lake has".to_owned())
             }

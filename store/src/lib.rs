@@ -7,12 +7,17 @@
 //! Never parses a log, never decides what to keep, never prints.
 
 mod append;
+mod derived;
 mod durable_file;
 mod error;
+mod file_order;
 mod file_statistics;
+mod footer;
+mod lake_table;
 mod latency;
 mod ledger;
 mod location;
+pub mod maintain;
 mod migrate;
 mod rows;
 mod scan;
@@ -24,8 +29,11 @@ mod upload;
 mod watermark;
 
 pub use append::{Commit, Outcome, Progress};
+pub use derived::{DerivedTable, DerivedView};
 pub use error::StoreError;
-pub use latency::{LatencyHistogram, MAX_BIN, ZERO_BIN};
+pub use latency::{
+    LatencyHistogram, MAX_BIN, ZERO_BIN, latency_aggregates, latency_at, latency_data_type, latency_quantile,
+};
 pub use ledger::KnownSource;
 pub use location::LakeLocation;
 pub use rows::{

@@ -1,4 +1,4 @@
-//! `events` as a DataFusion table: the lake's files at one version, pruned by partition and by minimum and maximum, as a plain
+//! A table of a lake as a DataFusion table: its files at one version, pruned by partition and by minimum and maximum, as a plain
 //! Parquet scan. The plan holds nothing of Delta, so it can be sent to any executor that reaches the files. Never reads the log:
 //! what it says was taken when the provider was made.
 
@@ -28,8 +28,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
 use crate::error::StoreError;
+use crate::lake_table::LakeTable;
 use crate::scan::files::Files;
-use crate::schema::{PARTITION_COLUMNS, file_schema, partition_fields};
+use crate::schema::{EVENTS, TableShape};
 use crate::table::Lake;
 
 impl Lake {
@@ -42,22 +43,37 @@ impl Lake {
     /// # Errors
     /// [`StoreError::Unsupported`] for files with deletion vectors, [`StoreError::Storage`] where the log's list cannot be read.
     pub fn provider(&self) -> std::result::Result<Arc<dyn TableProvider>, StoreError> {
-        let table_schema = TableSchema::builder(file_schema())
-            .with_table_partition_cols(partition_fields())
+        self.events.provider(&EVENTS)
+    }
+}
+
+impl LakeTable {
+    /// The table at the version this handle sees; see [`Lake::provider`].
+    pub(crate) fn provider(
+        &self,
+        shape: &'static TableShape,
+    ) -> std::result::Result<Arc<dyn TableProvider>, StoreError> {
+        let table_schema = TableSchema::builder(shape.file_schema())
+            .with_table_partition_cols(shape.partition_fields())
             .build();
-        let files = Files::of(self, &table_schema)?;
-        Ok(Arc::new(EventsTable { table_schema, files }))
+        let files = Files::of(self, shape, &table_schema)?;
+        Ok(Arc::new(TableScan {
+            shape,
+            table_schema,
+            files,
+        }))
     }
 }
 
 #[derive(Debug)]
-struct EventsTable {
+struct TableScan {
+    shape: &'static TableShape,
     table_schema: TableSchema,
     files: Files,
 }
 
 #[async_trait]
-impl TableProvider for EventsTable {
+impl TableProvider for TableScan {
     fn schema(&self) -> SchemaRef {
         self.table_schema.table_schema().clone()
     }
@@ -67,14 +83,14 @@ impl TableProvider for EventsTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let of_partition = filters.iter().filter(|filter| is_of_partition(filter));
+        let of_partition = filters.iter().filter(|filter| self.is_of_partition(filter));
         let of_partition = conjunction(of_partition.map(|filter| (*filter).clone()));
         // A filter that cannot be evaluated yet, such as one with a subquery, leaves out nothing yet.
         let kept = of_partition
             .and_then(|filter| self.files_of_partition(&filter).ok())
             .unwrap_or_else(|| self.files.all());
         let pushdown = |filter: &&Expr| {
-            if is_of_partition(filter) || self.files.decide(filter, &kept) {
+            if self.is_of_partition(filter) || self.files.decide(filter, &kept) {
                 TableProviderFilterPushDown::Exact
             } else {
                 TableProviderFilterPushDown::Inexact
@@ -91,8 +107,10 @@ impl TableProvider for EventsTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = DFSchema::try_from(self.schema())?;
-        let (of_partition, of_rows): (Vec<Expr>, Vec<Expr>) =
-            filters.iter().cloned().partition(is_of_partition);
+        let (of_partition, of_rows): (Vec<Expr>, Vec<Expr>) = filters
+            .iter()
+            .cloned()
+            .partition(|filter| self.is_of_partition(filter));
         let physical = |filters: Vec<Expr>| {
             conjunction(filters)
                 .map(|filter| state.create_physical_expr(filter, &schema))
@@ -156,7 +174,18 @@ impl TableProvider for EventsTable {
     }
 }
 
-impl EventsTable {
+impl TableScan {
+    /// Whether a filter says something about the partition columns and about nothing else, so that leaving out files answers it.
+    fn is_of_partition(&self, filter: &Expr) -> bool {
+        let columns = filter.column_refs();
+        !columns.is_empty()
+            && columns
+                .iter()
+                .all(|column| self.shape.is_partition(column.name()))
+            && !filter.is_volatile()
+            && !filter.contains_outer()
+    }
+
     /// Whether each file satisfies a filter of the partition columns.
     fn files_of_partition(&self, filter: &Expr) -> Result<Vec<bool>> {
         let schema = DFSchema::try_from(self.schema())?;
@@ -164,17 +193,6 @@ impl EventsTable {
         self.files
             .of_partition(&create_physical_expr(filter, &schema, &now, &context)?)
     }
-}
-
-/// Whether a filter says something about the partition columns and about nothing else, so that leaving out files answers it.
-fn is_of_partition(filter: &Expr) -> bool {
-    let columns = filter.column_refs();
-    !columns.is_empty()
-        && columns
-            .iter()
-            .all(|column| PARTITION_COLUMNS.contains(&column.name()))
-        && !filter.is_volatile()
-        && !filter.contains_outer()
 }
 
 /// The groups with the merged statistics of their files, and those of all groups.

@@ -67,7 +67,7 @@ fn a_delta_table_of_others_is_no_lake() {
          \"schemaString\":\"{schema}\",\"partitionColumns\":[],\"configuration\":{{}},\"createdTime\":1795392000000}}}}\n",
         r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#
     );
-    std::fs::write(first_log(&lake), log).unwrap();
+    std::fs::write(lake.path().join("_delta_log/00000000000000000000.json"), log).unwrap();
     let words = [
         "is a Delta table but not a slowlake lake",
         "slowlake.schema_version",
@@ -116,7 +116,7 @@ fn a_lake_with_a_damaged_log_or_a_lost_file_fails_in_words() {
     let lake = Lake::new();
     lake.binary.write("x.log", execution("SELECT 1"));
     lake.ingest(&["x.log"]);
-    let last = lake.path().join("_delta_log/00000000000000000001.json");
+    let last = lake.path().join("events/_delta_log/00000000000000000001.json");
     let log = std::fs::read_to_string(&last).unwrap();
     std::fs::write(&last, &log[..log.len() / 2]).unwrap();
     failed(
@@ -141,7 +141,7 @@ fn a_lake_with_a_damaged_log_or_a_lost_file_fails_in_words() {
 }
 
 fn first_log(lake: &Lake) -> PathBuf {
-    lake.path().join("_delta_log/00000000000000000000.json")
+    lake.path().join("events/_delta_log/00000000000000000000.json")
 }
 
 #[test]

@@ -102,7 +102,7 @@ def value(cell: str):
 
 def through_deltalake(lake: str):
     """The table as deltalake reads it; DuckDB only computes."""
-    table = deltalake.DeltaTable(lake).to_pyarrow_dataset().to_table()
+    table = deltalake.DeltaTable(f"{lake}/events").to_pyarrow_dataset().to_table()
     connection = duckdb.connect()
     connection.register("events", table)
     return connection
@@ -111,7 +111,7 @@ def through_deltalake(lake: str):
 def through_duckdb(lake: str):
     """The table's active files as DuckDB reads them. A file has only the columns that some row of it needs."""
     connection = duckdb.connect()
-    files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in deltalake.DeltaTable(lake).file_uris())
+    files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in deltalake.DeltaTable(f"{lake}/events").file_uris())
     connection.execute(
         f"CREATE VIEW events AS SELECT * FROM read_parquet([{files}], hive_partitioning = true, union_by_name = true)"
     )

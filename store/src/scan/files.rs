@@ -8,7 +8,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::cmp;
-use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::{Column, ColumnStatistics, ScalarValue, Statistics};
@@ -23,8 +23,8 @@ use object_store::ObjectMeta;
 use object_store::path::Path as StorePath;
 
 use crate::error::StoreError;
-use crate::schema::{PARTITION_COLUMNS, STATISTICS_COLUMNS, partition_fields};
-use crate::table::Lake;
+use crate::lake_table::LakeTable;
+use crate::schema::TableShape;
 
 /// All files, and the bounds of their columns as arrays with one value a file.
 #[derive(Debug)]
@@ -49,26 +49,29 @@ struct Bounds {
 }
 
 impl Files {
-    pub(super) fn of(lake: &Lake, schema: &TableSchema) -> std::result::Result<Files, StoreError> {
+    pub(super) fn of(
+        table: &LakeTable,
+        shape: &TableShape,
+        schema: &TableSchema,
+    ) -> std::result::Result<Files, StoreError> {
         let failed =
-            |error: datafusion::error::DataFusionError| StoreError::storage("read", lake.location(), error);
-        let log = lake
-            .snapshot()?
-            .try_log_data()
-            .map_err(|error| StoreError::storage("read", lake.location(), error))?;
-        let root = root_path(lake)?;
+            |error: datafusion::error::DataFusionError| StoreError::storage("read", &table.location, error);
+        let log = table.files()?;
+        let root = root_path(table)?;
+        let partition_fields = shape.partition_fields();
 
         let mut files = Vec::with_capacity(log.num_files());
-        let mut partition_values: [Vec<ScalarValue>; 2] = Default::default();
+        let mut partition_values = vec![Vec::with_capacity(log.num_files()); partition_fields.len()];
         let mut rows = Vec::with_capacity(log.num_files());
         for view in log.iter() {
             if view.deletion_vector_descriptor().is_some() {
                 return Err(StoreError::Unsupported {
-                    location: lake.location().clone(),
+                    location: table.location.clone(),
                     feature: "deletion vectors",
                 });
             }
-            let values = partition_values_of(&view.partition_values_map()).map_err(failed)?;
+            let values =
+                partition_values_of(&view.partition_values_map(), &partition_fields).map_err(failed)?;
             let path = view.object_store_path();
             let meta = ObjectMeta {
                 location: root.parts().chain(path.parts()).collect::<StorePath>(),
@@ -81,10 +84,10 @@ impl Files {
             for (column, value) in partition_values.iter_mut().zip(&values) {
                 column.push(value.clone());
             }
-            files.push(PartitionedFile::new_from_meta(meta).with_partition_values(values.into()));
+            files.push(PartitionedFile::new_from_meta(meta).with_partition_values(values));
             rows.push(view.num_records().map(|rows| rows as u64));
         }
-        let bounds = bounds_of(&log, schema.table_schema(), files.len()).map_err(failed)?;
+        let bounds = bounds_of(&log, shape, schema.table_schema(), files.len()).map_err(failed)?;
         let row_counts = UInt64Array::from(rows);
         let files = files
             .into_iter()
@@ -101,7 +104,7 @@ impl Files {
             })
             .collect::<Result<Vec<_>>>()
             .map_err(failed)?;
-        let partitions = partition_batch(partition_values, files.len()).map_err(failed)?;
+        let partitions = partition_batch(partition_values, partition_fields, files.len()).map_err(failed)?;
         Ok(Files {
             files,
             partitions,
@@ -238,28 +241,29 @@ impl PruningStatistics for Files {
     }
 }
 
-/// The lake's directory as a path of the object store that queries read from.
-fn root_path(lake: &Lake) -> std::result::Result<StorePath, StoreError> {
-    StorePath::from_url_path(lake.location().url()?.path())
-        .map_err(|error| StoreError::storage("reach", lake.location(), error))
+/// The table's directory as a path of the object store that queries read from.
+fn root_path(table: &LakeTable) -> std::result::Result<StorePath, StoreError> {
+    StorePath::from_url_path(table.delta.table_url().path())
+        .map_err(|error| StoreError::storage("reach", &table.location, error))
 }
 
 /// The log's texts as typed values, in the order of the partition columns.
-fn partition_values_of(texts: &HashMap<String, Option<String>>) -> Result<[ScalarValue; 2]> {
-    let value = |name: &str, data_type: &DataType| match texts.get(name).and_then(Option::as_ref) {
-        Some(text) => ScalarValue::try_from_string(text.clone(), data_type),
-        None => ScalarValue::try_from(data_type),
+fn partition_values_of(
+    texts: &HashMap<String, Option<String>>,
+    fields: &[Arc<Field>],
+) -> Result<Vec<ScalarValue>> {
+    let value = |field: &Arc<Field>| match texts.get(field.name()).and_then(Option::as_ref) {
+        Some(text) => ScalarValue::try_from_string(text.clone(), field.data_type()),
+        None => ScalarValue::try_from(field.data_type()),
     };
-    let fields = partition_fields();
-    let [date, kind] = [&fields[0], &fields[1]];
-    Ok([
-        value(date.name(), date.data_type())?,
-        value(kind.name(), kind.data_type())?,
-    ])
+    fields.iter().map(value).collect()
 }
 
-fn partition_batch(values: [Vec<ScalarValue>; 2], rows: usize) -> Result<RecordBatch> {
-    let fields = partition_fields();
+fn partition_batch(
+    values: Vec<Vec<ScalarValue>>,
+    fields: Vec<Arc<Field>>,
+    rows: usize,
+) -> Result<RecordBatch> {
     let arrays = values.into_iter().zip(&fields).map(|(values, field)| {
         if values.is_empty() {
             Ok(datafusion::arrow::array::new_empty_array(field.data_type()))
@@ -269,7 +273,6 @@ fn partition_batch(values: [Vec<ScalarValue>; 2], rows: usize) -> Result<RecordB
     });
     let arrays = arrays.collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    debug_assert_eq!(fields.len(), PARTITION_COLUMNS.len());
     Ok(RecordBatch::try_new_with_options(
         Arc::new(Schema::new(fields)),
         arrays,
@@ -280,11 +283,12 @@ fn partition_batch(values: [Vec<ScalarValue>; 2], rows: usize) -> Result<RecordB
 /// The bounds of the statistics columns, in the types of the table.
 fn bounds_of(
     log: &impl PruningStatistics,
+    shape: &TableShape,
     schema: &SchemaRef,
     files: usize,
 ) -> Result<HashMap<&'static str, Bounds>> {
     let mut bounds = HashMap::new();
-    for name in STATISTICS_COLUMNS {
+    for name in shape.statistics.iter().copied() {
         let column = Column::from_name(name);
         let data_type = schema.field_with_name(name)?.data_type();
         if let (Some(min), Some(max)) = (log.min_values(&column), log.max_values(&column))

@@ -347,7 +347,10 @@ async fn any_directory_name_will_do() {
         commit(&mut lake, executions("a", 0, 3), "a", None, 3)
             .await
             .unwrap();
-        assert!(directory.path().join(name).join("_delta_log").is_dir(), "{name}");
+        assert!(
+            directory.path().join(name).join("events/_delta_log").is_dir(),
+            "{name}"
+        );
         let mut lake = Lake::open(&location).await.unwrap();
         assert_eq!(
             ask(&mut lake, "SELECT sum(source_offset) FROM events").await,

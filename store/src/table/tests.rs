@@ -16,7 +16,11 @@ fn check_error<T: std::fmt::Debug>(result: Result<T, StoreError>, expected: &str
 /// A Delta table with one column and these properties.
 async fn foreign_table(location: &LakeLocation, properties: &[(&str, &str)]) {
     CreateBuilder::new()
-        .with_log_store(table_at(location, location.object_store()).unwrap().log_store())
+        .with_log_store(
+            table_at(location, "", location.object_store())
+                .unwrap()
+                .log_store(),
+        )
         .with_columns([StructField::new("a", DataType::STRING, true)])
         .with_configuration(properties.iter().map(|(name, value)| (*name, Some(*value))))
         .with_raise_if_key_not_exists(false)
@@ -31,7 +35,7 @@ async fn a_lake_is_made_once_and_opened_again() {
     let made = Lake::open_or_create(&location).await.unwrap();
     let opened = Lake::open_or_create(&location).await.unwrap();
     assert_eq!((made.version(), opened.version()), (0, 0));
-    assert_eq!(made.id, opened.id);
+    assert_eq!(made.events.id, opened.events.id);
     assert_eq!(opened.statistics().unwrap(), LakeStatistics::default());
     assert!(opened.provider().is_ok());
 }
@@ -48,7 +52,7 @@ async fn many_can_make_it_at_once() {
     let mut ids = Vec::new();
     for maker in makers {
         let lake = maker.await.unwrap();
-        ids.push((lake.version(), lake.id));
+        ids.push((lake.version(), lake.events.id));
     }
     ids.dedup();
     assert_eq!(ids.len(), 1, "{ids:?}");
@@ -66,13 +70,38 @@ async fn other_files_are_left_alone() {
     );
     check_error(Lake::open_or_create(&location).await, "holds other files");
     assert_eq!(fs::read_dir(location.directory().unwrap()).unwrap().count(), 1);
+
+    let (_directory, location) = new_location();
+    let events = location.directory().unwrap().join("events");
+    fs::create_dir_all(&events).unwrap();
+    fs::write(events.join("party.txt"), "saturday").unwrap();
+    check_error(
+        Lake::open_or_create(&location).await,
+        "holds other files, among them \"events/party.txt\"",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_have_a_directory_of_their_own() {
+    let (_directory, location) = new_location();
+    let mut lake = Lake::open_or_create(&location).await.unwrap();
+    commit(&mut lake, executions("a", 0, 3), "a", None, 3)
+        .await
+        .unwrap();
+    let names: Vec<_> = fs::read_dir(location.directory().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["events"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_off_creation_is_no_obstacle() {
-    let (_directory, location) = new_location();
-    fs::create_dir_all(location.directory().unwrap().join("_delta_log")).unwrap();
-    Lake::open_or_create(&location).await.unwrap();
+    for left in ["_delta_log", "events/_delta_log"] {
+        let (_directory, location) = new_location();
+        fs::create_dir_all(location.directory().unwrap().join(left)).unwrap();
+        Lake::open_or_create(&location).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
