@@ -162,6 +162,25 @@ async fn row_filters_reach_the_parquet_reader() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn texts_are_read_only_of_rows_that_are_wanted() {
+    let (_directory, location) = new_location();
+    let mut lake = three_days(&location).await;
+    for (columns, order, is_late) in [
+        ("ts, statement", "", true),
+        ("*", "", true),
+        ("ts, server", "", false),
+        ("ts, statement", "ORDER BY query_time_us DESC LIMIT 3", true),
+    ] {
+        let query = format!("SELECT {columns} FROM events WHERE kind = 'query' AND rows_sent > 5 {order}");
+        let (text, _) = plan(&mut lake, &query).await;
+        assert_eq!(!text.contains("FilterExec"), is_late, "{text}");
+    }
+    // The rows that are wanted are the same.
+    let count = "SELECT count(*), count(statement) FROM events WHERE kind = 'query' AND query_time_us > 2050";
+    assert_eq!(ask(&mut lake, count).await, "149|0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn filters_may_hold_anything_sql_has() {
     let (_directory, location) = new_location();
     let mut lake = three_days(&location).await;

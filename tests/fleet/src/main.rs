@@ -27,8 +27,8 @@ use crate::model::{DAYS, Execution, Fleet, SERVERS};
 use crate::rows::Writer;
 use crate::truth::Truth;
 
-/// Rows of a file of the order `sorted`: one row group.
-const SORTED_FILE_ROWS: usize = 1 << 20;
+/// Rows of a file of the order `sorted`, for two of them are in memory at a time.
+const SORTED_FILE_ROWS: usize = 1 << 19;
 /// Rows of a file of the order `arrival`: some seconds of a busy fleet.
 const ARRIVAL_FILE_ROWS: usize = 1 << 16;
 const USAGE: &str = "usage: fleet LAKE EVENTS SEED [sorted|arrival]";
@@ -78,7 +78,7 @@ async fn run(location: &LakeLocation, events: u64, seed: u64, order: Order) -> R
     for day in 0..DAYS {
         let thinking = Instant::now();
         let before = fleet.offsets().to_vec();
-        let mut executions = Vec::new();
+        let mut executions = Vec::with_capacity(fleet.executions_of_day(day, events));
         for hour in day * 24..(day + 1) * 24 {
             let begin = executions.len();
             fleet.hour(hour, events, &mut executions);

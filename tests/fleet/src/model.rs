@@ -127,8 +127,7 @@ impl Fleet {
 
     /// Adds the executions of one hour, of `events` in all thirty days, in order of their start.
     pub(crate) fn hour(&mut self, hour: usize, events: u64, executions: &mut Vec<Execution>) {
-        let until = |hour: usize| (self.share_before[hour] * events as f64).round() as u64;
-        let count = until(hour + 1) - until(hour);
+        let count = self.executions_before(hour + 1, events) - self.executions_before(hour, events);
         let begin = executions.len();
         let start_us = START_US + hour as i64 * HOUR_US;
         for _ in 0..count {
@@ -143,6 +142,16 @@ impl Fleet {
             execution.source_offset = *offset;
             *offset += 240 + (mixed(execution.ts_us as u64) % 400) as i64;
         }
+    }
+
+    /// How many executions one day has, of `events` in all thirty days.
+    pub(crate) fn executions_of_day(&self, day: usize, events: u64) -> usize {
+        let [begin, end] = [day, day + 1].map(|day| self.executions_before(day * 24, events));
+        (end - begin) as usize
+    }
+
+    fn executions_before(&self, hour: usize, events: u64) -> u64 {
+        (self.share_before[hour] * events as f64).round() as u64
     }
 
     /// The lag of each replica at each moment of one day that it is sampled: `(ts_us, server, lag_us)`.
