@@ -1,6 +1,7 @@
 //! Entries on their way from one thread to another: copies of what the decoder lends, in a few large allocations that are used again.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use slowlake_parse::{Decoded, Execution, LogEntry, Plan, Reject, RejectReason, Span};
 
@@ -37,7 +38,7 @@ struct Packed {
 struct PackedLog {
     /// The entry with every text empty and without its plan.
     numbers: LogEntry<'static>,
-    plan: Option<Box<Plan<'static>>>,
+    plan: Option<Arc<Plan>>,
     user: Range<usize>,
     database: Range<usize>,
     application: Range<usize>,
@@ -96,7 +97,7 @@ impl Batch {
 
     fn push_log(&mut self, entry: &LogEntry<'_>) {
         let packed = PackedLog {
-            plan: entry.plan.map(|plan| Box::new(plan.clone().into_owned())),
+            plan: entry.plan.cloned(),
             user: self.copy(entry.user),
             database: self.copy(entry.database),
             application: self.copy(entry.application),
@@ -196,7 +197,7 @@ impl Batch {
                 context: text(&packed.context),
                 statement: text(&packed.statement),
                 attributes: &attributes,
-                plan: packed.plan.as_deref(),
+                plan: packed.plan.as_ref(),
                 ..packed.numbers
             });
         }

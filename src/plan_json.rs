@@ -5,7 +5,7 @@ use slowlake_parse::{Misestimate, Plan, PlanFingerprint, PlanNode, PlanTotals};
 use slowlake_store::MAX_STATEMENT_BYTES;
 
 /// The plan with all of its nodes, as long as the lake keeps so much; else without those that nothing is said of.
-pub(crate) fn to_json(plan: &Plan<'_>) -> String {
+pub(crate) fn to_json(plan: &Plan) -> String {
     let at = |node: usize| plan.nodes.get(node).map(node_json);
     let misestimate = plan.misestimate.as_ref().map(|wrong| {
         json!({
@@ -45,7 +45,7 @@ pub(crate) fn to_json(plan: &Plan<'_>) -> String {
 }
 
 /// The plan of a row: its shape, its time, and the nodes that something is said of. `None` for what is no plan.
-pub(crate) fn from_json(text: &str, fingerprint: Option<i64>) -> Option<Plan<'static>> {
+pub(crate) fn from_json(text: &str, fingerprint: Option<i64>) -> Option<Plan> {
     let document: Value = serde_json::from_str(text).ok()?;
     let mut nodes = Vec::new();
     let mut node = |json: &Value| {
@@ -70,8 +70,8 @@ pub(crate) fn from_json(text: &str, fingerprint: Option<i64>) -> Option<Plan<'st
         })
     });
     Some(Plan {
-        query: b"".into(),
-        parameters: b"".into(),
+        query: Vec::new(),
+        parameters: Vec::new(),
         server_query_id: None,
         fingerprint: fingerprint.map(PlanFingerprint::from),
         shape: text_of(&document["shape"]),
@@ -140,10 +140,10 @@ mod tests {
         let back = from_json(&text, plan.fingerprint.map(PlanFingerprint::get)).expect("a plan");
         assert_eq!((&back.shape, back.fingerprint), (&plan.shape, plan.fingerprint));
         assert_eq!(back.totals.time_us, plan.totals.time_us);
-        let name = |plan: &Plan<'_>, node: Option<usize>| node.map(|node| plan.nodes[node].relation.clone());
+        let name = |plan: &Plan, node: Option<usize>| node.map(|node| plan.nodes[node].relation.clone());
         assert_eq!(name(&back, back.slowest), Some("orders".to_owned()));
         assert_eq!(name(&back, back.slowest), name(&plan, plan.slowest));
-        let wrong = |plan: &Plan<'_>| {
+        let wrong = |plan: &Plan| {
             plan.misestimate
                 .as_ref()
                 .map(|wrong| (wrong.estimated_rows, wrong.actual_rows))

@@ -2,6 +2,7 @@
 //! and summed by the same sums, so that both say the same of the same log. Reads nothing but the job's rows.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use slowlake_analyze::{
     AnalyzeError, EventRow, EventsRequest, QuerySteps, SlowExecution, events, normalized_texts, prepared,
@@ -78,7 +79,8 @@ impl Gathered {
         let kind = self.kinds.get(row.event).copied().unwrap_or(LogKind::Message);
         let plan = row
             .plan
-            .and_then(|text| plan_json::from_json(text, row.plan_fingerprint));
+            .and_then(|text| plan_json::from_json(text, row.plan_fingerprint))
+            .map(Arc::new);
         let entry = LogEntry {
             plan: plan.as_ref(),
             severity: severity(row.severity),

@@ -1,6 +1,8 @@
 //! What the decoder makes of a log: executions, events of the server, rejects and skipped records. Plain data that borrows from the
 //! log's bytes; never interprets a statement.
 
+use std::sync::Arc;
+
 use crate::plan::{Plan, PlanFingerprint};
 use crate::span::Span;
 use crate::statement::Dialect;
@@ -236,7 +238,7 @@ pub struct LogEntry<'a> {
     /// The numbers and names in its texts, by name, in base units (µs, bytes): which, is said at [`LogKind`].
     pub attributes: &'a [(&'a [u8], &'a [u8])],
     /// The plan, if it is one.
-    pub plan: Option<&'a Plan<'a>>,
+    pub plan: Option<&'a Arc<Plan>>,
     /// Where in the source the execution is that the plan belongs to, if it stands before the plan.
     pub execution_offset: Option<u64>,
 }

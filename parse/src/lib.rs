@@ -17,6 +17,7 @@ mod pgbouncer;
 mod plan;
 mod postgres;
 mod redact;
+mod search;
 mod span;
 pub mod sql_state;
 pub mod statement;

@@ -16,8 +16,6 @@ mod times;
 mod xml;
 mod yaml;
 
-use std::borrow::Cow;
-
 pub use fingerprint::{PLAN_FINGERPRINT_VERSION, PlanFingerprint};
 use properties::Properties;
 
@@ -28,11 +26,11 @@ pub const PLAN_NODES_MAX: usize = 4096;
 
 /// The plan of one execution. Unknown is `None` (or empty for text), never zero.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan<'a> {
+pub struct Plan {
     /// The statement's text; empty for MariaDB, which logs it beside the plan.
-    pub query: Cow<'a, [u8]>,
+    pub query: Vec<u8>,
     /// Parameter values as the server printed them (PostgreSQL 16 and later); empty when none.
-    pub parameters: Cow<'a, [u8]>,
+    pub parameters: Vec<u8>,
     /// PostgreSQL's own identifier of the query, printed with `auto_explain.log_verbose`.
     pub server_query_id: Option<i64>,
     /// Identifies all plans of this shape; `None` for a plan of which a part is missing.
@@ -51,10 +49,10 @@ pub struct Plan<'a> {
     pub truncated: bool,
 }
 
-impl<'a> Plan<'a> {
+impl Plan {
     /// Reads what auto_explain writes after `duration: … plan:`, in any of its formats, without the tabs that a log puts before continuation
     /// lines. `None` when it is nothing of the kind.
-    pub fn read(payload: &'a [u8]) -> Option<Plan<'a>> {
+    pub fn read(payload: &[u8]) -> Option<Plan> {
         let payload = payload.trim_ascii_start();
         if payload.starts_with(b"{") {
             return Some(structured(payload, json::read));
@@ -71,29 +69,13 @@ impl<'a> Plan<'a> {
     }
 
     /// Reads the lines of MariaDB's `# explain:` block: the column names, if they are there, and one line per table. `None` when no line is a row.
-    pub fn read_mariadb<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> Option<Plan<'static>> {
-        mariadb::read(lines).map(|draft| draft.finish(Cow::Borrowed(b""), Cow::Borrowed(b"")))
-    }
-
-    /// The same plan with texts of its own.
-    pub fn into_owned(self) -> Plan<'static> {
-        Plan {
-            query: Cow::Owned(self.query.into_owned()),
-            parameters: Cow::Owned(self.parameters.into_owned()),
-            server_query_id: self.server_query_id,
-            fingerprint: self.fingerprint,
-            shape: self.shape,
-            nodes: self.nodes,
-            totals: self.totals,
-            slowest: self.slowest,
-            misestimate: self.misestimate,
-            truncated: self.truncated,
-        }
+    pub fn read_mariadb<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> Option<Plan> {
+        mariadb::read(lines).map(|draft| draft.finish(Vec::new(), Vec::new()))
     }
 }
 
 /// JSON, YAML and XML hold the same properties.
-fn structured<'a>(payload: &'a [u8], read: impl FnOnce(&'a [u8], &mut Properties<'a>)) -> Plan<'a> {
+fn structured<'a>(payload: &'a [u8], read: impl FnOnce(&'a [u8], &mut Properties<'a>)) -> Plan {
     let mut properties = Properties::default();
     read(payload, &mut properties);
     properties.finish()

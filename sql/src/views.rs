@@ -33,6 +33,10 @@ pub const VIEWS: &[View] = &[
         sql: include_str!("views/rejects.sql"),
     },
     View {
+        name: "rollup_hour",
+        sql: include_str!("views/rollup_hour.sql"),
+    },
+    View {
         name: "server_events",
         sql: include_str!("views/server_events.sql"),
     },

@@ -285,7 +285,7 @@ impl SourceRows<'_> {
             entry.hint,
         ]
         .map(lossy);
-        let plan = entry.plan.map(plan_json::to_json);
+        let plan = entry.plan.map(|plan| plan_json::to_json(plan));
         let attributes = pairs(entry.attributes);
         maker.builder.push_log(&LogRow {
             place: Place {

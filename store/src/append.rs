@@ -14,11 +14,12 @@ use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::{CommitBuilder, TransactionError};
 use deltalake::kernel::{Action, Add, Remove, Transaction};
 use deltalake::protocol::{DeltaOperation, OutputMode};
-use tracing::{debug, warn};
+use tracing::{debug, trace, warn};
 use uuid::Uuid;
 
 use crate::error::{StoreError, is_disk_full};
 use crate::lake_table::{LakeTable, plain_commit};
+use crate::newest_commit::ACTIONS_KEY;
 use crate::table::Lake;
 use crate::upload::Uploaded;
 
@@ -141,7 +142,7 @@ impl LakeTable {
             let version = self.version();
             return Ok(Settled::Outcome(Outcome::Committed { version }));
         }
-        let mut attempts = Attempts {
+        let attempts = Attempts {
             table: self,
             change,
             mark: Uuid::new_v4().to_string(),
@@ -149,16 +150,7 @@ impl LakeTable {
             lost_races: 0,
             faults: 0,
         };
-        let mut step = Step::Read;
-        loop {
-            step = match step {
-                Step::Read => attempts.read().await?,
-                Step::Judge => attempts.judge().await?,
-                Step::Put => attempts.put().await?,
-                Step::Wait(why) => attempts.wait(why).await?,
-                Step::Done(settled) => return Ok(settled),
-            };
-        }
+        attempts.settle().await
     }
 }
 
@@ -186,6 +178,34 @@ enum Trouble {
     Read(StoreError),
 }
 
+impl Step {
+    /// For the log.
+    fn name(&self) -> &'static str {
+        match self {
+            Step::Read => "read",
+            Step::Judge => "judge",
+            Step::Put => "put",
+            Step::Wait(Trouble::LostRace) => "lost race",
+            Step::Wait(Trouble::Put(_)) => "failed put",
+            Step::Wait(Trouble::Read(_)) => "failed read",
+            Step::Done(Settled::Outcome(Outcome::Committed { .. })) => "committed",
+            Step::Done(Settled::Outcome(Outcome::Fenced { .. })) => "fenced",
+            Step::Done(Settled::Gone { .. }) => "gone",
+        }
+    }
+}
+
+/// The name, for the log, of the end that is an error.
+fn name_of_end(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Contention { .. } => "contention",
+        StoreError::DiskFull { .. } => "disk full",
+        StoreError::Storage { .. } => "storage",
+        StoreError::Unsettled { .. } => "unsettled",
+        _ => "refused",
+    }
+}
+
 struct Attempts<'a> {
     table: &'a mut LakeTable,
     change: Change,
@@ -198,6 +218,23 @@ struct Attempts<'a> {
 }
 
 impl Attempts<'_> {
+    /// Goes from state to state until the change is settled.
+    async fn settle(mut self) -> Result<Settled, StoreError> {
+        let mut step = Step::Read;
+        loop {
+            let from = step.name();
+            let next = match step {
+                Step::Read => self.read().await,
+                Step::Judge => self.judge().await,
+                Step::Put => self.put().await,
+                Step::Wait(why) => self.wait(why).await,
+                Step::Done(settled) => return Ok(settled),
+            };
+            trace!(from, to = next.as_ref().map_or_else(name_of_end, Step::name));
+            step = next?;
+        }
+    }
+
     async fn read(&mut self) -> Result<Step, StoreError> {
         match self.table.refresh().await {
             Ok(()) => Ok(Step::Judge),
@@ -251,20 +288,25 @@ impl Attempts<'_> {
             self.tried.push(version);
         }
         let (adds, removes) = (self.change.adds.iter(), self.change.removes.iter());
-        let actions = removes
+        let actions: Vec<Action> = removes
             .cloned()
             .map(Action::Remove)
             .chain(adds.cloned().map(Action::Add))
             .collect();
-        let transactions = self
+        let transactions: Vec<Transaction> = self
             .change
             .progress
             .iter()
             .map(|unit| Transaction::new(&unit.app_id, unit.next))
             .collect();
+        // One more is the commit's own information.
+        let count = (actions.len() + transactions.len() + 1) as u64;
         let properties = plain_commit()
             .with_application_transactions(transactions)
-            .with_metadata([(MARK.to_owned(), self.mark.clone().into())]);
+            .with_metadata([
+                (MARK.to_owned(), self.mark.clone().into()),
+                (ACTIONS_KEY.to_owned(), count.into()),
+            ]);
         let result = CommitBuilder::from(properties)
             .with_actions(actions)
             .build(

@@ -1,6 +1,7 @@
 //! What can go wrong with a lake, sorted by who must act. Never retries or logs: it only says what happened and what to do.
 
 use std::error::Error as StdError;
+use std::fmt;
 
 use crate::location::LakeLocation;
 
@@ -96,6 +97,22 @@ pub enum StoreError {
         location: LakeLocation,
     },
 
+    /// The newest commit did not arrive whole. The operator puts back what is lost, or takes that commit back.
+    #[error(
+        "the lake at {location} is damaged: {file}{} {damage}",
+        of_commit(file, commit)
+    )]
+    Damaged {
+        /// The lake's place.
+        location: LakeLocation,
+        /// The log entry of the newest commit, relative to the table's directory.
+        commit: String,
+        /// The damaged file, relative to the table's directory: the log entry itself, or one that it names.
+        file: String,
+        /// What is wrong with it.
+        damage: CommitDamage,
+    },
+
     /// No space (or quota) is left. The lake itself is intact; the operator makes room.
     #[error("no space left for the lake at {location}")]
     DiskFull {
@@ -180,6 +197,45 @@ pub enum StoreError {
     Encode(#[source] Cause),
 }
 
+/// What is wrong with a file of the newest commit. Completes the sentence that begins with its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommitDamage {
+    /// The log entry has no bytes.
+    Empty,
+    /// The log entry ends too early, or is not JSON.
+    CutShort,
+    /// A data file is not there.
+    Missing,
+    /// A data file has another size than the log says, in bytes.
+    Size {
+        /// By the log.
+        expected: u64,
+        /// On the storage.
+        found: u64,
+    },
+}
+
+impl fmt::Display for CommitDamage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CommitDamage::Empty => f.write_str("is empty"),
+            CommitDamage::CutShort => f.write_str("is cut short"),
+            CommitDamage::Missing => f.write_str("is missing"),
+            CommitDamage::Size { expected, found } => write!(f, "has {found} bytes instead of {expected}"),
+        }
+    }
+}
+
+/// Says which commit a file belongs to, unless it is that commit's own.
+fn of_commit(file: &str, commit: &str) -> String {
+    if file == commit {
+        String::new()
+    } else {
+        format!(", a file of its newest commit {commit},")
+    }
+}
+
 impl StoreError {
     /// The next step for the person at the terminal, where there is one.
     pub fn hint(&self) -> Option<String> {
@@ -195,6 +251,10 @@ impl StoreError {
                 Some("ingest with the slowlake that made the lake, or into a new lake".to_owned())
             }
             StoreError::NotBuiltIn { .. } => Some("name a directory or a file:// URL".to_owned()),
+            StoreError::Damaged { commit, file, .. } => Some(format!(
+                "put {file} back from a copy of the lake; without one, move {commit} away while nothing writes: then that commit never \
+                 was, and ingest reads its part of the logs again"
+            )),
             StoreError::DiskFull { .. } => {
                 Some("make room and run the same command again: it goes on where it stopped".to_owned())
             }

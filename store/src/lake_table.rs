@@ -7,6 +7,7 @@ use deltalake::DeltaTable;
 use deltalake::kernel::transaction::CommitProperties;
 use deltalake::kernel::{EagerSnapshot, LogDataHandler};
 use deltalake::logstore::LogStoreRef;
+use object_store::ObjectMeta;
 
 use crate::append::Progress;
 use crate::error::StoreError;
@@ -21,6 +22,8 @@ pub(crate) struct LakeTable {
     pub(crate) delta: DeltaTable,
     /// The table's identity when it was opened.
     pub(crate) id: String,
+    /// A log entry that was there when the table was opened for writing.
+    pub(crate) anchor: Option<ObjectMeta>,
 }
 
 impl LakeTable {
@@ -33,6 +36,7 @@ impl LakeTable {
             location: location.clone(),
             delta,
             id: String::new(),
+            anchor: None,
         };
         table.id = table.snapshot()?.metadata().id().to_owned();
         table.check()?;
@@ -44,11 +48,16 @@ impl LakeTable {
     /// # Errors
     /// Those of [`Lake::refresh`](crate::Lake::refresh).
     pub(crate) async fn refresh(&mut self) -> Result<(), StoreError> {
-        self.delta
-            .update_state()
-            .await
-            .map_err(|error| StoreError::storage("read", &self.location, error))?;
-        self.check()
+        let read = |error| StoreError::storage("read", &self.location, error);
+        if !self.is_displaced().await? {
+            self.delta.update_state().await.map_err(read)?;
+            return self.check();
+        }
+        let mut delta = DeltaTable::new(self.log_store());
+        delta.load().await.map_err(read)?;
+        self.delta = delta;
+        self.check()?;
+        self.check_newest_commit().await
     }
 
     pub(crate) fn version(&self) -> i64 {

@@ -19,6 +19,7 @@ mod ledger;
 mod location;
 pub mod maintain;
 mod migrate;
+mod newest_commit;
 mod rows;
 mod scan;
 mod schema;
@@ -30,7 +31,7 @@ mod watermark;
 
 pub use append::{Commit, Outcome, Progress};
 pub use derived::{DerivedTable, DerivedView};
-pub use error::StoreError;
+pub use error::{CommitDamage, StoreError};
 pub use latency::{
     LatencyHistogram, MAX_BIN, ZERO_BIN, latency_aggregates, latency_at, latency_data_type, latency_quantile,
 };

@@ -11,6 +11,7 @@ use slowlake_parse::statement::FINGERPRINT_VERSION;
 use crate::error::StoreError;
 use crate::lake_table::{LakeTable, plain_commit};
 use crate::location::LakeLocation;
+use crate::newest_commit::damage_of_newest_commit;
 use crate::rows::Rows;
 use crate::schema::{
     EVENTS, FINGERPRINT_VERSION_PROPERTY, PARTITION_COLUMNS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY,
@@ -48,7 +49,8 @@ impl Lake {
     /// Opens a lake that exists.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] where there is none; [`StoreError::NotEmpty`], [`StoreError::NotALake`], [`StoreError::Newer`],
+    /// [`StoreError::NotFound`] where there is none; [`StoreError::Damaged`] where the newest commit keeps it from being read;
+    /// [`StoreError::NotEmpty`], [`StoreError::NotALake`], [`StoreError::Newer`],
     /// [`StoreError::Unsupported`] where there is something else.
     pub async fn open(location: &LakeLocation) -> Result<Lake, StoreError> {
         Lake::open_on(location, location.object_store()).await
@@ -57,8 +59,8 @@ impl Lake {
     /// Opens a lake for writing: makes it in a directory that is empty or does not exist, and migrates one of an older version.
     ///
     /// # Errors
-    /// As [`open`](Lake::open), [`StoreError::Fingerprints`] where new rows would not agree with those of the lake, and
-    /// [`StoreError::Contention`] where others kept it from being migrated.
+    /// As [`open`](Lake::open), [`StoreError::Damaged`] where the newest commit did not arrive whole, [`StoreError::Fingerprints`]
+    /// where new rows would not agree with those of the lake, and [`StoreError::Contention`] where others kept it from being migrated.
     pub async fn open_or_create(location: &LakeLocation) -> Result<Lake, StoreError> {
         Lake::open_or_create_on(location, location.object_store()).await
     }
@@ -102,6 +104,7 @@ impl Lake {
             }
             opened => opened,
         }?;
+        lake.events.check_newest_commit().await?;
         lake.check_fingerprints()?;
         lake.migrate().await?;
         Ok(lake)
@@ -185,10 +188,10 @@ pub(crate) async fn load(
     if !exists.map_err(|error| StoreError::storage("reach", location, error))? {
         return Ok(None);
     }
-    table
-        .load()
-        .await
-        .map_err(|error| StoreError::storage("open", location, error))?;
+    if let Err(error) = table.load().await {
+        let damage = damage_of_newest_commit(location, &table.log_store()).await;
+        return Err(damage.unwrap_or_else(|| StoreError::storage("open", location, error)));
+    }
     LakeTable::new(location, table).map(Some)
 }
 

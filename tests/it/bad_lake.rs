@@ -119,15 +119,30 @@ fn a_lake_with_a_damaged_log_or_a_lost_file_fails_in_words() {
     let last = lake.path().join("events/_delta_log/00000000000000000001.json");
     let log = std::fs::read_to_string(&last).unwrap();
     std::fs::write(&last, &log[..log.len() / 2]).unwrap();
+    let words = [
+        "error: ",
+        "lake is damaged: _delta_log/00000000000000000001.json is cut short",
+        "hint: put _delta_log/00000000000000000001.json back",
+    ];
     failed(
         lake.binary
             .run(&["sql", "--lake", "lake", "-c", "SELECT count(*) FROM executions"]),
-        &["error: ", "lake"],
+        &words,
     );
+    failed(lake.try_ingest(&["x.log"]), &words);
     std::fs::write(&last, &log).unwrap();
     lake.binary
         .sh("find lake -path '*kind=query*' -name '*.parquet' | xargs rm")
         .exits(0);
+    failed(
+        lake.try_ingest(&["x.log"]),
+        &[
+            "lake is damaged: event_date=",
+            ".parquet",
+            "is missing",
+            "hint: put ",
+        ],
+    );
     failed(
         lake.binary.run(&[
             "sql",

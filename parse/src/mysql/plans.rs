@@ -1,6 +1,8 @@
 //! Plans in slow logs, read once where they repeat: an application sends the same few statements over and over, and most of them go the same
 //! way each time, to the number of rows.
 
+use std::sync::Arc;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::plan::Plan;
@@ -15,18 +17,18 @@ const BLOCK_BYTES_MAX: usize = 4096;
 pub(crate) struct Plans {
     slots: Vec<Slot>,
     /// The plan of a block that is too long to remember.
-    long: Option<Plan<'static>>,
+    long: Option<Arc<Plan>>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Slot {
     block: Vec<u8>,
-    plan: Option<Plan<'static>>,
+    plan: Option<Arc<Plan>>,
 }
 
 impl Plans {
     /// The plan of the lines of an `# explain:` block.
-    pub(crate) fn read(&mut self, block: &[u8]) -> Option<&Plan<'static>> {
+    pub(crate) fn read(&mut self, block: &[u8]) -> Option<&Arc<Plan>> {
         if block.len() > BLOCK_BYTES_MAX {
             self.long = read(block);
             return self.long.as_ref();
@@ -42,8 +44,8 @@ impl Plans {
     }
 }
 
-fn read(block: &[u8]) -> Option<Plan<'static>> {
-    Plan::read_mariadb(block.split(|b| *b == b'\n'))
+fn read(block: &[u8]) -> Option<Arc<Plan>> {
+    Plan::read_mariadb(block.split(|b| *b == b'\n')).map(Arc::new)
 }
 
 #[cfg(test)]

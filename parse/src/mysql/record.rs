@@ -1,6 +1,8 @@
 //! One record of a slow log, whole: header block, `use`, `SET timestamp`, statement. Reads it, and carries the database and the time forward, as
 //! servers print both only on change. Where records begin and end is decided in [`slow`](crate::mysql::slow).
 
+use std::sync::Arc;
+
 use crate::decoder::Output;
 use crate::entry::{Command, Execution, LogEntry, LogKind, RejectReason};
 use crate::mysql::body::Body;
@@ -157,7 +159,7 @@ impl RecordReader {
 }
 
 /// The plan that the record of an execution shows: an entry of its own at the place of the execution, of no bytes of its own.
-fn emit_plan(plan: &Plan<'_>, execution: &Execution<'_>, start: u64, output: &mut Output<'_, '_>) {
+fn emit_plan(plan: &Arc<Plan>, execution: &Execution<'_>, start: u64, output: &mut Output<'_, '_>) {
     let place = Span { start, end: start };
     let mut entry = LogEntry::new(place, Dialect::Mysql, LogKind::Plan);
     entry.time_us = execution.end_us;

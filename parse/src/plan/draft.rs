@@ -1,7 +1,5 @@
 //! A plan while it is being read: nodes in the order of the log with the numbers as the server printed them, and what becomes of them at the end.
 
-use std::borrow::Cow;
-
 use super::fingerprint::PlanFingerprint;
 use super::{Blocks, PLAN_DEPTH_MAX, PLAN_NODES_MAX, Plan, PlanNode, PlanTotals, shape, times};
 
@@ -59,7 +57,7 @@ impl Draft {
         self.triggers_ms = Some(self.triggers_ms.unwrap_or(0.0) + time_ms);
     }
 
-    pub(super) fn finish<'a>(mut self, query: Cow<'a, [u8]>, parameters: Cow<'a, [u8]>) -> Plan<'a> {
+    pub(super) fn finish(mut self, query: Vec<u8>, parameters: Vec<u8>) -> Plan {
         times::fill(&mut self.nodes, &self.printed);
         let shape = shape::line(&self.nodes);
         let truncated = self.truncated || self.nodes.is_empty();

@@ -135,12 +135,13 @@ impl<'a> Properties<'a> {
         self.groups.len() + self.ignored
     }
 
-    pub(super) fn finish(mut self) -> Plan<'a> {
+    pub(super) fn finish(mut self) -> Plan {
         self.ignored = 0;
         while !self.groups.is_empty() {
             self.leave();
         }
-        self.draft.finish(self.query, self.parameters)
+        self.draft
+            .finish(self.query.into_owned(), self.parameters.into_owned())
     }
 
     fn set_text(&mut self, index: usize, key: &[u8], value: &[u8]) -> bool {

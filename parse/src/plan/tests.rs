@@ -44,7 +44,7 @@ fn recorded_one(major: &str, statement: &str, format: &str) -> Vec<u8> {
 }
 
 /// The plan without what only `log_verbose` adds.
-fn without_verbose(mut plan: Plan<'_>) -> Plan<'_> {
+fn without_verbose(mut plan: Plan) -> Plan {
     plan.server_query_id = None;
     plan.nodes.iter_mut().for_each(|node| node.schema.clear());
     plan
@@ -270,7 +270,7 @@ fn a_cut_plan_keeps_its_statement_and_its_first_nodes() {
         let whole = Plan::read(&payload).unwrap();
         let cut = Plan::read(&payload[..position(b"Partial") + 3]).unwrap();
         assert_eq!(cut.query, whole.query, "{format}");
-        let outline = |plan: &Plan<'_>| plan.nodes.first().map(|node| (node.name.clone(), node.time_us));
+        let outline = |plan: &Plan| plan.nodes.first().map(|node| (node.name.clone(), node.time_us));
         assert!(
             cut.nodes.len() >= 2 && outline(&cut) == outline(&whole),
             "{format}"

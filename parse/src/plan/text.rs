@@ -1,7 +1,5 @@
 //! Plans in the text format, which is made for people: nodes and properties by indentation, and literals that may look like both.
 
-use std::borrow::Cow;
-
 use memchr::memmem;
 
 use super::draft::{Draft, count, number};
@@ -11,7 +9,7 @@ use super::{Blocks, PLAN_DEPTH_MAX, Plan};
 use crate::lines::{Lines, without_newline};
 
 /// Reads what follows `Query Text: `.
-pub(super) fn read(payload: &[u8]) -> Plan<'_> {
+pub(super) fn read(payload: &[u8]) -> Plan {
     let parts = Parts::of(payload);
     let (mut reader, mut lines) = (Reader::default(), Lines::default());
     while let Some((start, end)) = lines.next(parts.plan, true) {
@@ -21,7 +19,7 @@ pub(super) fn read(payload: &[u8]) -> Plan<'_> {
     reader.draft.truncated |= reader.inside != Inside::Code;
     reader
         .draft
-        .finish(Cow::Borrowed(parts.query), Cow::Borrowed(parts.parameters))
+        .finish(parts.query.to_owned(), parts.parameters.to_owned())
 }
 
 struct Parts<'a> {

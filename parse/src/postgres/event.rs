@@ -4,6 +4,8 @@
 
 mod sessions;
 
+use std::sync::Arc;
+
 use crate::decoder::Output;
 use crate::entry::{Execution, LogEntry, LogKind, RejectReason, Severity};
 use crate::plan::Plan;
@@ -195,6 +197,7 @@ impl Sessions {
             // What is cut between two nodes looks whole.
             (plan.fingerprint, plan.truncated) = (None, true);
         }
+        let plan = Arc::new(plan);
         let statement = trim_terminator(&plan.query);
         let place = (event.span, output.offset(event.span.start));
         let execution = self.links.execution_of(key, statement, plan.fingerprint, place);

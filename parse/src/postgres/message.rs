@@ -2,13 +2,13 @@
 //!
 //! Wordings are those of `postgres.c` (`errdetail_execute`, `check_log_duration`, `exec_*_message`) of PostgreSQL 12 to 18.
 
-use memchr::memmem;
 use nom::bytes::complete::{tag, take_while1};
 use nom::character::complete::space1;
 use nom::{IResult, Parser};
 
 use crate::entry::{Command, Severity};
 use crate::postgres::prefix::languages;
+use crate::search::find_short;
 use crate::timestamp::decimal_us;
 
 /// Longest label before a colon: the longest word of a translation, a statement's name and a portal's.
@@ -251,7 +251,7 @@ fn statement(text: &[u8]) -> Option<(Command, &[u8])> {
 
 /// `NAME[/PORTAL]: TEXT` without the name.
 fn after_name(named: &[u8]) -> Option<&[u8]> {
-    memmem::find(named, b": ").map(|colon| &named[colon + 2..])
+    find_short(named, b": ").map(|colon| &named[colon + 2..])
 }
 
 #[cfg(test)]

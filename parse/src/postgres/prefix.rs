@@ -4,10 +4,11 @@
 pub(crate) mod infer;
 pub(crate) mod languages;
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
 use crate::entry::Severity;
 use crate::postgres::message::english_severity;
+use crate::search::find_short;
 use crate::timestamp::{TimestampReader, epoch, number};
 
 /// How far into a line its prefix may reach. Names in PostgreSQL have at most 63 bytes each.
@@ -273,7 +274,7 @@ impl Matcher<'_> {
             }
             self.attempts_left -= 1;
             if let Some(literal) = anchor {
-                match memmem::find(&self.line[end..], literal) {
+                match find_short(&self.line[end..], literal) {
                     Some(distance) => end += distance,
                     None => return false,
                 }

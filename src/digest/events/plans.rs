@@ -1,9 +1,10 @@
 //! Plans by query: how many different ones, how long each took, where the time went and where the planner was wrong.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
 use slowlake_parse::statement::Fingerprint;
+use slowlake_parse::{Plan, PlanFingerprint};
 
 use super::{Normalized, Seen};
 use crate::digest::bounded::{First, Merge, Place, Sums};
@@ -14,8 +15,8 @@ pub(super) struct Plans {
     groups: Sums<Key, Group>,
 }
 
-/// The query, and the printed fingerprint of the plan, which one that was cut has not.
-type Key = (Fingerprint, String);
+/// The query, and the fingerprint of the plan, which one that was cut has not.
+type Key = (Fingerprint, Option<PlanFingerprint>);
 
 #[derive(Default)]
 struct Group {
@@ -52,46 +53,23 @@ impl Plans {
             return;
         };
         let time_us = seen.entry.duration_us.or(plan.totals.time_us);
-        let printed = plan
-            .fingerprint
-            .map(|fingerprint| fingerprint.to_string())
-            .unwrap_or_default();
-        let group = self.groups.of((query, printed));
-        let mut this = Group {
-            calls: 1,
-            timed_calls: i64::from(time_us.is_some()),
-            total_us: time_us.unwrap_or(0),
-            max_us: time_us.unwrap_or(0),
-            ..Group::default()
-        };
-        this.shape.offer(seen.place, || plan.shape.clone());
-        let node = |at: usize| plan.nodes.get(at);
-        if let (Some(time_us), Some(slowest)) = (time_us, plan.slowest.and_then(node)) {
-            this.slowest = Some(Slowest {
-                time_us,
-                place: Reverse(seen.place),
-                node: node_name(&slowest.name, &slowest.relation),
-                self_time_us: slowest.self_time_us.unwrap_or(0),
-            });
+        let group = self.groups.of((query, plan.fingerprint));
+        group.calls += 1;
+        group.shape.offer(seen.place, || plan.shape.clone());
+        if let Some(time_us) = time_us {
+            group.timed_calls += 1;
+            group.total_us.merge(time_us);
+            group.max_us = group.max_us.max(time_us);
+            group.slow(plan, time_us, seen.place);
         }
-        if let Some(wrong) = &plan.misestimate
-            && let Some(node) = node(wrong.node)
-        {
-            this.misestimate = Some(Misestimate {
-                factor: wrong.factor,
-                place: Reverse(seen.place),
-                node: node_name(&node.name, &node.relation),
-                estimated_rows: wrong.estimated_rows,
-                actual_rows: wrong.actual_rows,
-            });
-        }
-        group.merge(this);
+        group.misestimated(plan, seen.place);
     }
 
     pub(super) fn finish(self, texts: &Normalized<'_>) -> Vec<QueryPlans> {
         let (groups, _) = self.groups.finish();
         let mut queries: BTreeMap<Fingerprint, Vec<PlanGroup>> = BTreeMap::new();
-        for ((query, printed), group) in groups {
+        for ((query, plan), group) in groups {
+            let printed = plan.map(|plan| plan.to_string()).unwrap_or_default();
             queries.entry(query).or_default().push(group.finish(printed));
         }
         let mut list: Vec<QueryPlans> = queries
@@ -122,6 +100,44 @@ impl Merge for Plans {
 }
 
 impl Group {
+    /// Keeps the slowest node of this plan if its execution is the slowest.
+    fn slow(&mut self, plan: &Plan, time_us: i64, place: Place) {
+        let rank = (time_us, Reverse(place));
+        let is_beaten = |slowest: &Slowest| rank > (slowest.time_us, slowest.place);
+        if let Some(node) = plan.slowest.and_then(|at| plan.nodes.get(at))
+            && self.slowest.as_ref().is_none_or(is_beaten)
+        {
+            self.slowest = Some(Slowest {
+                time_us,
+                place: Reverse(place),
+                node: node_name(&node.name, &node.relation),
+                self_time_us: node.self_time_us.unwrap_or(0),
+            });
+        }
+    }
+
+    /// Keeps the worst estimate of this plan if it is the worst.
+    fn misestimated(&mut self, plan: &Plan, place: Place) {
+        let Some(wrong) = &plan.misestimate else {
+            return;
+        };
+        let place = Reverse(place);
+        let is_beaten = |worst: &Misestimate| {
+            (wrong.factor.total_cmp(&worst.factor)).then_with(|| place.cmp(&worst.place)) == Ordering::Greater
+        };
+        if let Some(node) = plan.nodes.get(wrong.node)
+            && self.misestimate.as_ref().is_none_or(is_beaten)
+        {
+            self.misestimate = Some(Misestimate {
+                factor: wrong.factor,
+                place,
+                node: node_name(&node.name, &node.relation),
+                estimated_rows: wrong.estimated_rows,
+                actual_rows: wrong.actual_rows,
+            });
+        }
+    }
+
     fn finish(self, plan_fingerprint: String) -> PlanGroup {
         let wrong = self.misestimate.as_ref();
         PlanGroup {

@@ -1,5 +1,8 @@
 //! The commit protocol, with faults injected at every step, and with rivals.
 
+mod crashes;
+mod transitions;
+
 use std::sync::Arc;
 
 use super::*;

@@ -1,11 +1,10 @@
 //! Lakes of earlier versions, as their slowlake wrote them, read and migrated. Both have their events in the lake's own directory.
 
-use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::testing::{DAY_US, Fault, FaultyStore, ask, commit};
+use crate::testing::{DAY_US, Fault, FaultyStore, ask, commit, copy_folder};
 use crate::{Lake, LakeLocation, LogRow, Outcome, Place, RowBuilder, SCHEMA_VERSION, StoreError, columns};
 
 /// Rows by kind, and what their durations and rejected bytes come to.
@@ -24,22 +23,9 @@ fn recorded(version: &str) -> (TempDir, LakeLocation) {
     let recorded = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../tests/lakes")
         .join(version);
-    copy(&recorded, &directory.path().join("lake"));
+    copy_folder(&recorded, &directory.path().join("lake"));
     let location = directory.path().join("lake").to_str().unwrap().parse().unwrap();
     (directory, location)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

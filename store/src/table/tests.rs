@@ -5,7 +5,7 @@ use std::fs;
 use deltalake::kernel::{DataType, StructField};
 
 use super::*;
-use crate::testing::{commit, executions, new_location};
+use crate::testing::{commit, copy_folder, executions, new_location};
 
 #[track_caller]
 fn check_error<T: std::fmt::Debug>(result: Result<T, StoreError>, expected: &str) {
@@ -147,30 +147,54 @@ async fn foreign_and_newer_tables_are_refused() {
     check_error(Lake::open(&location).await, "Delta reader features");
 }
 
+/// Whatever its version is: less than the old one's, the same, or more.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_lake_in_its_place_is_left_alone() {
-    let (_directory, location) = new_location();
+    let steps = async |lake: &mut Lake, count: i64| {
+        for step in 0..count {
+            let prev = (step > 0).then_some(step);
+            commit(lake, executions("a", step, 1), "a", prev, step + 1)
+                .await
+                .unwrap();
+        }
+    };
+    for others in 0..6 {
+        let (_directory, location) = new_location();
+        let mut lake = Lake::open_or_create(&location).await.unwrap();
+        steps(&mut lake, 3).await;
+        fs::remove_dir_all(location.directory().unwrap()).unwrap();
+        let mut other = Lake::open_or_create(&location).await.unwrap();
+        steps(&mut other, others).await;
+        let left = commit(&mut lake, executions("a", 3, 1), "a", Some(3), 4).await;
+        assert!(matches!(left, Err(StoreError::Replaced { .. })), "{left:?}");
+        other.refresh().await.unwrap();
+        assert_eq!(
+            (other.version(), other.watermark("a").await.unwrap()),
+            (others, (others > 0).then_some(others))
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_copy_of_the_lake_is_gone_on_from() {
+    let (directory, location) = new_location();
     let mut lake = Lake::open_or_create(&location).await.unwrap();
-    for step in 0..3 {
-        commit(
-            &mut lake,
-            executions("a", step, 1),
-            "a",
-            (step > 0).then_some(step),
-            step + 1,
-        )
+    commit(&mut lake, executions("a", 0, 1), "a", None, 1)
         .await
         .unwrap();
-    }
-    fs::remove_dir_all(location.directory().unwrap()).unwrap();
-    let mut other = Lake::open_or_create(&location).await.unwrap();
-    assert!(
-        commit(&mut lake, executions("a", 3, 1), "a", Some(3), 4)
-            .await
-            .is_err()
-    );
-    other.refresh().await.unwrap();
-    assert_eq!((other.version(), other.watermark("a").await.unwrap()), (0, None));
+    let (place, copy) = (location.directory().unwrap(), directory.path().join("copy"));
+    copy_folder(place, &copy);
+    commit(&mut lake, executions("a", 1, 1), "a", Some(1), 2)
+        .await
+        .unwrap();
+    fs::remove_dir_all(place).unwrap();
+    fs::rename(&copy, place).unwrap();
+
+    let fenced = commit(&mut lake, executions("a", 2, 1), "a", Some(2), 3)
+        .await
+        .unwrap();
+    assert!(matches!(fenced, crate::Outcome::Fenced { .. }), "{fenced:?}");
+    assert_eq!((lake.version(), lake.watermark("a").await.unwrap()), (1, Some(1)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::plan::{Plan, PlanTotals};
 
-fn mariadb(block: &str) -> Plan<'static> {
+fn mariadb(block: &str) -> Plan {
     Plan::read_mariadb(block.split_inclusive('\n').map(str::as_bytes)).unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! What the sessions of one log have announced and not finished: a statement whose duration is still to come, the steps of an execution, a
 //! plan or an execution that the other half may follow. Bounded; knows no wording.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, VecDeque};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -14,6 +14,8 @@ use crate::span::Span;
 const PENDING_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Sessions with something unfinished; more than a server has.
 const SESSIONS_MAX: usize = 4096;
+/// Places of sessions that are kept although they count no more.
+const SPARE_PLACES: usize = 64;
 /// How far in the log a plan and its execution may be from each other: they are written one right after the other.
 const LINK_BYTES_MAX: u64 = 64 * 1024;
 
@@ -24,8 +26,9 @@ pub(super) type Key = (u32, i64);
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     sessions: HashMap<Key, Session>,
-    /// Keys by where their last record begins: the oldest is given up first.
-    order: BTreeMap<u64, Key>,
+    /// Where records begin that announced something, and of which session: the oldest is given up first. Those that are not the last of
+    /// their session count no more.
+    order: VecDeque<(u64, Key)>,
     pending_bytes: usize,
 }
 
@@ -94,7 +97,6 @@ impl Sessions {
             return None;
         }
         let session = self.sessions.remove(&key?)?;
-        self.order.remove(&session.at);
         self.pending_bytes -= session.bytes();
         Some(session)
     }
@@ -114,9 +116,7 @@ impl Sessions {
     /// The session shows a statement; its duration may follow.
     pub(super) fn statement(&mut self, key: Option<Key>, span: Span, pending: Pending) {
         let Some(key) = key else { return };
-        let mut session = self.take(Some(key)).unwrap_or_default();
-        session.statement = Some((span, pending));
-        self.put(key, session, span);
+        self.update(key, span, |session| session.statement = Some((span, pending)));
     }
 
     /// The session has done a step of the text.
@@ -129,17 +129,15 @@ impl Sessions {
         statement: &[u8],
     ) {
         let Some(key) = key else { return };
-        let mut session = self.take(Some(key)).unwrap_or_default();
         let announced = Some(Announced {
             span,
             duration_us,
             text: xxh3_64(statement),
         });
-        match step {
+        self.update(key, span, |session| match step {
             Step::Parse => (session.parse, session.bind) = (announced, None),
             Step::Bind => session.bind = announced,
-        }
-        self.put(key, session, span);
+        });
     }
 
     /// Records that hold what is announced.
@@ -147,18 +145,37 @@ impl Sessions {
         self.sessions.values().flat_map(Session::spans).collect()
     }
 
-    fn put(&mut self, key: Key, mut session: Session, span: Span) {
+    fn update(&mut self, key: Key, span: Span, change: impl FnOnce(&mut Session)) {
+        let session = self.sessions.entry(key).or_default();
+        let bytes_before = session.bytes();
+        change(session);
         session.at = span.start;
-        self.pending_bytes += session.bytes();
-        self.order.insert(span.start, key);
-        self.sessions.insert(key, session);
+        self.pending_bytes = self.pending_bytes + session.bytes() - bytes_before;
+        self.order.push_back((span.start, key));
         while (self.pending_bytes > PENDING_BYTES_MAX && self.sessions.len() > 1)
             || self.sessions.len() > SESSIONS_MAX
         {
-            let oldest = self.order.first_key_value().map(|(_, key)| *key);
-            self.forget(oldest);
+            self.give_up_oldest();
+        }
+        // What counts no more is thrown away when it is more than half.
+        if self.order.len() > 2 * self.sessions.len() + SPARE_PLACES {
+            let sessions = &self.sessions;
+            self.order.retain(|place| is_last(sessions, place));
         }
     }
+
+    fn give_up_oldest(&mut self) {
+        while let Some(place) = self.order.pop_front() {
+            if is_last(&self.sessions, &place) {
+                return self.forget(Some(place.1));
+            }
+        }
+    }
+}
+
+/// Whether a session's last record is the one that begins there.
+fn is_last(sessions: &HashMap<Key, Session>, (at, key): &(u64, Key)) -> bool {
+    sessions.get(key).is_some_and(|session| session.at == *at)
 }
 
 /// Plans and executions whose other half may follow. A plan comes before its execution in the simple protocol and after it in the extended one.
