@@ -41,7 +41,8 @@ pub use latency::{
 pub use ledger::KnownSource;
 pub use location::LakeLocation;
 pub use rows::{
-    LedgerRow, LogRow, MAX_RAW_BYTES, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows,
+    LedgerRow, LogRow, MAX_RAW_BYTES, MAX_STATEMENT_BYTES, MetricRow, Place, QueryRow, RejectRow, RowBuilder,
+    Rows,
 };
 pub use schema::{
     COLUMNS, Column, ColumnType, FINGERPRINT_VERSION_PROPERTY, KEY_COLUMNS, Kind, PARTITION_COLUMNS,
