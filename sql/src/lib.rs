@@ -1,6 +1,6 @@
-//! The query layer: one lake as SQL. A [`Session`] holds the views (`executions`, `rollup_hour`, `server_events`, `queries`, `rejects`, `ledger`), the functions over
-//! fingerprints and latencies, and limits on memory and threads; [`Session::query`] executes one read-only statement and streams
-//! its rows. This crate never writes and never prints.
+//! The query layer: one lake as SQL. A [`Session`] holds the views (`executions`, `rollup_hour`, `server_events`, `metrics`, `queries`,
+//! `rejects`, `ledger`), the functions over fingerprints and latencies, and limits on memory and threads; [`Session::query`] executes
+//! one read-only statement and streams its rows. This crate never writes and never prints.
 
 mod catalog;
 mod error;

@@ -21,6 +21,10 @@ pub const VIEWS: &[View] = &[
         sql: include_str!("views/ledger.sql"),
     },
     View {
+        name: "metrics",
+        sql: include_str!("views/metrics.sql"),
+    },
+    View {
         name: "queries",
         sql: include_str!("views/queries.sql"),
     },

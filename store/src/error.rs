@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::cloud::{Service, Trouble};
 use crate::location::LakeLocation;
 
 /// A cause from below (the table library, the object store, Parquet), kept for its message and its own causes.
@@ -21,13 +22,49 @@ pub enum StoreError {
         reason: String,
     },
 
-    /// A known kind of location that this build cannot reach. The user chooses another one.
-    #[error("lakes on {kind} are not built in yet ({given:?})")]
-    NotBuiltIn {
-        /// What was given.
-        given: String,
-        /// Its kind, such as `Amazon S3`.
-        kind: &'static str,
+    /// The environment's settings for a cloud's storage are incomplete or wrong. The user corrects them.
+    #[error("cannot use {location} with these settings: {reason}")]
+    Settings {
+        /// Where the lake is.
+        location: LakeLocation,
+        /// What is missing or wrong.
+        reason: String,
+    },
+
+    /// Nothing answers where the storage should be. The user corrects the address, or waits for the network.
+    #[error("cannot reach {location}: {reason}")]
+    Unreachable {
+        /// Where the lake is.
+        location: LakeLocation,
+        /// The address and what happened there.
+        reason: String,
+    },
+
+    /// The storage knows no such bucket. The user corrects the name or makes the bucket; slowlake makes none.
+    #[error("there is no bucket {bucket:?} for {location}")]
+    NoBucket {
+        /// Where the lake is.
+        location: LakeLocation,
+        /// The bucket.
+        bucket: String,
+    },
+
+    /// The storage does not accept the credentials, or they do not allow what was attempted. The user corrects them.
+    #[error("access to {location} was refused: {reason}")]
+    Refused {
+        /// Where the lake is.
+        location: LakeLocation,
+        /// The storage's words, and where the credentials are from.
+        reason: String,
+    },
+
+    /// The storage does not refuse to replace files, so writers of one lake would overwrite each other's commits. The user chooses another.
+    #[error("the storage of {location} cannot hold a lake: {reason}")]
+    NoConditionalPut {
+        /// Where the lake is.
+        location: LakeLocation,
+        /// What it did.
+        reason: String,
     },
 
     /// There is nothing at the location. The user corrects it or ingests something first.
@@ -250,7 +287,18 @@ impl StoreError {
             StoreError::Fingerprints { .. } => {
                 Some("ingest with the slowlake that made the lake, or into a new lake".to_owned())
             }
-            StoreError::NotBuiltIn { .. } => Some("name a directory or a file:// URL".to_owned()),
+            StoreError::Unreachable { location, .. } => {
+                Some(location.service().map(Service::endpoint_hint)?.to_owned())
+            }
+            StoreError::Refused { location, .. } | StoreError::Settings { location, .. } => {
+                Some(location.service().map(Service::credentials_hint)?.to_owned())
+            }
+            StoreError::NoBucket { .. } => {
+                Some("correct the name, or make the bucket: slowlake makes lakes, but no buckets".to_owned())
+            }
+            StoreError::NoConditionalPut { .. } => Some(
+                "use storage that knows If-None-Match on writes, such as Amazon S3, Google Cloud Storage, Azure or MinIO".to_owned(),
+            ),
             StoreError::Damaged { commit, file, .. } => Some(format!(
                 "put {file} back from a copy of the lake; without one, move {commit} away while nothing writes: then that commit never \
                  was, and ingest reads its part of the logs again"
@@ -268,14 +316,16 @@ impl StoreError {
         }
     }
 
-    /// Wraps a cause from below; a full disk anywhere among its causes is reported as such.
+    /// Wraps a cause from below; a full disk, or a refusal of a cloud's storage, anywhere among its causes is reported as such.
     pub(crate) fn storage(
         action: &'static str,
         location: &LakeLocation,
         cause: impl Into<Cause>,
     ) -> StoreError {
         let (location, cause) = (location.clone(), cause.into());
-        if is_disk_full(cause.as_ref()) {
+        if let Some(trouble) = Trouble::among(cause.as_ref()).cloned() {
+            StoreError::trouble(location, trouble)
+        } else if is_disk_full(cause.as_ref()) {
             StoreError::DiskFull { location, cause }
         } else {
             StoreError::Storage {
@@ -283,6 +333,17 @@ impl StoreError {
                 location,
                 cause,
             }
+        }
+    }
+
+    fn trouble(location: LakeLocation, trouble: Trouble) -> StoreError {
+        match trouble {
+            Trouble::NoBucket { bucket } => StoreError::NoBucket { location, bucket },
+            Trouble::Unreachable { reason } => StoreError::Unreachable { location, reason },
+            Trouble::Refused { .. } | Trouble::NoCredentials => StoreError::Refused {
+                location,
+                reason: trouble.to_string(),
+            },
         }
     }
 }

@@ -7,6 +7,8 @@
 //! Never parses a log, never decides what to keep, never prints.
 
 mod append;
+mod cloud;
+mod conditional_put;
 mod derived;
 mod durable_file;
 mod error;
@@ -30,6 +32,7 @@ mod upload;
 mod watermark;
 
 pub use append::{Commit, Outcome, Progress};
+pub use cloud::Environment;
 pub use derived::{DerivedTable, DerivedView};
 pub use error::{CommitDamage, StoreError};
 pub use latency::{
@@ -38,7 +41,8 @@ pub use latency::{
 pub use ledger::KnownSource;
 pub use location::LakeLocation;
 pub use rows::{
-    LedgerRow, LogRow, MAX_RAW_BYTES, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows,
+    LedgerRow, LogRow, MAX_RAW_BYTES, MAX_STATEMENT_BYTES, MetricRow, Place, QueryRow, RejectRow, RowBuilder,
+    Rows,
 };
 pub use schema::{
     COLUMNS, Column, ColumnType, FINGERPRINT_VERSION_PROPERTY, KEY_COLUMNS, Kind, PARTITION_COLUMNS,

@@ -43,11 +43,20 @@ impl LakeTable {
             return Ok(false);
         };
         match self.log_store().object_store(None).head(&anchor.location).await {
-            Ok(found) => Ok(found != *anchor),
+            Ok(found) => Ok(identity(&found) != identity(anchor)),
             Err(Error::NotFound { .. }) => Ok(true),
             Err(error) => Err(StoreError::storage("read", &self.location, error)),
         }
     }
+}
+
+/// What tells one file from another that was put in its place.
+fn identity(file: &ObjectMeta) -> (i64, u64, Option<&str>) {
+    (
+        file.last_modified.timestamp_micros(),
+        file.size,
+        file.e_tag.as_deref(),
+    )
 }
 
 /// Why a table cannot be loaded, if it is for its newest commit.
@@ -95,7 +104,11 @@ async fn check_commit(
         Err(Error::NotFound { .. }) => return Ok(None),
         read => read.map_err(failed)?,
     };
-    let meta = read.meta.clone();
+    // The answer has the path in the whole storage; requests take the path in the table.
+    let meta = ObjectMeta {
+        location: StorePath::from(commit.as_str()),
+        ..read.meta.clone()
+    };
     let entry = read.bytes().await.map_err(failed)?;
     if entry.is_empty() {
         return Err(damaged(&commit, CommitDamage::Empty));

@@ -265,23 +265,23 @@ pub const COLUMNS: [Column; 75] = [
         TextMap,
         "query: every other field the server wrote about it, verbatim; log: the numbers and names in its texts, in µs and bytes",
     ),
-    // Log.
+    // Log and metric.
     column(
         "event",
         Text,
-        "what happened, such as error, lock_wait or checkpoint",
+        "what happened, such as error, lock_wait or checkpoint; metric: what was sampled, such as replication_lag",
     ),
     column("severity", Text, "notice, log, warning, error, fatal or panic"),
     column("sql_state", Text, "SQLSTATE, five characters"),
     column(
         "duration_us",
         Integer,
-        "how long the wait, checkpoint, vacuum, session or planned execution took, in microseconds",
+        "how long the wait, checkpoint, vacuum, session or planned execution took, in microseconds; metric: a sampled time",
     ),
     column(
         "size_bytes",
         Integer,
-        "how many bytes it was about: the size of a temporary file",
+        "how many bytes it was about: the size of a temporary file; metric: a sampled size",
     ),
     column(
         "object",

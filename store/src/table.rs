@@ -1,14 +1,19 @@
 //! One lake, opened: where its Delta table `events` is, its state at one version, and whether this program may use it. Rows go in through
 //! `upload` and `append`, come out through `scan`; nothing here reads or writes them.
 
+use std::fs::DirEntry;
+use std::path::Path;
 use std::sync::Arc;
 
+use deltalake::DeltaTable;
+use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::operations::create::CreateBuilder;
-use deltalake::{DeltaTable, DeltaTableBuilder};
 use object_store::ObjectStore;
+use object_store::path::Path as StorePath;
 use slowlake_parse::statement::FINGERPRINT_VERSION;
 
-use crate::error::StoreError;
+use crate::conditional_put;
+use crate::error::{Cause, StoreError};
 use crate::lake_table::{LakeTable, plain_commit};
 use crate::location::LakeLocation;
 use crate::newest_commit::damage_of_newest_commit;
@@ -53,7 +58,7 @@ impl Lake {
     /// [`StoreError::NotEmpty`], [`StoreError::NotALake`], [`StoreError::Newer`],
     /// [`StoreError::Unsupported`] where there is something else.
     pub async fn open(location: &LakeLocation) -> Result<Lake, StoreError> {
-        Lake::open_on(location, location.object_store()).await
+        Lake::open_on(location, location.object_store()?).await
     }
 
     /// Opens a lake for writing: makes it in a directory that is empty or does not exist, and migrates one of an older version.
@@ -62,7 +67,7 @@ impl Lake {
     /// As [`open`](Lake::open), [`StoreError::Damaged`] where the newest commit did not arrive whole, [`StoreError::Fingerprints`]
     /// where new rows would not agree with those of the lake, and [`StoreError::Contention`] where others kept it from being migrated.
     pub async fn open_or_create(location: &LakeLocation) -> Result<Lake, StoreError> {
-        Lake::open_or_create_on(location, location.object_store()).await
+        Lake::open_or_create_on(location, location.object_store()?).await
     }
 
     /// As [`open`](Lake::open), reaching the location through `store`.
@@ -80,7 +85,7 @@ impl Lake {
             }
         }
         let location = location.clone();
-        Err(match first_entry(&location)? {
+        Err(match first_entry(&location, store.as_ref()).await? {
             None => StoreError::NotFound { location },
             Some(found) => StoreError::NotEmpty { location, found },
         })
@@ -93,6 +98,7 @@ impl Lake {
     ) -> Result<Lake, StoreError> {
         let mut lake = match Lake::open_on(location, store.clone()).await {
             Err(StoreError::NotFound { .. }) => {
+                conditional_put::require(location, store.as_ref()).await?;
                 let created = create(location, store.clone()).await;
                 // Another process may have been faster, or the lake be there despite the error: what can be opened decides.
                 match (Lake::open_on(location, store).await, created) {
@@ -102,7 +108,11 @@ impl Lake {
                     (opened, _) => opened,
                 }
             }
-            opened => opened,
+            Ok(lake) => {
+                conditional_put::require(location, store.as_ref()).await?;
+                Ok(lake)
+            }
+            refused => refused,
         }?;
         lake.events.check_newest_commit().await?;
         lake.check_fingerprints()?;
@@ -205,34 +215,69 @@ pub(crate) fn table_at(
     let url = url
         .join(directory)
         .map_err(|error| StoreError::storage("reach", location, error))?;
-    DeltaTableBuilder::from_url(url.clone())
-        .and_then(|builder| builder.with_storage_backend(store, url).build())
-        .map_err(|error| StoreError::storage("reach", location, error))
+    // What the library would choose by the URL's scheme, which it knows only of local disks: a log of which each entry is put once.
+    let settings = StorageConfig::default();
+    let rooted_at_table = settings
+        .decorate_store(store.clone(), &url)
+        .map_err(|error| StoreError::storage("reach", location, error))?;
+    let log = default_logstore(Arc::new(rooted_at_table), store, &url, &settings);
+    Ok(DeltaTable::new(log))
 }
 
 /// The name of something that is at the location although no table is. What a broken-off creation leaves does not count.
-fn first_entry(location: &LakeLocation) -> Result<Option<String>, StoreError> {
-    let Some(lake) = location.directory() else {
-        return Ok(None);
-    };
+async fn first_entry(location: &LakeLocation, store: &dyn ObjectStore) -> Result<Option<String>, StoreError> {
     for directory in EVENTS_DIRECTORIES {
-        let entries = match std::fs::read_dir(lake.join(directory)) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            entries => entries.map_err(|error| StoreError::storage("reach", location, error))?,
-        };
-        for entry in entries {
-            let entry = entry.map_err(|error| StoreError::storage("reach", location, error))?;
-            let found = format!("{directory}{}", entry.file_name().to_string_lossy());
-            if !BROKEN_OFF.contains(&found.as_str()) {
-                return Ok(Some(found));
+        let names = match location.directory() {
+            Some(lake) => names_in(&lake.join(directory)).map_err(Cause::from),
+            None => {
+                let path = location
+                    .object_path()?
+                    .parts()
+                    .chain(StorePath::from(directory).parts())
+                    .collect();
+                names_under(&path, store).await.map_err(Cause::from)
             }
+        };
+        let found = names
+            .map_err(|error| StoreError::storage("reach", location, error))?
+            .into_iter()
+            .map(|name| format!("{directory}{name}"))
+            .find(|found| !LEFT_BEHIND.contains(&found.as_str()));
+        if found.is_some() {
+            return Ok(found);
         }
     }
     Ok(None)
 }
 
+/// The names in a directory, which need not exist.
+fn names_in(directory: &Path) -> std::io::Result<Vec<String>> {
+    let name = |entry: std::io::Result<DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.map(name).collect(),
+    }
+}
+
+/// The names one step below a path of a bucket.
+async fn names_under(path: &StorePath, store: &dyn ObjectStore) -> object_store::Result<Vec<String>> {
+    let listed = store.list_with_delimiter(Some(path)).await?;
+    let objects = listed.objects.into_iter().map(|object| object.location);
+    Ok(listed
+        .common_prefixes
+        .into_iter()
+        .chain(objects)
+        .filter_map(|path| path.filename().map(str::to_owned))
+        .collect())
+}
+
 /// What may be left of a lake whose creation was broken off.
-const BROKEN_OFF: [&str; 3] = ["_delta_log", "events", "events/_delta_log"];
+const LEFT_BEHIND: [&str; 4] = [
+    "_delta_log",
+    "events",
+    "events/_delta_log",
+    conditional_put::PROBE,
+];
 
 async fn create(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<(), StoreError> {
     let table = table_at(location, EVENTS_DIRECTORIES[0], store)?;

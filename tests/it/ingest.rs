@@ -576,7 +576,7 @@ fn processes_that_ingest_the_same_file_at_once_add_it_once() {
 
 #[test]
 fn kills_at_random_moments_lose_and_double_nothing() {
-    let script = repository_file("tests/kill");
+    let script = repository_file("tests/kill/run");
     let has_python = Command::new("python3")
         .arg("--version")
         .output()
@@ -584,13 +584,23 @@ fn kills_at_random_moments_lose_and_double_nothing() {
     if !script.exists() || !has_python {
         return skip(
             "kills_at_random_moments_lose_and_double_nothing",
-            "python3 or tests/kill is missing",
+            "python3 or tests/kill/run is missing",
         );
     }
-    let output = Command::new(script)
-        .args(["--times", "10", "--bytes", "5000000", Binary::PATH])
-        .output();
-    let output = output.expect("the script to start");
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success(), "{text}");
+    let one_large_log = ["--times", "10", "--bytes", "5000000"];
+    let many_commits = [
+        "--times",
+        "10",
+        "--bytes",
+        "600000",
+        "--pieces",
+        "6",
+        "--maintain",
+    ];
+    for arguments in [&one_large_log[..], &many_commits[..]] {
+        let output = Command::new(&script).args(arguments).arg(Binary::PATH).output();
+        let output = output.expect("the script to start");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{text}");
+    }
 }

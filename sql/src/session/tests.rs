@@ -130,6 +130,7 @@ fn events_is_there_but_not_listed() {
         &[
             "executions",
             "ledger",
+            "metrics",
             "queries",
             "rejects",
             "rollup_hour",

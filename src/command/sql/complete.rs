@@ -165,6 +165,7 @@ mod tests {
             &[
                 "select * from executions",
                 "select * from ledger",
+                "select * from metrics",
                 "select * from queries",
                 "select * from rejects",
                 "select * from server_events",

@@ -73,7 +73,7 @@ async fn check(file: Option<&str>, damage: impl Fn(&Path), expected: &str, can_b
     assert_eq!(ask(&mut lake, "SELECT count(*) FROM events").await, "20");
     // Without the commit it never was, and its step can be taken again.
     damage(&path);
-    fs::remove_file(lake.join(NEWEST)).unwrap();
+    fs::remove_file(folder.join(NEWEST)).unwrap();
     let mut lake = Lake::open_or_create(&location).await.unwrap();
     assert_eq!(lake.watermark("f/a").await.unwrap(), Some(10));
     commit(&mut lake, executions("a", 10, 10), "f/a", Some(10), 20)
@@ -187,4 +187,17 @@ fn glob_parquet(directory: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Else every refresh would read the whole table anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_that_nobody_replaced_is_not_displaced() {
+    let (_directory, location) = lake_of_two_commits().await;
+    let mut lake = Lake::open_or_create(&location).await.unwrap();
+    assert!(lake.events.anchor.is_some());
+    assert!(!lake.events.is_displaced().await.unwrap());
+    commit(&mut lake, executions("a", 20, 10), "f/a", Some(20), 30)
+        .await
+        .unwrap();
+    assert!(!lake.events.is_displaced().await.unwrap());
 }

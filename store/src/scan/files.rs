@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt64Array,
 };
 use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::kernels::cmp;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::stats::Precision;
@@ -14,6 +15,7 @@ use datafusion::common::{Column, ColumnStatistics, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::reassign_expr_columns;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
@@ -30,9 +32,20 @@ pub(super) struct Files {
     files: Vec<PartitionedFile>,
     /// One column a partition column, one row a file.
     partitions: RecordBatch,
-    /// Minimum and maximum by column name.
-    bounds: HashMap<&'static str, (ArrayRef, ArrayRef)>,
+    /// By column name.
+    bounds: HashMap<&'static str, Bounds>,
     row_counts: ArrayRef,
+}
+
+/// What the log says of one column, one value a file.
+#[derive(Debug)]
+struct Bounds {
+    /// At most the smallest value.
+    min: ArrayRef,
+    /// At least the largest value.
+    max: ArrayRef,
+    /// How many rows have no value.
+    nulls: UInt64Array,
 }
 
 impl Files {
@@ -106,41 +119,90 @@ impl Files {
         counts.iter().map(|rows| rows.map(|rows| rows as usize)).sum()
     }
 
-    /// The files that satisfy the filter of the partition columns and may have rows that satisfy the other.
+    /// Each file.
+    pub(super) fn all(&self) -> Vec<bool> {
+        vec![true; self.files.len()]
+    }
+
+    /// Whether each file satisfies a filter of the partition columns.
+    pub(super) fn of_partition(&self, filter: &Arc<dyn PhysicalExpr>) -> Result<Vec<bool>> {
+        if self.files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let filter = reassign_expr_columns(filter.clone(), self.partitions.schema_ref())?;
+        let matches = filter.evaluate(&self.partitions)?.into_array(self.files.len())?;
+        let matches = cast(&matches, &DataType::Boolean)?;
+        Ok(matches
+            .as_boolean()
+            .iter()
+            .map(|matches| matches == Some(true))
+            .collect())
+    }
+
+    /// Leaves out the files that can have no row that satisfies the filter.
     pub(super) fn prune(
         &self,
-        partition_filter: Option<&Arc<dyn PhysicalExpr>>,
-        row_filter: Option<&Arc<dyn PhysicalExpr>>,
+        filter: &Arc<dyn PhysicalExpr>,
         schema: &SchemaRef,
-    ) -> Result<Vec<PartitionedFile>> {
-        let mut keep = vec![true; self.files.len()];
-        if let Some(filter) = partition_filter
-            && !self.files.is_empty()
-        {
-            let filter = reassign_expr_columns(filter.clone(), self.partitions.schema_ref())?;
-            let matches = filter.evaluate(&self.partitions)?.into_array(self.files.len())?;
-            let matches = cast(&matches, &DataType::Boolean)?;
-            if let Some(matches) = matches.as_any().downcast_ref::<BooleanArray>() {
-                keep.iter_mut()
-                    .zip(matches)
-                    .for_each(|(keep, matches)| *keep &= matches.unwrap_or(false));
-            }
-        }
-        if let Some(filter) = row_filter
-            && let Ok(predicate) = PruningPredicateBuilder::new()
-                .with_file_schema(schema.clone())
-                .try_build(filter.clone())
-        {
+        keep: &mut [bool],
+    ) -> Result<()> {
+        let builder = PruningPredicateBuilder::new().with_file_schema(schema.clone());
+        if let Ok(predicate) = builder.try_build(filter.clone()) {
             keep.iter_mut()
                 .zip(predicate.prune(self)?)
                 .for_each(|(keep, may)| *keep &= may);
         }
-        Ok(self
-            .files
+        Ok(())
+    }
+
+    /// Whether the bounds of each of the files `among` all show that the filter holds in all of its rows, or in none. Understands a
+    /// column compared with a constant; false for anything else.
+    pub(super) fn decide(&self, filter: &Expr, among: &[bool]) -> bool {
+        let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else {
+            return false;
+        };
+        let (Expr::Column(column), Expr::Literal(value, _)) = (left.as_ref(), right.as_ref()) else {
+            return false;
+        };
+        let Some(bounds) = self.bounds.get(column.name()) else {
+            return false;
+        };
+        let decided = bounds.decided(*op, value).unwrap_or_else(|_| self.none());
+        among
             .iter()
-            .zip(keep)
-            .filter(|(_, keep)| *keep)
+            .zip(&decided)
+            .all(|(among, decided)| !among || *decided)
+    }
+
+    /// The files themselves.
+    pub(super) fn take(&self, keep: &[bool]) -> Vec<PartitionedFile> {
+        let files = self.files.iter().zip(keep);
+        files
+            .filter(|(_, keep)| **keep)
             .map(|(file, _)| file.clone())
+            .collect()
+    }
+
+    fn none(&self) -> Vec<bool> {
+        vec![false; self.files.len()]
+    }
+}
+
+impl Bounds {
+    /// For each file whether `column op value` is the same for all its rows.
+    fn decided(&self, op: Operator, value: &ScalarValue) -> Result<Vec<bool>> {
+        let value = value.to_scalar()?;
+        let (holds, fails) = match op {
+            Operator::Lt => (cmp::lt(&self.max, &value)?, cmp::gt_eq(&self.min, &value)?),
+            Operator::LtEq => (cmp::lt_eq(&self.max, &value)?, cmp::gt(&self.min, &value)?),
+            Operator::Gt => (cmp::gt(&self.min, &value)?, cmp::lt_eq(&self.max, &value)?),
+            Operator::GtEq => (cmp::gt_eq(&self.min, &value)?, cmp::lt(&self.max, &value)?),
+            _ => return Ok(vec![false; self.min.len()]),
+        };
+        let decided = holds.iter().zip(&fails).zip(&self.nulls);
+        Ok(decided
+            // A comparison with NULL does not hold, whatever the bounds.
+            .map(|((holds, fails), nulls)| (holds == Some(true) && nulls == Some(0)) || fails == Some(true))
             .collect())
     }
 }
@@ -150,7 +212,7 @@ impl PruningStatistics for Files {
         let of_partition = || self.partitions.column_by_name(column.name()).cloned();
         self.bounds
             .get(column.name())
-            .map(|bounds| bounds.0.clone())
+            .map(|bounds| bounds.min.clone())
             .or_else(of_partition)
     }
 
@@ -158,7 +220,7 @@ impl PruningStatistics for Files {
         let of_partition = || self.partitions.column_by_name(column.name()).cloned();
         self.bounds
             .get(column.name())
-            .map(|bounds| bounds.1.clone())
+            .map(|bounds| bounds.max.clone())
             .or_else(of_partition)
     }
 
@@ -218,13 +280,13 @@ fn partition_batch(
     )?)
 }
 
-/// Minimum and maximum of the statistics columns, in the types of the table.
+/// The bounds of the statistics columns, in the types of the table.
 fn bounds_of(
     log: &impl PruningStatistics,
     shape: &TableShape,
     schema: &SchemaRef,
     files: usize,
-) -> Result<HashMap<&'static str, (ArrayRef, ArrayRef)>> {
+) -> Result<HashMap<&'static str, Bounds>> {
     let mut bounds = HashMap::new();
     for name in shape.statistics.iter().copied() {
         let column = Column::from_name(name);
@@ -233,7 +295,12 @@ fn bounds_of(
             && min.len() == files
             && max.len() == files
         {
-            bounds.insert(name, (cast(&min, data_type)?, cast(&max, data_type)?));
+            let unknown = || Arc::new(UInt64Array::new_null(files)) as ArrayRef;
+            let nulls = log.null_counts(&column).filter(|nulls| nulls.len() == files);
+            let nulls = cast(&nulls.unwrap_or_else(unknown), &DataType::UInt64)?;
+            let nulls = nulls.as_primitive().clone();
+            let (min, max) = (cast(&min, data_type)?, cast(&max, data_type)?);
+            bounds.insert(name, Bounds { min, max, nulls });
         }
     }
     Ok(bounds)
@@ -245,7 +312,7 @@ fn statistics_of(
     index: usize,
     size: u64,
     row_counts: &UInt64Array,
-    bounds: &HashMap<&'static str, (ArrayRef, ArrayRef)>,
+    bounds: &HashMap<&'static str, Bounds>,
     file_schema: &SchemaRef,
 ) -> Result<Statistics> {
     let mut statistics = Statistics::new_unknown(file_schema);
@@ -254,7 +321,7 @@ fn statistics_of(
     }
     statistics.total_byte_size = Precision::Inexact(usize::try_from(size).unwrap_or(usize::MAX));
     for (field, column) in file_schema.fields().iter().zip(&mut statistics.column_statistics) {
-        let Some((min, max)) = bounds.get(field.name().as_str()) else {
+        let Some(Bounds { min, max, .. }) = bounds.get(field.name().as_str()) else {
             continue;
         };
         let is_exact = min.as_any().is::<Int64Array>();

@@ -17,7 +17,7 @@ fn check_error<T: std::fmt::Debug>(result: Result<T, StoreError>, expected: &str
 async fn foreign_table(location: &LakeLocation, properties: &[(&str, &str)]) {
     CreateBuilder::new()
         .with_log_store(
-            table_at(location, "", location.object_store())
+            table_at(location, "", location.object_store().unwrap())
                 .unwrap()
                 .log_store(),
         )

@@ -53,6 +53,10 @@ pub(crate) enum Fault {
     Late,
     /// A write for which the disk is full.
     DiskFull,
+    /// A write that takes the place of whatever is there, though it should not.
+    Replaced,
+    /// A write that the storage says it does not know.
+    Unknown,
     /// A listing without the newest file that it should have.
     Stale,
     /// A listing without some file in the middle.
@@ -99,7 +103,7 @@ struct LateWrite {
 
 impl FaultyStore {
     pub(crate) fn new(location: &LakeLocation) -> Arc<FaultyStore> {
-        FaultyStore::over(location.object_store())
+        FaultyStore::over(location.object_store().unwrap())
     }
 
     pub(crate) fn over(inner: Arc<dyn ObjectStore>) -> Arc<FaultyStore> {
@@ -196,6 +200,10 @@ impl FaultyStore {
             Fault::Before => Err(failure(io::ErrorKind::ConnectionReset)),
             Fault::DiskFull => Err(failure(io::ErrorKind::StorageFull)),
             Fault::DieBefore => Err(self.die()),
+            Fault::Unknown => Err(Error::NotImplemented {
+                operation: "such a write".to_owned(),
+                implementer: self.to_string(),
+            }),
             _ => Ok(fault),
         }
     }
@@ -272,6 +280,11 @@ impl ObjectStore for FaultyStore {
             });
             return Err(failure(io::ErrorKind::TimedOut));
         }
+        let options = if fault == Fault::Replaced {
+            PutOptions::default()
+        } else {
+            options
+        };
         let result = self.inner.put_opts(location, payload, options).await?;
         if is_log {
             self.has_written_to_the_log();

@@ -1,5 +1,5 @@
 //! Every fault at every kind of operation, at moments that seeds decide. Whatever happens, the writer starts again from its watermark; at
-//! no moment does the lake hold anything but the rows up to it, each once.
+//! no moment does the lake hold anything but the rows up to it, each once. Maintenance has faults of its own, beside a writer.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,8 +15,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use tempfile::TempDir;
 
-use crate::testing::{Chance, Fault, FaultyStore, Operation, executions, new_location};
+use crate::maintain::{CheckpointOptions, CompactOptions, Resources, checkpoint, compact};
+use crate::testing::{Chance, DAY_US, Fault, FaultyStore, Operation, executions, new_location};
 use crate::{Commit, Lake, LakeLocation, Outcome, Progress, StoreError};
 
 /// How many seeds there are, unless the environment says so: `tests/crash/run` has many.
@@ -46,6 +48,27 @@ const FAULTS: [(Operation, Fault, u64); 20] = [
     (Operation::List, Fault::Torn, 8),
     (Operation::List, Fault::DieBefore, 8),
 ];
+
+/// The faults of maintenance, of which each seed has one: compaction uploads what may be in parts, and a checkpoint is a log file.
+const FAULTS_OF_MAINTENANCE: [(Operation, Fault, u64); 14] = [
+    (Operation::PutData, Fault::Before, 1),
+    (Operation::PutData, Fault::After, 1),
+    (Operation::PutData, Fault::DiskFull, 1),
+    (Operation::PutData, Fault::DieAfter, 1),
+    (Operation::PutLog, Fault::Before, 2),
+    (Operation::PutLog, Fault::After, 2),
+    (Operation::PutLog, Fault::Repeated, 2),
+    (Operation::PutLog, Fault::Late, 2),
+    (Operation::PutLog, Fault::DiskFull, 2),
+    (Operation::PutLog, Fault::DieBefore, 2),
+    (Operation::PutLog, Fault::DieAfter, 2),
+    (Operation::Get, Fault::Before, 20),
+    (Operation::List, Fault::Stale, 12),
+    (Operation::List, Fault::Torn, 12),
+];
+
+/// Commits before maintenance begins: enough for a checkpoint.
+const COMMITS_BEFORE: usize = 12;
 
 /// The faults that one lake has. More would make its history long, and each start slow.
 const FAULTS_OF_A_LAKE: usize = 5;
@@ -77,6 +100,18 @@ async fn whatever_fails_every_row_is_there_once() {
     while let Some(()) = lakes.next().await {}
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_fails_in_maintenance_every_row_is_there_once() {
+    let seeds = std::env::var(SEEDS_VARIABLE).map_or(SEEDS, |seeds| seeds.parse().unwrap());
+    let mut lakes = stream::iter(0..seeds)
+        .map(|seed| async move {
+            let lake = tokio::spawn(maintained_lake(seed)).await;
+            lake.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        })
+        .buffer_unordered(LAKES_AT_ONCE);
+    while let Some(()) = lakes.next().await {}
+}
+
 /// Every fault, in lakes of a few each, in an order that the seed decides.
 async fn lakes_of_all_faults(seed: u64) {
     let mut chance = Chance::new(seed);
@@ -90,23 +125,13 @@ async fn lakes_of_all_faults(seed: u64) {
 }
 
 async fn lake_of_faults(faults: &[(Operation, Fault, u64)], chance: &mut Chance) {
-    // The folders stay empty; the table library only wants them to exist.
-    let (_directory, location) = new_location();
-    std::fs::create_dir_all(location.directory().unwrap().join("events")).unwrap();
-    let disk = Disk {
-        location,
-        files: Arc::new(InMemory::new()),
-    };
-    let mut writer = |source| Writer {
-        disk: disk.clone(),
-        store: FaultyStore::over(disk.files.clone()),
-        source,
-        chance: Chance::new(chance.below(u64::MAX)),
-        decoded: HashMap::new(),
-    };
-    let (first, second) = (writer("a"), [writer("a"), writer("b")]);
+    let (_directory, disk) = Disk::new();
+    let (first, same, other) = (
+        disk.writer("a", chance),
+        disk.writer("a", chance),
+        disk.writer("b", chance),
+    );
     // In some lakes somebody else has the same faults, writing the same source or another.
-    let [same, other] = second;
     let rival = match chance.below(16) {
         0 => Some(same),
         1 => Some(other),
@@ -118,6 +143,52 @@ async fn lake_of_faults(faults: &[(Operation, Fault, u64)], chance: &mut Chance)
         }
     });
     disk.check_lake().await;
+}
+
+/// A lake whose maintenance has a fault, twice at the same time, while rows come.
+async fn maintained_lake(seed: u64) {
+    let (_directory, disk) = Disk::new();
+    let mut chance = Chance::new(seed);
+    let mut writer = disk.writer("a", &mut chance);
+    let mut lake = Lake::open_or_create_on(&disk.location, disk.files.clone())
+        .await
+        .unwrap();
+    for _ in 0..COMMITS_BEFORE {
+        writer.step(&mut lake).await.unwrap();
+    }
+    let fault = FAULTS_OF_MAINTENANCE[seed as usize % FAULTS_OF_MAINTENANCE.len()];
+    let maintainers = [0, 1].map(|_| {
+        let (disk, store) = (disk.clone(), FaultyStore::over(disk.files.clone()));
+        let (operation, fault, moments) = fault;
+        let healthy = chance.below(moments) as usize;
+        store.plan(
+            operation,
+            std::iter::repeat_n(Fault::None, healthy).chain([fault]),
+        );
+        async move {
+            tokio::select! {
+                biased;
+                () = store.died() => {}
+                // What it cannot do, another run does.
+                _ = disk.maintain(store.clone()) => {}
+            }
+            store.settle().await;
+        }
+    });
+    let [first, second] = maintainers;
+    tokio::join!(first, second, async {
+        for _ in 0..chance.below(4) {
+            writer.step(&mut lake).await.unwrap();
+        }
+    });
+    writer.check().await;
+    disk.check_lake().await;
+    disk.maintain(FaultyStore::over(disk.files.clone()))
+        .await
+        .unwrap();
+    writer.check().await;
+    disk.check_lake().await;
+    assert_eq!(disk.replay().await.0.len(), 1, "all is compacted into one file");
 }
 
 /// Storage on which nothing fails.
@@ -248,20 +319,57 @@ impl Writer {
         }
         let expected = watermarks
             .into_iter()
-            .map(|(app_id, end)| (app_id.replace("f/", ""), (0..end).collect()))
+            .map(|(source, end)| (source, (0..end).collect()))
             .collect();
         assert_eq!(found, expected);
     }
 }
 
+fn is_commit(path: &Path) -> bool {
+    path.as_ref().contains("_delta_log/") && path.as_ref().ends_with(".json")
+}
+
 impl Disk {
-    /// The data files and the progress that the log speaks of at its end. Knows nothing of Delta but its actions.
+    fn new() -> (TempDir, Disk) {
+        // The folders stay empty; the table library only wants them to exist.
+        let (directory, location) = new_location();
+        std::fs::create_dir_all(location.directory().unwrap().join("events")).unwrap();
+        let disk = Disk {
+            location,
+            files: Arc::new(InMemory::new()),
+        };
+        (directory, disk)
+    }
+
+    fn writer(&self, source: &'static str, chance: &mut Chance) -> Writer {
+        Writer {
+            disk: self.clone(),
+            store: FaultyStore::over(self.files.clone()),
+            source,
+            chance: Chance::new(chance.below(u64::MAX)),
+            decoded: HashMap::new(),
+        }
+    }
+
+    /// What a run of maintenance does that changes the table or its log.
+    async fn maintain(&self, store: Arc<FaultyStore>) -> Result<(), StoreError> {
+        let mut lake = Lake::open_on(&self.location, store).await?;
+        let options = CompactOptions {
+            now_us: DAY_US * 2,
+            resources: Resources::default(),
+        };
+        compact(&mut lake, &options, false).await?;
+        checkpoint(&mut lake, &CheckpointOptions::new(0), false).await?;
+        Ok(())
+    }
+
+    /// The data files, and the progress of sources, that the log speaks of at its end. Knows nothing of Delta but its actions.
     async fn replay(&self) -> (Vec<Path>, BTreeMap<String, i64>) {
         let mut files: Vec<Path> = self
             .files
             .list(None)
             .map_ok(|file| file.location)
-            .try_filter(|path| std::future::ready(path.as_ref().contains("_delta_log/")))
+            .try_filter(|path| std::future::ready(is_commit(path)))
             .try_collect()
             .await
             .unwrap();
@@ -282,7 +390,8 @@ impl Disk {
                         paths.swap_remove(at.unwrap());
                     }
                     Action::Txn(txn) => {
-                        watermarks.insert(txn.app_id, txn.version);
+                        let source = txn.app_id.strip_prefix("f/").map(str::to_owned);
+                        watermarks.extend(source.map(|source| (source, txn.version)));
                     }
                     _ => {}
                 }
@@ -318,8 +427,8 @@ impl Disk {
         let mut lake = Lake::open_on(&self.location, self.files.clone()).await.unwrap();
         lake.events.check_newest_commit().await.unwrap();
         let mut rows = 0;
-        for (app_id, end) in self.replay().await.1 {
-            assert_eq!(lake.watermark(&app_id).await.unwrap(), Some(end));
+        for (source, end) in self.replay().await.1 {
+            assert_eq!(lake.watermark(&format!("f/{source}")).await.unwrap(), Some(end));
             rows += end as u64;
         }
         assert_eq!(lake.statistics().unwrap().rows, rows);
