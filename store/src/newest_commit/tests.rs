@@ -73,7 +73,7 @@ async fn check(file: Option<&str>, damage: impl Fn(&Path), expected: &str, can_b
     assert_eq!(ask(&mut lake, "SELECT count(*) FROM events").await, "20");
     // Without the commit it never was, and its step can be taken again.
     damage(&path);
-    fs::remove_file(lake.join(NEWEST)).unwrap();
+    fs::remove_file(folder.join(NEWEST)).unwrap();
     let mut lake = Lake::open_or_create(&location).await.unwrap();
     assert_eq!(lake.watermark("f/a").await.unwrap(), Some(10));
     commit(&mut lake, executions("a", 10, 10), "f/a", Some(10), 20)
