@@ -135,7 +135,7 @@ async fn check_commit(
 }
 
 /// Where in the lake the table is, with a slash at the end; empty for the lake's own directory.
-fn directory_in_lake(location: &LakeLocation, log_store: &LogStoreRef) -> String {
+pub(crate) fn directory_in_lake(location: &LakeLocation, log_store: &LogStoreRef) -> String {
     let table = log_store.root_url().as_str();
     let lake = location.url().ok();
     let directory = lake

@@ -9,6 +9,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use crate::error::StoreError;
 use crate::footer::read_footer;
 use crate::maintain::fsck::Check;
+use crate::newest_commit::directory_in_lake;
 use crate::table::Lake;
 
 /// Files that are looked at at a time.
@@ -39,13 +40,15 @@ pub(super) async fn check(lake: &Lake) -> Result<Check, StoreError> {
     let bytes = logged.iter().map(|file| file.bytes).sum();
     check.examined = vec![(logged.len() as u64, "files"), (bytes, "bytes"), (rows, "rows")];
 
-    let store = lake.events.log_store().object_store(None);
+    let log_store = lake.events.log_store();
+    let directory = directory_in_lake(lake.location(), &log_store);
+    let store = log_store.object_store(None);
     let mut problems = stream::iter(logged)
         .map(|file| problem(store.clone(), file))
         .buffer_unordered(CONCURRENCY);
     while let Some(found) = problems.next().await {
         if let Some(words) = found {
-            check.problem(|| words);
+            check.problem(|| format!("{directory}{words}"));
         }
     }
     // They come as their files are read.
@@ -53,7 +56,7 @@ pub(super) async fn check(lake: &Lake) -> Result<Check, StoreError> {
     Ok(check)
 }
 
-/// What is wrong with a file.
+/// What is wrong with a file, after its path in the table.
 async fn problem(store: Arc<dyn ObjectStore>, file: Logged) -> Option<String> {
     let Logged { path, bytes, rows } = file;
     let found = match store.head(&StorePath::from(path.as_str())).await {

@@ -95,10 +95,8 @@ impl Writer {
             .iter()
             .find(|file| file.partition.kind == Kind::Query)
             .unwrap();
-        (
-            self.location.directory().unwrap().join("events").join(&file.path),
-            file.path.clone(),
-        )
+        let name = format!("events/{}", file.path);
+        (self.location.directory().unwrap().join(&name), name)
     }
 }
 
@@ -194,7 +192,7 @@ async fn a_log_that_miscounts_is_noticed() {
     let mut files = writer.lake.upload(rows.finish()).await.unwrap();
     let stats = files.adds[0].stats.take().unwrap();
     files.adds[0].stats = Some(stats.replace("\"numRecords\":1", "\"numRecords\":2"));
-    let lied = files.adds[0].path.clone();
+    let lied = format!("events/{}", files.adds[0].path);
     let commit = Commit {
         files: vec![files],
         progress: Vec::new(),
