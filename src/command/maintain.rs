@@ -133,9 +133,9 @@ impl Plan {
                 now_us,
                 resources: resources(settings),
             },
-            checkpoint: CheckpointOptions {
-                log_days: arguments.log_days.unwrap_or(checkpoint.log_days),
-                ..checkpoint
+            checkpoint: match arguments.log_days {
+                Some(days) => checkpoint.keep_log(days)?,
+                None => checkpoint,
             },
             vacuum: match arguments.vacuum_after {
                 Some(days) => vacuum.keep(days)?,
@@ -178,6 +178,11 @@ pub(crate) fn run(arguments: &MaintainArguments, settings: &Settings) -> anyhow:
     let plan = Plan::of(arguments, settings).map_err(store_error)?;
     let runtime = runtime(settings)?;
     let mut lake = runtime.block_on(Lake::open(&location)).map_err(store_error)?;
+    if !plan.jobs.is_empty() {
+        runtime
+            .block_on(lake.check_newest_commit())
+            .map_err(store_error)?;
+    }
     let mut done = Vec::new();
     for job in &plan.jobs {
         let spinner = Spinner::start(settings, job.name());

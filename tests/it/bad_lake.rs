@@ -121,7 +121,7 @@ fn a_lake_with_a_damaged_log_or_a_lost_file_fails_in_words() {
     std::fs::write(&last, &log[..log.len() / 2]).unwrap();
     let words = [
         "error: ",
-        "lake is damaged: _delta_log/00000000000000000001.json is cut short",
+        "lake is damaged: events/_delta_log/00000000000000000001.json is cut short",
         "hint: put _delta_log/00000000000000000001.json back",
     ];
     failed(
