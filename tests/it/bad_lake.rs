@@ -122,7 +122,7 @@ fn a_lake_with_a_damaged_log_or_a_lost_file_fails_in_words() {
     let words = [
         "error: ",
         "lake is damaged: events/_delta_log/00000000000000000001.json is cut short",
-        "hint: put _delta_log/00000000000000000001.json back",
+        "hint: put events/_delta_log/00000000000000000001.json back",
     ];
     failed(
         lake.binary
