@@ -39,7 +39,8 @@ pub(crate) struct MaintainArguments {
     /// Change nothing; say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Prove that every file is there, no row is there twice and the ledger adds up; exit status 1 where that is not so
+    /// Prove that every file is there, no row is there twice, the ledger adds up and roll-ups say what their executions do; exit
+    /// status 1 where that is not so
     #[arg(long)]
     fsck: bool,
     /// Form of the answer

@@ -121,8 +121,8 @@ fn a_lake_with_a_damaged_log_or_a_lost_file_fails_in_words() {
     std::fs::write(&last, &log[..log.len() / 2]).unwrap();
     let words = [
         "error: ",
-        "lake is damaged: _delta_log/00000000000000000001.json is cut short",
-        "hint: put _delta_log/00000000000000000001.json back",
+        "lake is damaged: events/_delta_log/00000000000000000001.json is cut short",
+        "hint: put events/_delta_log/00000000000000000001.json back",
     ];
     failed(
         lake.binary
@@ -137,7 +137,7 @@ fn a_lake_with_a_damaged_log_or_a_lost_file_fails_in_words() {
     failed(
         lake.try_ingest(&["x.log"]),
         &[
-            "lake is damaged: event_date=",
+            "lake is damaged: events/event_date=",
             ".parquet",
             "is missing",
             "hint: put ",

@@ -74,7 +74,7 @@ fn check_whole(run: &Run) {
     let (problems, checks) = proof(run);
     assert_eq!(problems, 0, "{checks:?}");
     let names: Vec<&str> = checks.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["files", "keys", "ledger"]);
+    assert_eq!(names, ["files", "keys", "ledger", "rollup_hour", "queries"]);
 }
 
 #[test]
@@ -83,7 +83,12 @@ fn a_maintained_lake_says_what_it_said_before() {
     let before = (lake.checked(), tree(&lake.path()));
     let planned = maintain(
         &lake,
-        &["--dry-run", "--fsck", "--job", "vacuum,compact,checkpoint,retain"],
+        &[
+            "--dry-run",
+            "--fsck",
+            "--job",
+            "vacuum,compact,checkpoint,retain,derive",
+        ],
     )
     .exits(0);
     check_whole(&planned);
@@ -100,7 +105,12 @@ fn a_maintained_lake_says_what_it_said_before() {
         .keys()
         .map(String::as_str)
         .collect();
-    assert_eq!(jobs, ["retain", "compact", "checkpoint", "vacuum"]);
+    assert_eq!(jobs, ["derive", "retain", "compact", "checkpoint", "vacuum"]);
+    let derived = &done["jobs"]["derive"];
+    assert_eq!(
+        (&derived["rollup_hour"]["hours"], &derived["queries"]["days"]),
+        (&24.into(), &1.into())
+    );
     assert_eq!(done["fsck"], Value::Null);
     for number in ["partitions", "files_in", "bytes_in"] {
         assert_eq!(
@@ -150,7 +160,7 @@ fn a_lake_that_lacks_a_file_fails_the_proof() {
     std::fs::remove_file(&removed).expect("removed");
     let run = maintain(&lake, &["--fsck"]).exits(1);
     let (problems, checks) = proof(&run);
-    let name = removed.split_once("/lake/").expect("in the lake").1;
+    let name = removed.split_once("/lake/events/").expect("in the lake").1;
     assert_eq!(problems, 1);
     assert_eq!(checks[0].1, format!("{name}: is not there"));
     assert_eq!(checks[1].1, "not all files can be read");
@@ -159,9 +169,9 @@ fn a_lake_that_lacks_a_file_fails_the_proof() {
         .run(&["maintain", "--lake", "lake", "--fsck"])
         .exits(1);
     for line in [
-        "fsck files  1 problem (",
-        &format!("            {name}: is not there\n"),
-        "fsck keys   not checked: ",
+        "fsck files       1 problem (",
+        &format!("                 {name}: is not there\n"),
+        "fsck keys        not checked: ",
     ] {
         assert!(run.stdout.contains(line), "{}", run.stdout);
     }
@@ -208,6 +218,68 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
     check_refused(&["--vacuum-after", "0"], "for 0 days: an upload may take 1 day");
     check_refused(
         &["--job", "optimize"],
-        "[possible values: retain, compact, checkpoint, vacuum]",
+        "[possible values: derive, retain, compact, checkpoint, vacuum]",
     );
+}
+
+/// A report says the same before and after its roll-ups are made, and while they are behind; only what it was read from changes.
+#[test]
+fn reports_are_read_from_roll_ups() {
+    let lake = lake_in_pieces();
+    let top = |window: &[&str]| {
+        let command = ["report", "top", "--lake", "lake", "--output", "json"];
+        let mut report = lake.binary.run(&[&command[..], window].concat()).exits(0).json();
+        let read_from = report["read_from"].take();
+        (read_from, report)
+    };
+    let all: &[&str] = &[];
+    let part = &["--from", "2020-01-01T00:00:30", "--to", "2020-01-01T01:00:00"];
+    let hour = &["--from", "2020-01-01T00:00:00", "--to", "2020-01-01T01:00:00"];
+    let before = [top(all), top(part), top(hour)];
+    assert!(before.iter().all(|(read_from, _)| read_from == "executions"));
+    maintain(&lake, &["--job", "derive"]).exits(0);
+    assert_eq!(top(all), ("rollup_hour".into(), before[0].1.clone()));
+    assert_eq!(top(part), ("executions".into(), before[1].1.clone()));
+    assert_eq!(top(hour), ("rollup_hour".into(), before[2].1.clone()));
+
+    // More of the same hour.
+    lake.binary.append("p.log", log(121, 5));
+    lake.ingest(&["p.log"]);
+    let behind = top(all);
+    assert_eq!(
+        (&behind.0, &behind.1["calls"]),
+        (&"rollup_hour".into(), &125.into())
+    );
+    let run = maintain(&lake, &["--job", "derive", "--fsck"]).exits(0);
+    check_whole(&run);
+    assert_eq!(run.json()["jobs"]["derive"]["rollup_hour"]["hours"], 1);
+    assert_eq!(top(all), behind);
+}
+
+/// Roll-ups that do not say what their executions do are found.
+#[test]
+fn a_roll_up_that_is_wrong_fails_the_proof() {
+    let lake = lake_in_pieces();
+    maintain(&lake, &["--job", "derive"]).exits(0);
+    let rollups = tree(&lake.path());
+    let kept = rollups
+        .keys()
+        .find(|path| path.contains("rollup_hour") && path.ends_with(".parquet"));
+    let kept = kept.expect("a file").to_owned();
+    let right = std::fs::read(&kept).expect("a file");
+    // The same executions once more in another lake, each by another server, have as many roll-ups.
+    let other = Lake::new();
+    other.binary.write("p.log", log(2, 120));
+    other.ingest(&["p.log"]);
+    maintain(&other, &["--job", "derive"]).exits(0);
+    let wrong = tree(&other.path());
+    let wrong = wrong
+        .keys()
+        .find(|path| path.contains("rollup_hour") && path.ends_with(".parquet"));
+    let wrong = std::fs::read(wrong.expect("a file")).expect("a file");
+    assert_ne!(right, wrong);
+    std::fs::write(&kept, &wrong).expect("written");
+    let (problems, checks) = proof(&maintain(&lake, &["--fsck"]).exits(1));
+    assert_eq!(problems, 1, "{checks:?}");
+    assert!(checks[3].1.starts_with("rollup_hour"), "{checks:?}");
 }

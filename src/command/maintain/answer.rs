@@ -212,13 +212,13 @@ fn check_text(check: &Check) -> String {
         (0, None) => format!("ok: {} ({})", check.proves, examined(check)),
         (n, None) => format!("{} ({})", plural(whole(n), "problem"), examined(check)),
     };
-    let mut text = format!("fsck {:<6} {verdict}\n", check.name);
+    let mut text = format!("fsck {:<11} {verdict}\n", check.name);
     for words in &check.told {
-        text += &format!("            {words}\n");
+        text += &format!("                 {words}\n");
     }
     let untold = check.problems - check.told.len() as u64;
     if untold > 0 {
-        text += &format!("            and {} more\n", count(whole(untold)));
+        text += &format!("                 and {} more\n", count(whole(untold)));
     }
     text
 }

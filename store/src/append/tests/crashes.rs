@@ -2,6 +2,7 @@
 //! no moment does the lake hold anything but the rows up to it, each once. Maintenance has faults of its own, beside a writer.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::array::AsArray;
@@ -18,8 +19,11 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use tempfile::TempDir;
 
 use crate::maintain::{CheckpointOptions, CompactOptions, Resources, checkpoint, compact};
-use crate::testing::{Chance, DAY_US, Fault, FaultyStore, Operation, executions, new_location};
-use crate::{Commit, Lake, LakeLocation, Outcome, Progress, StoreError};
+use crate::testing::{Chance, DAY_US, Fault, FaultyStore, Operation, commit, executions, new_location};
+use crate::{
+    Commit, Lake, LakeLocation, MAX_STATEMENT_BYTES, Outcome, Place, Progress, QueryRow, RowBuilder,
+    StoreError,
+};
 
 /// How many seeds there are, unless the environment says so: `tests/crash/run` has many.
 const SEEDS: u64 = 100;
@@ -70,6 +74,9 @@ const FAULTS_OF_MAINTENANCE: [(Operation, Fault, u64); 14] = [
 /// Commits before maintenance begins: enough for a checkpoint.
 const COMMITS_BEFORE: usize = 12;
 
+/// Rows of a file that is larger than what is uploaded in one piece.
+const LARGE_ROWS: i64 = 800;
+
 /// The faults that one lake has. More would make its history long, and each start slow.
 const FAULTS_OF_A_LAKE: usize = 5;
 
@@ -110,6 +117,74 @@ async fn whatever_fails_in_maintenance_every_row_is_there_once() {
         })
         .buffer_unordered(LAKES_AT_ONCE);
     while let Some(()) = lakes.next().await {}
+}
+
+/// Compaction uploads it in parts, any of which may be the one that fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_file_that_does_not_arrive_changes_nothing() {
+    let (_directory, disk) = Disk::new();
+    let mut lake = Lake::open_or_create_on(&disk.location, disk.files.clone())
+        .await
+        .unwrap();
+    let mut chance = Chance::new(1);
+    for half in 0..2 {
+        let (start, next) = (half * LARGE_ROWS, (half + 1) * LARGE_ROWS);
+        let rows = large_executions(start..next, &mut chance);
+        let prev = (half > 0).then_some(start);
+        commit(&mut lake, rows, "f/a", prev, next).await.unwrap();
+    }
+    let mut writer = disk.writer("a", &mut chance);
+    for (operation, fault) in [
+        (Operation::PutPart, Fault::Before),
+        (Operation::PutPart, Fault::After),
+        (Operation::PutPart, Fault::DieBefore),
+        (Operation::CompleteParts, Fault::Before),
+        (Operation::CompleteParts, Fault::After),
+        (Operation::CompleteParts, Fault::DieAfter),
+    ] {
+        let store = FaultyStore::over(disk.files.clone());
+        store.plan(operation, [fault]);
+        let is_done = tokio::select! {
+            biased;
+            () = store.died() => false,
+            done = disk.maintain(store.clone()) => done.is_ok(),
+        };
+        assert_eq!((is_done, store.struck()), (false, vec![(operation, fault)]));
+        writer.check().await;
+        assert_eq!(disk.replay().await.0.len(), 2);
+    }
+    disk.maintain(FaultyStore::over(disk.files.clone()))
+        .await
+        .unwrap();
+    writer.check().await;
+    assert_eq!(disk.replay().await.0.len(), 1);
+}
+
+/// Executions with texts that no compression makes small: this many are larger than what is uploaded in one piece.
+fn large_executions(offsets: Range<i64>, chance: &mut Chance) -> crate::Rows {
+    const SYMBOLS: &[u8; 64] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_ ";
+    let mut rows = RowBuilder::new();
+    let mut statement = String::new();
+    for source_offset in offsets {
+        statement.clear();
+        while statement.len() < MAX_STATEMENT_BYTES {
+            let symbols = chance.below(u64::MAX);
+            statement
+                .extend((0..10).map(|index| char::from(SYMBOLS[(symbols >> (6 * index)) as usize % 64])));
+        }
+        rows.push_query(&QueryRow {
+            place: Place {
+                source: "a",
+                source_offset,
+                ts_us: Some(DAY_US + source_offset),
+                ..Place::default()
+            },
+            query_time_us: Some(source_offset * 10),
+            statement: Some(&statement),
+            ..QueryRow::default()
+        });
+    }
+    rows.finish()
 }
 
 /// Every fault, in lakes of a few each, in an order that the seed decides.
