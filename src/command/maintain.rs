@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use slowlake_store::maintain::{
-    CheckpointOptions, CompactOptions, FsckReport, Resources, RetainOptions, VacuumOptions, checkpoint,
-    compact, fsck, retain, vacuum,
+    CheckpointOptions, CompactOptions, DeriveOptions, FsckReport, Resources, RetainOptions, VacuumOptions,
+    checkpoint, compact, derive, fsck, retain, vacuum,
 };
-use slowlake_store::{Kind, Lake, StoreError};
+use slowlake_store::{DerivedTable, Kind, Lake, StoreError};
 
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::maintain::answer::{Answer, Done};
@@ -58,9 +58,12 @@ enum AnswerFormat {
     Json,
 }
 
-/// The jobs, in the order in which they are done: what goes need not be compacted, and what compaction leaves can be checkpointed.
+/// The jobs, in the order in which they are done: what goes is summed up before, and need not be compacted; what compaction leaves can be
+/// checkpointed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 enum Job {
+    /// Bring hourly roll-ups and queries up to date
+    Derive,
     /// Remove whole days that are older than --keep says
     Retain,
     /// Put small files together, their rows sorted
@@ -72,10 +75,17 @@ enum Job {
 }
 
 impl Job {
-    const ALL: [Job; 4] = [Job::Retain, Job::Compact, Job::Checkpoint, Job::Vacuum];
+    const ALL: [Job; 5] = [
+        Job::Derive,
+        Job::Retain,
+        Job::Compact,
+        Job::Checkpoint,
+        Job::Vacuum,
+    ];
 
     fn name(self) -> &'static str {
         match self {
+            Job::Derive => "derive",
             Job::Retain => "retain",
             Job::Compact => "compact",
             Job::Checkpoint => "checkpoint",
@@ -87,6 +97,7 @@ impl Job {
 /// The options of all jobs, valid.
 struct Plan {
     jobs: Vec<Job>,
+    derive: DeriveOptions,
     retain: RetainOptions,
     compact: CompactOptions,
     checkpoint: CheckpointOptions,
@@ -112,14 +123,18 @@ impl Plan {
         jobs.dedup();
         Ok(Plan {
             jobs,
+            derive: DeriveOptions {
+                now_us,
+                resources: resources(settings),
+            },
             retain,
             compact: CompactOptions {
                 now_us,
                 resources: resources(settings),
             },
-            checkpoint: CheckpointOptions {
-                log_days: arguments.log_days.unwrap_or(checkpoint.log_days),
-                ..checkpoint
+            checkpoint: match arguments.log_days {
+                Some(days) => checkpoint.keep_log(days)?,
+                None => checkpoint,
             },
             vacuum: match arguments.vacuum_after {
                 Some(days) => vacuum.keep(days)?,
@@ -132,6 +147,13 @@ impl Plan {
     async fn run(&self, job: Job, lake: &mut Lake) -> Result<Done, StoreError> {
         let dry_run = self.dry_run;
         Ok(match job {
+            Job::Derive => {
+                let mut reports = Vec::with_capacity(DerivedTable::ALL.len());
+                for table in DerivedTable::ALL {
+                    reports.push((table.name(), derive(lake, table, &self.derive, dry_run).await?));
+                }
+                answer::derived(&reports, dry_run)
+            }
             Job::Retain => answer::retained(&retain(lake, &self.retain, dry_run).await?, dry_run),
             Job::Compact => answer::compacted(&compact(lake, &self.compact, dry_run).await?, dry_run),
             Job::Checkpoint => {
@@ -155,6 +177,11 @@ pub(crate) fn run(arguments: &MaintainArguments, settings: &Settings) -> anyhow:
     let plan = Plan::of(arguments, settings).map_err(store_error)?;
     let runtime = runtime(settings)?;
     let mut lake = runtime.block_on(Lake::open(&location)).map_err(store_error)?;
+    if !plan.jobs.is_empty() {
+        runtime
+            .block_on(lake.check_newest_commit())
+            .map_err(store_error)?;
+    }
     let mut done = Vec::new();
     for job in &plan.jobs {
         let spinner = Spinner::start(settings, job.name());

@@ -9,9 +9,10 @@ mod changes;
 mod columns;
 mod touched;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use deltalake::operations::create::CreateBuilder;
 
@@ -119,38 +120,43 @@ impl DerivedTable {
 
     /// All rows: those that are kept, but for the rest, and the rest.
     fn rows_sql(self, is_kept: bool, rest: &Rest) -> String {
-        let names = self
-            .shape()
-            .all_columns()
-            .map(|column| format!("\"{}\"", column.name));
-        let columns = names.collect::<Vec<_>>().join(", ");
-        let kept = |condition: &str| {
-            let stored = self.stored_name();
-            format!("SELECT {columns} FROM {stored} WHERE {condition}")
-        };
-        let computed = |condition: &str| {
-            let definition = self.definition(condition);
-            format!("SELECT {columns} FROM ({definition}) AS computed")
-        };
         match rest {
-            Rest::Hours(touched) if is_kept && touched.is_empty() => kept("true"),
+            Rest::Hours(touched) if is_kept && touched.is_empty() => self.kept_sql("true"),
             Rest::Hours(touched) if is_kept => format!(
                 "{} UNION ALL {}",
-                kept(&touched.converse(self.time_column())),
-                computed(&touched.condition("ts"))
+                self.kept_sql(&touched.converse(self.time_column())),
+                self.computed_sql(&touched.condition("ts"))
             ),
-            Rest::Hours(touched) => computed(&touched.condition("ts")),
+            Rest::Hours(touched) => self.computed_sql(&touched.condition("ts")),
             Rest::Since(day) if is_kept => {
                 let (since, undated) = (day_literal(*day), day_literal(UNDATED));
                 let recent = format!("(event_date >= {since} OR event_date = {undated})");
                 format!(
                     "{} UNION ALL {}",
-                    kept(&format!("NOT {recent}")),
-                    computed(&recent)
+                    self.kept_sql(&format!("NOT {recent}")),
+                    self.computed_sql(&recent)
                 )
             }
-            Rest::Since(_) | Rest::All => computed("true"),
+            Rest::Since(_) | Rest::All => self.computed_sql("true"),
         }
+    }
+
+    fn kept_sql(self, condition: &str) -> String {
+        let (columns, stored) = (self.column_list(), self.stored_name());
+        format!("SELECT {columns} FROM {stored} WHERE {condition}")
+    }
+
+    fn computed_sql(self, condition: &str) -> String {
+        let (columns, definition) = (self.column_list(), self.definition(condition));
+        format!("SELECT {columns} FROM ({definition}) AS computed")
+    }
+
+    fn column_list(self) -> String {
+        let names = self
+            .shape()
+            .all_columns()
+            .map(|column| format!("\"{}\"", column.name));
+        names.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -215,7 +221,7 @@ impl Lake {
 
     /// The first day of which the rows that a table is computed from are all there; of earlier ones some were removed because of their
     /// age. What was derived of those stays as it is.
-    async fn raw_since(&self, table: DerivedTable) -> Result<Option<i32>, StoreError> {
+    pub(crate) async fn raw_since(&self, table: DerivedTable) -> Result<Option<i32>, StoreError> {
         let mut first = None;
         for kind in table.kinds() {
             first = first.max(self.events.watermark(&retained_since(*kind)).await?);
@@ -330,6 +336,13 @@ impl DerivedView {
         if let Rest::Hours(touched) = &self.rest {
             return Ok(touched.days());
         }
+        let mut days = self.days_of_events(events)?;
+        days.retain(|day| !self.touched_of(*day).is_empty());
+        Ok(days)
+    }
+
+    /// The days that have rows which the table is computed from.
+    pub(crate) fn days_of_events(&self, events: &LakeTable) -> Result<BTreeSet<i32>, StoreError> {
         let files = events.files()?;
         let of_kind = files.iter().filter_map(|file| {
             let values = file.partition_values_map();
@@ -338,11 +351,38 @@ impl DerivedView {
                 kind.is_some_and(|kind| self.table.kinds().iter().any(|wanted| wanted.as_str() == kind));
             day(date.filter(|_| is_wanted)?)
         });
-        let days: BTreeSet<i32> = of_kind.collect();
-        Ok(days
-            .into_iter()
-            .filter(|day| !self.touched_of(*day).is_empty())
+        Ok(of_kind.collect())
+    }
+
+    /// The days that anything is kept of.
+    pub(crate) fn kept_days(&self) -> Result<BTreeSet<i32>, StoreError> {
+        let Some(kept) = &self.kept else {
+            return Ok(BTreeSet::new());
+        };
+        let files = kept.delta.files()?;
+        let day_of = |values: HashMap<String, Option<String>>| day(values.get("event_date")?.as_deref()?);
+        Ok(files
+            .iter()
+            .filter_map(|file| day_of(file.partition_values_map()))
             .collect())
+    }
+
+    /// The columns of the rows of [`rows_sql`](DerivedView::rows_sql).
+    pub(crate) fn schema(&self) -> SchemaRef {
+        self.table.shape().query_schema()
+    }
+
+    /// What is kept of a day, and the same computed from the events, as far as they have not changed since.
+    pub(crate) fn day_sqls(&self, day: i32) -> [String; 2] {
+        let touched = self.touched_of(day);
+        let time = self.table.time_column();
+        let of_day = format!("event_date = {}", day_literal(day));
+        [
+            self.table
+                .kept_sql(&format!("{of_day} AND {}", touched.converse(time))),
+            self.table
+                .computed_sql(&format!("{of_day} AND {}", touched.converse("ts"))),
+        ]
     }
 
     /// What has to be computed of a day.

@@ -114,10 +114,18 @@ impl Lake {
             }
             refused => refused,
         }?;
-        lake.events.check_newest_commit().await?;
+        lake.check_newest_commit().await?;
         lake.check_fingerprints()?;
         lake.migrate().await?;
         Ok(lake)
+    }
+
+    /// Makes sure that the newest commit arrived whole, as opening for writing does: for whoever changes a lake that must exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], and [`StoreError::Storage`] where the storage does not answer.
+    pub async fn check_newest_commit(&mut self) -> Result<(), StoreError> {
+        self.events.check_newest_commit().await
     }
 
     /// Catches up with what others committed.

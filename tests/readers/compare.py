@@ -223,6 +223,9 @@ class Spark:
 
 SETTINGS_OF_SPARK = {
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # The tables are small: no task of a job should have nothing to do.
+    "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use slowlake_store::maintain::{
-    Check, CheckpointReport, CompactReport, FsckReport, RetainReport, VacuumReport,
+    Check, CheckpointReport, CompactReport, DeriveReport, FsckReport, RetainReport, VacuumReport,
 };
 
 use crate::render::quantity::{bytes, count, plural};
@@ -58,6 +58,50 @@ impl Answer {
 }
 
 const FENCED: &str = "somebody else was at it, and it was left to them";
+
+/// Reports by the names of their tables.
+pub(super) fn derived(reports: &[(&str, DeriveReport)], dry_run: bool) -> Done {
+    let computed = if dry_run { "to compute" } else { "computed" };
+    let text = |(name, report): &(&str, DeriveReport)| {
+        let what = match report {
+            DeriveReport { fenced: true, .. } => FENCED.to_owned(),
+            DeriveReport { days: 0, .. } => "up to date".to_owned(),
+            _ => format!(
+                "{} of {} {computed}",
+                plural(whole(report.hours), "hour"),
+                plural(whole(report.days), "day"),
+            ),
+        };
+        let why = match report {
+            DeriveReport {
+                everything: true,
+                from_version: Some(version),
+                ..
+            } => format!(", all that are there: the log no longer says what changed since version {version}"),
+            _ => String::new(),
+        };
+        format!("{name} {what}{why}")
+    };
+    let json = |(name, report): &(&str, DeriveReport)| {
+        let json = json!({
+            "from_version": report.from_version,
+            "to_version": report.to_version,
+            "everything": report.everything,
+            "hours": report.hours,
+            "days": report.days,
+            "rows": report.rows,
+            "files_in": report.files_in,
+            "files_out": report.files_out,
+            "bytes_out": report.bytes_out,
+            "fenced": report.fenced,
+        });
+        ((*name).to_owned(), json)
+    };
+    Done {
+        text: reports.iter().map(text).collect::<Vec<_>>().join("; "),
+        json: Value::Object(reports.iter().map(json).collect()),
+    }
+}
 
 pub(super) fn retained(report: &RetainReport, dry_run: bool) -> Done {
     let removed = if dry_run { "to remove" } else { "removed" };

@@ -18,15 +18,16 @@ const COMMITS_WORTH_A_CHECKPOINT: i64 = 10;
 /// How long versions of the past can be read when nobody says otherwise, days.
 const LOG_DAYS: u32 = 30;
 
+/// No writer waits longer for the storage, days: until then, a version that was tried must be seen to be taken.
+const LONGEST_COMMIT_DAYS: u32 = 1;
+
 const DAY_MS: i64 = 86_400_000;
 
 /// How to keep the log short.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckpointOptions {
-    /// The present, µs since 1970 UTC.
-    pub now_us: i64,
-    /// How long every version that was the newest one can be read, days.
-    pub log_days: u32,
+    now_us: i64,
+    log_days: u32,
 }
 
 impl CheckpointOptions {
@@ -36,6 +37,24 @@ impl CheckpointOptions {
             now_us,
             log_days: LOG_DAYS,
         }
+    }
+
+    /// Keeps every version readable for so many days after it was the newest one.
+    ///
+    /// # Errors
+    /// [`StoreError::Retention`] for times in which a commit may still be under way.
+    pub fn keep_log(mut self, days: u32) -> Result<CheckpointOptions, StoreError> {
+        if days < LONGEST_COMMIT_DAYS {
+            return Err(StoreError::Retention {
+                what: "the log of versions",
+                given_days: days,
+                reason: format!(
+                    "a commit may be under way for {LONGEST_COMMIT_DAYS} day, and must not find its version free again"
+                ),
+            });
+        }
+        self.log_days = days;
+        Ok(self)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::append::{Change, Outcome, Settled};
 use crate::derived::{DerivedTable, DerivedView, HOUR_US, HOURS_OF_DAY, Touched, UNDATED, day};
 use crate::error::StoreError;
 use crate::lake_table::LakeTable;
+pub(super) use crate::maintain::derive::write::session;
 use crate::maintain::derive::write::{Span, Writer};
 use crate::maintain::resources::Resources;
 use crate::table::Lake;

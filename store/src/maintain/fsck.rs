@@ -1,12 +1,14 @@
 //! The proof that a lake is whole: every file is there, no row is there twice, and the books add up. Reads everything at one version,
 //! in bounded memory, and changes nothing. Never repairs: what to do about a finding is for people to decide.
 
+mod derived;
 mod files;
 mod keys;
 mod ledger;
 
 use datafusion::prelude::DataFrame;
 
+use crate::derived::DerivedTable;
 use crate::error::StoreError;
 use crate::maintain::resources::Resources;
 use crate::table::Lake;
@@ -77,16 +79,25 @@ pub async fn fsck(lake: &mut Lake, resources: &Resources) -> Result<FsckReport, 
     let lake = &*lake;
     let files = files::check(lake).await?;
     let (mut keys, mut ledger) = (keys::new(), ledger::new());
+    let mut derived = DerivedTable::ALL.map(|table| (table, derived::new(table)));
     if files.problems > 0 {
         let why = Some("not all files can be read".to_owned());
-        (keys.skipped, ledger.skipped) = (why.clone(), why);
+        (keys.skipped, ledger.skipped) = (why.clone(), why.clone());
+        derived
+            .iter_mut()
+            .for_each(|(_, check)| check.skipped = why.clone());
     } else {
         keys::check(lake, resources, &mut keys).await?;
         ledger::check(lake, resources, &mut ledger).await?;
+        for (table, check) in &mut derived {
+            derived::check(lake, resources, *table, check).await?;
+        }
     }
+    let mut checks = vec![files, keys, ledger];
+    checks.extend(derived.map(|(_, check)| check));
     Ok(FsckReport {
         version: lake.version(),
-        checks: vec![files, keys, ledger],
+        checks,
     })
 }
 

@@ -169,7 +169,7 @@ impl<'v> Writer<'v> {
 }
 
 /// What the definition is asked in: the events and what is kept, as the view has them.
-pub(super) fn session(
+pub(in crate::maintain) fn session(
     lake: &Lake,
     view: &DerivedView,
     resources: Resources,
