@@ -13,9 +13,9 @@ use object_store::ObjectStore;
 /// The memory of sorts when nobody says otherwise, bytes.
 const MEMORY_BYTES: usize = 512 << 20;
 
-/// What each sort sets aside for its merge, bytes, and the share of the memory that all may set aside.
-const SORT_RESERVATION_BYTES_MAX: usize = 10 << 20;
-const SORT_RESERVATION_SHARE: usize = 8;
+/// The share of the memory that sorts set aside for their merges. Each row that is merged has its key there once more: in rows that are
+/// little more than their keys, that is a third of what is sorted.
+const MERGE_SHARE: usize = 4;
 
 /// Limits of one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +43,10 @@ impl Resources {
             .with_memory_pool(Arc::new(FairSpillPool::new(self.memory_bytes)))
             .build_arc()?;
         let threads = self.threads.max(1);
-        let reservation = self.memory_bytes / (SORT_RESERVATION_SHARE * threads);
+        let reservation = self.memory_bytes / (MERGE_SHARE * threads);
         let mut config = SessionConfig::new()
             .with_target_partitions(threads)
-            .with_sort_spill_reservation_bytes(reservation.min(SORT_RESERVATION_BYTES_MAX));
+            .with_sort_spill_reservation_bytes(reservation);
         config.options_mut().execution.spill_compression = SpillCompression::Lz4Frame;
         Ok(SessionContext::new_with_config_rt(config, runtime))
     }

@@ -321,6 +321,48 @@ async fn books_begin_at_the_first_byte_and_end_where_the_lake_has_read() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn little_memory_is_enough_for_many_rows() {
+    const RANGES: i64 = 60_000;
+    let mut writer = Writer::new().await;
+    let mut rows = RowBuilder::new();
+    for start in (0..RANGES).map(|range| range * 10) {
+        rows.push_ledger(&LedgerRow {
+            entries_query: 3,
+            entries_log: 0,
+            rejects: 0,
+            ..honest(start)
+        });
+        for source_seq in 0..3 {
+            rows.push_query(&QueryRow {
+                place: Place {
+                    source_seq,
+                    ..honest(start).place
+                },
+                ..QueryRow::default()
+            });
+        }
+    }
+    let step = Progress {
+        app_id: APP_ID.to_owned(),
+        prev: None,
+        next: RANGES * 10,
+    };
+    let commit = Commit {
+        files: vec![writer.lake.upload(rows.finish()).await.unwrap()],
+        progress: vec![step],
+    };
+    writer.lake.commit(commit).await.unwrap();
+    // Less than ledger rows or keys take, so that both go to files.
+    let little = Resources {
+        memory_bytes: 6 << 20,
+        threads: 1,
+    };
+    let report = fsck(&mut writer.lake, &little).await.unwrap();
+    assert_eq!(report.problems(), 0, "{report:?}");
+    assert_eq!(report.checks[1].examined, [(4 * RANGES as u64, "rows")]);
+}
+
 #[test]
 fn not_every_problem_is_told_but_every_one_counts() {
     let mut check = Check::new("keys", "");
