@@ -60,6 +60,9 @@ impl ScalarUDFImpl for DateTrunc {
             .clone()
             .with_timezone_opt(None::<Arc<str>>);
         *times = Arc::new(without_zone);
+        // What the function is promised to return follows its argument.
+        let field = args.return_field.as_ref().clone();
+        args.return_field = Arc::new(field.with_data_type(times.data_type().clone()));
         let truncated = self.inner.invoke_with_args(args)?.into_array(0)?;
         let truncated = truncated.as_primitive::<TimestampMicrosecondType>().clone();
         Ok(ColumnarValue::Array(Arc::new(truncated.with_timezone(zone))))

@@ -157,7 +157,7 @@ fn looking_around_works() {
         ],
     );
     check(
-        "SELECT count(*) > 6 FROM (SELECT 1 FROM information_schema.views)",
+        "SELECT count(*) > 7 FROM (SELECT 1 FROM information_schema.views)",
         &["false"],
     );
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
