@@ -183,7 +183,7 @@ class Slowlake:
         done = subprocess.run(self.command, input=script, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(done.stderr)
-        seconds = [float(number) * UNITS[unit] for number, unit in re.findall(r"^time +([\d.]+) (\S+)$", done.stderr, re.M)]
+        seconds = [float(number) * UNITS[unit] for number, unit in re.findall(r"^time: ([\d.]+) (\S+)$", done.stderr, re.M)]
         lines = list(csv.reader(done.stdout.splitlines()))
         # Every answer has a header, and all answers are alike.
         columns, *rows = lines[: len(lines) // (runs + 1)]

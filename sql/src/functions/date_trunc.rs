@@ -60,9 +60,9 @@ impl ScalarUDFImpl for DateTrunc {
             .clone()
             .with_timezone_opt(None::<Arc<str>>);
         *times = Arc::new(without_zone);
-        // What is promised to the planner has a zone; a debug build holds the inner function to what is promised here.
-        let promised = DataType::Timestamp(TimeUnit::Microsecond, None);
-        args.return_field = Arc::new(args.return_field.as_ref().clone().with_data_type(promised));
+        // What the function is promised to return follows its argument.
+        let field = args.return_field.as_ref().clone();
+        args.return_field = Arc::new(field.with_data_type(times.data_type().clone()));
         let truncated = self.inner.invoke_with_args(args)?.into_array(0)?;
         let truncated = truncated.as_primitive::<TimestampMicrosecondType>().clone();
         Ok(ColumnarValue::Array(Arc::new(truncated.with_timezone(zone))))
