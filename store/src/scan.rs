@@ -20,6 +20,7 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::logical_expr::expr_rewriter::unnormalize_col;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
@@ -117,7 +118,7 @@ impl TableProvider for TableScan {
         let of_partition = conjunction(of_partition.map(|filter| (*filter).clone()));
         // A filter that cannot be evaluated yet, such as one with a subquery, leaves out nothing yet.
         let kept = of_partition
-            .and_then(|filter| self.files_of_partition(&filter).ok())
+            .and_then(|filter| self.files_of_partition(filter).ok())
             .unwrap_or_else(|| self.files.all());
         let pushdown = |filter: &&Expr| {
             if self.is_of_partition(filter) || self.files.decide(filter, &kept) {
@@ -230,11 +231,13 @@ impl TableScan {
     }
 
     /// Whether each file satisfies a filter of the partition columns.
-    fn files_of_partition(&self, filter: &Expr) -> Result<Vec<bool>> {
+    fn files_of_partition(&self, filter: Expr) -> Result<Vec<bool>> {
+        // The planner calls a column by its table's name in the query, which the schema does not know.
+        let filter = unnormalize_col(filter);
         let schema = DFSchema::try_from(self.schema())?;
         let (now, context) = (ExecutionProps::new(), PhysicalPlanningContext::default());
         self.files
-            .of_partition(&create_physical_expr(filter, &schema, &now, &context)?)
+            .of_partition(&create_physical_expr(&filter, &schema, &now, &context)?)
     }
 }
 

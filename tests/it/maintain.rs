@@ -160,7 +160,7 @@ fn a_lake_that_lacks_a_file_fails_the_proof() {
     std::fs::remove_file(&removed).expect("removed");
     let run = maintain(&lake, &["--fsck"]).exits(1);
     let (problems, checks) = proof(&run);
-    let name = removed.split_once("/lake/events/").expect("in the lake").1;
+    let name = removed.split_once("/lake/").expect("in the lake").1;
     assert_eq!(problems, 1);
     assert_eq!(checks[0].1, format!("{name}: is not there"));
     assert_eq!(checks[1].1, "not all files can be read");

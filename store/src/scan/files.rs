@@ -19,6 +19,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::reassign_expr_columns;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use deltalake::kernel::scalars::ScalarExt;
 use object_store::ObjectMeta;
 use object_store::path::Path as StorePath;
 
@@ -63,6 +64,7 @@ impl Files {
         let mut files = Vec::with_capacity(log.num_files());
         let mut partition_values = vec![Vec::with_capacity(log.num_files()); partition_fields.len()];
         let mut rows = Vec::with_capacity(log.num_files());
+        let mut nulls = vec![Vec::with_capacity(log.num_files()); shape.statistics.len()];
         for view in log.iter() {
             if view.deletion_vector_descriptor().is_some() {
                 return Err(StoreError::Unsupported {
@@ -86,8 +88,13 @@ impl Files {
             }
             files.push(PartitionedFile::new_from_meta(meta).with_partition_values(values));
             rows.push(view.num_records().map(|rows| rows as u64));
+            // Not `log.null_counts`: it has nothing to say of a column that is no integer.
+            let counts = view.null_counts().map(|counts| counts.to_json());
+            for (name, nulls) in shape.statistics.iter().zip(&mut nulls) {
+                nulls.push(counts.as_ref().and_then(|counts| counts.get(name)?.as_u64()));
+            }
         }
-        let bounds = bounds_of(&log, shape, schema.table_schema(), files.len()).map_err(failed)?;
+        let bounds = bounds_of(&log, shape, schema.table_schema(), nulls).map_err(failed)?;
         let row_counts = UInt64Array::from(rows);
         let files = files
             .into_iter()
@@ -280,25 +287,22 @@ fn partition_batch(
     )?)
 }
 
-/// The bounds of the statistics columns, in the types of the table.
+/// The bounds of the statistics columns, in the types of the table; `nulls` are of each column, of each file.
 fn bounds_of(
     log: &impl PruningStatistics,
     shape: &TableShape,
     schema: &SchemaRef,
-    files: usize,
+    nulls: Vec<Vec<Option<u64>>>,
 ) -> Result<HashMap<&'static str, Bounds>> {
     let mut bounds = HashMap::new();
-    for name in shape.statistics.iter().copied() {
+    for (name, nulls) in shape.statistics.iter().copied().zip(nulls) {
         let column = Column::from_name(name);
         let data_type = schema.field_with_name(name)?.data_type();
         if let (Some(min), Some(max)) = (log.min_values(&column), log.max_values(&column))
-            && min.len() == files
-            && max.len() == files
+            && min.len() == nulls.len()
+            && max.len() == nulls.len()
         {
-            let unknown = || Arc::new(UInt64Array::new_null(files)) as ArrayRef;
-            let nulls = log.null_counts(&column).filter(|nulls| nulls.len() == files);
-            let nulls = cast(&nulls.unwrap_or_else(unknown), &DataType::UInt64)?;
-            let nulls = nulls.as_primitive().clone();
+            let nulls = UInt64Array::from(nulls);
             let (min, max) = (cast(&min, data_type)?, cast(&max, data_type)?);
             bounds.insert(name, Bounds { min, max, nulls });
         }
