@@ -32,6 +32,15 @@ impl Filters {
 
     /// The condition on rows of any view, of which this column has the time.
     pub(crate) fn condition_on(&self, window: Option<TimeWindow>, time: &str) -> String {
+        self.condition_and(window.map(|window| within(window, time)))
+    }
+
+    /// The condition on rows of the view `rollup_day`, of which the window has whole days.
+    pub(crate) fn condition_on_days(&self, window: Option<TimeWindow>) -> String {
+        self.condition_and(window.map(within_days))
+    }
+
+    fn condition_and(&self, in_time: Option<String>) -> String {
         let mut conditions = vec![
             any_of("server", &self.server),
             any_of("database", &self.database),
@@ -49,7 +58,7 @@ impl Filters {
                 matching(&self.exclude)
             ));
         }
-        conditions.extend(window.map(|window| within(window, time)));
+        conditions.extend(in_time);
         conditions.retain(|condition| condition != EVERYTHING);
         if conditions.is_empty() {
             EVERYTHING.to_owned()
@@ -89,20 +98,27 @@ fn quoted(text: &str) -> String {
 /// The days go with the times so that whole partitions are left out.
 fn within(window: TimeWindow, time: &str) -> String {
     let moment = |us: i64| format!("arrow_cast({us}, 'Timestamp(Microsecond, Some(\"UTC\"))')");
+    format!(
+        "{} AND {time} >= {} AND {time} < {}",
+        within_days(window),
+        moment(window.begin_us()),
+        moment(window.end_us())
+    )
+}
+
+fn within_days(window: TimeWindow) -> String {
     let day = |us: i64| {
         format!(
             "arrow_cast(arrow_cast({}, 'Int32'), 'Date32')",
             us.div_euclid(DAY_US)
         )
     };
-    let (from, to) = (window.begin_us(), window.end_us());
     format!(
-        "event_date >= {} AND event_date <= {} AND {time} >= {} AND {time} < {}",
-        day(from),
-        day(to - 1),
-        moment(from),
-        moment(to)
+        "event_date >= {} AND event_date <= {}",
+        day(window.begin_us()),
+        day(window.end_us() - 1)
     )
 }
 
-const DAY_US: i64 = 86_400_000_000;
+/// A day, µs.
+pub(crate) const DAY_US: i64 = 86_400_000_000;

@@ -14,7 +14,7 @@ use crate::report::{
     Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,
     TopTotals,
 };
-use crate::rollups::RollUps;
+use crate::rollups::{ReadFrom, RollUps};
 use crate::rows::{each_row, time};
 use crate::window::TimeWindow;
 
@@ -58,7 +58,7 @@ async fn top_from(
     };
     let (mut totals, ranked) = rank(session, request, &measures).await?;
     let whole_breakdown = match rollups {
-        Some(rollups) => statements::whole_breakdown_of_rollups(&rollups.relation),
+        Some(rollups) => statements::whole_breakdown_of_rollups(&rollups.relation, &rollups.by_hour),
         None => statements::whole_breakdown(request),
     };
     let (breakdown, servers, hours) = whole(session, &whole_breakdown).await?;
@@ -73,7 +73,7 @@ async fn top_from(
         window: request.window,
         filters: request.filters.clone(),
         order: request.order,
-        read_from: rollups.map(|rollups| rollups.read_from).unwrap_or_default(),
+        read_from: rollups.map_or(ReadFrom::EXECUTIONS, |rollups| rollups.read_from),
         totals,
         queries,
         breakdown,

@@ -95,8 +95,8 @@ impl LakeSchema {
             self.put(name, table);
         }
         for view in source.derived {
-            let name = format!("derived_{}", view.table().name());
-            self.put_view(context, &name, &view.rows_sql()).await?;
+            self.put_view(context, view.table().view_name(), &view.rows_sql())
+                .await?;
         }
         for view in VIEWS {
             self.put_view(context, view.name, view.sql).await?;

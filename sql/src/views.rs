@@ -33,6 +33,10 @@ pub const VIEWS: &[View] = &[
         sql: include_str!("views/rejects.sql"),
     },
     View {
+        name: "rollup_day",
+        sql: include_str!("views/rollup_day.sql"),
+    },
+    View {
         name: "rollup_hour",
         sql: include_str!("views/rollup_hour.sql"),
     },

@@ -63,7 +63,7 @@ enum AnswerFormat {
 /// checkpointed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 enum Job {
-    /// Bring hourly roll-ups and queries up to date
+    /// Bring roll-ups and queries up to date
     Derive,
     /// Remove whole days that are older than --keep says
     Retain,

@@ -1,4 +1,4 @@
-//! The tables that are computed from `events` and kept beside it: `rollup_hour` and `queries`.
+//! The tables that are computed from `events` and kept beside it: `rollup_hour`, of which `rollup_day` is summed up, and `queries`.
 //!
 //! A derived table has what its definition (`derived/*.sql`) says of the events up to some version of the lake, which is its fence: an
 //! application transaction of its own. Later commits say which hours they changed. What a reader is told is therefore always the
@@ -27,7 +27,7 @@ use crate::schema::{
 use crate::table::{Lake, load, table_at};
 
 pub(crate) use changes::day;
-use columns::{QUERIES, ROLLUP_HOUR};
+use columns::{QUERIES, ROLLUP_DAY, ROLLUP_HOUR};
 use touched::day_literal;
 pub(crate) use touched::{HOUR_US, HOURS_OF_DAY, Touched, UNDATED};
 
@@ -36,13 +36,19 @@ pub(crate) use touched::{HOUR_US, HOURS_OF_DAY, Touched, UNDATED};
 pub enum DerivedTable {
     /// Executions by hour, server, database, user, application and fingerprint.
     RollupHour,
+    /// The same by day, summed up from the hours.
+    RollupDay,
     /// Texts, calls and times by fingerprint and day.
     Queries,
 }
 
 impl DerivedTable {
-    /// Every one.
-    pub const ALL: [DerivedTable; 2] = [DerivedTable::RollupHour, DerivedTable::Queries];
+    /// Every one, each after those that it is computed from.
+    pub const ALL: [DerivedTable; 3] = [
+        DerivedTable::RollupHour,
+        DerivedTable::RollupDay,
+        DerivedTable::Queries,
+    ];
 
     /// Its name, which is that of its directory in the lake.
     pub fn name(self) -> &'static str {
@@ -53,14 +59,26 @@ impl DerivedTable {
     pub fn stored_name(self) -> &'static str {
         match self {
             DerivedTable::RollupHour => "stored_rollup_hour",
+            DerivedTable::RollupDay => "stored_rollup_day",
             DerivedTable::Queries => "stored_queries",
         }
     }
 
-    /// The definition over those events that satisfy a condition, as SQL over the table `events`.
+    /// The name under which a session has all of its rows; see [`DerivedView::rows_sql`].
+    pub fn view_name(self) -> &'static str {
+        match self {
+            DerivedTable::RollupHour => "derived_rollup_hour",
+            DerivedTable::RollupDay => "derived_rollup_day",
+            DerivedTable::Queries => "derived_queries",
+        }
+    }
+
+    /// The definition over those events that satisfy a condition, as SQL over the table `events`; of `rollup_day` over those hours that
+    /// do, as SQL over the [view](DerivedTable::view_name) of `rollup_hour`.
     pub fn definition(self, condition: &str) -> String {
         let sql = match self {
             DerivedTable::RollupHour => include_str!("derived/rollup_hour.sql"),
+            DerivedTable::RollupDay => include_str!("derived/rollup_day.sql"),
             DerivedTable::Queries => include_str!("derived/queries.sql"),
         };
         sql.replace("{condition}", condition)
@@ -69,6 +87,7 @@ impl DerivedTable {
     pub(crate) fn shape(self) -> &'static TableShape {
         match self {
             DerivedTable::RollupHour => &ROLLUP_HOUR,
+            DerivedTable::RollupDay => &ROLLUP_DAY,
             DerivedTable::Queries => &QUERIES,
         }
     }
@@ -77,6 +96,7 @@ impl DerivedTable {
     pub(crate) fn app_id(self) -> &'static str {
         match self {
             DerivedTable::RollupHour => "derive/rollup_hour",
+            DerivedTable::RollupDay => "derive/rollup_day",
             DerivedTable::Queries => "derive/queries",
         }
     }
@@ -85,6 +105,7 @@ impl DerivedTable {
     pub(crate) fn order(self) -> &'static str {
         match self {
             DerivedTable::RollupHour => r#"fingerprint, hour, server, database, "user", application"#,
+            DerivedTable::RollupDay => r#"fingerprint, server, database, "user", application"#,
             DerivedTable::Queries => "fingerprint",
         }
     }
@@ -92,7 +113,7 @@ impl DerivedTable {
     /// The kinds of rows that it is computed from.
     fn kinds(self) -> &'static [Kind] {
         match self {
-            DerivedTable::RollupHour => &[Kind::Query],
+            DerivedTable::RollupHour | DerivedTable::RollupDay => &[Kind::Query],
             DerivedTable::Queries => &[Kind::Query, Kind::Log],
         }
     }
@@ -101,7 +122,7 @@ impl DerivedTable {
     fn unit(self, touched: Touched) -> Touched {
         match self {
             DerivedTable::RollupHour => touched,
-            DerivedTable::Queries => touched.whole_days(),
+            DerivedTable::RollupDay | DerivedTable::Queries => touched.whole_days(),
         }
     }
 
@@ -114,7 +135,7 @@ impl DerivedTable {
         match self {
             DerivedTable::RollupHour => "hour",
             // Only whole days change, so that no condition names it.
-            DerivedTable::Queries => "event_date",
+            DerivedTable::RollupDay | DerivedTable::Queries => "event_date",
         }
     }
 
@@ -311,7 +332,8 @@ impl DerivedView {
         self.kept.is_some() && self.rest != Rest::All
     }
 
-    /// All rows, as SQL over the tables `events` and, where something is kept, [`stored_name`](DerivedTable::stored_name).
+    /// All rows, as SQL over what the [definition](DerivedTable::definition) is over and, where something is kept,
+    /// [`stored_name`](DerivedTable::stored_name).
     pub fn rows_sql(&self) -> String {
         self.table.rows_sql(self.kept.is_some(), &self.rest)
     }
@@ -332,17 +354,26 @@ impl DerivedView {
     }
 
     /// The days of which something has to be computed.
-    pub(crate) fn touched_days(&self, events: &LakeTable) -> Result<BTreeSet<i32>, StoreError> {
+    pub(crate) async fn touched_days(&self, lake: &Lake) -> Result<BTreeSet<i32>, StoreError> {
         if let Rest::Hours(touched) = &self.rest {
             return Ok(touched.days());
         }
-        let mut days = self.days_of_events(events)?;
+        let mut days = self.source_days(lake).await?;
         days.retain(|day| !self.touched_of(*day).is_empty());
         Ok(days)
     }
 
     /// The days that have rows which the table is computed from.
-    pub(crate) fn days_of_events(&self, events: &LakeTable) -> Result<BTreeSet<i32>, StoreError> {
+    pub(crate) async fn source_days(&self, lake: &Lake) -> Result<BTreeSet<i32>, StoreError> {
+        let mut days = self.days_of_events(&lake.events)?;
+        if self.table == DerivedTable::RollupDay {
+            // Hours are kept longer than their executions.
+            days.extend(lake.derived(DerivedTable::RollupHour).await?.kept_days()?);
+        }
+        Ok(days)
+    }
+
+    fn days_of_events(&self, events: &LakeTable) -> Result<BTreeSet<i32>, StoreError> {
         let files = events.files()?;
         let of_kind = files.iter().filter_map(|file| {
             let values = file.partition_values_map();

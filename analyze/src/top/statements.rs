@@ -44,12 +44,13 @@ pub(super) fn whole_breakdown(request: &TopRequest) -> String {
 }
 
 /// The same as [`whole_breakdown`] from roll-ups.
-pub(super) fn whole_breakdown_of_rollups(relation: &str) -> String {
+pub(super) fn whole_breakdown_of_rollups(relation: &str, by_hour: &str) -> String {
+    const SUMS: &str = "sum(estimated_calls), sum(estimated_total_us), sum(estimated_total_us - coalesce(nested_estimated_us, 0))";
     format!(
-        "SELECT {DIMENSION}, NULL, server, database, \"user\", application, hour, \
-                sum(estimated_calls), sum(estimated_total_us), sum(estimated_total_us - coalesce(nested_estimated_us, 0)) \
-         FROM {relation} \
-         GROUP BY GROUPING SETS ((server), (database), (\"user\"), (application), (hour))"
+        "SELECT {DIMENSION}, NULL, server, database, \"user\", application, NULL, {SUMS} FROM {relation} \
+         GROUP BY GROUPING SETS ((server), (database), (\"user\"), (application)) \
+         UNION ALL \
+         SELECT 4, NULL, NULL, NULL, NULL, NULL, hour, {SUMS} FROM {by_hour} GROUP BY hour"
     )
 }
 

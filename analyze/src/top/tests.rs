@@ -427,7 +427,7 @@ async fn both(session: &Session, request: &TopRequest) -> (TopReport, Option<Top
         .await
         .expect("a report");
     let from_rollups = TopReport {
-        read_from: ReadFrom::Executions,
+        read_from: ReadFrom::EXECUTIONS,
         ..from_rollups
     };
     (from_executions, Some(from_rollups))
@@ -504,7 +504,7 @@ fn a_lake_answers_from_what_it_keeps() {
         };
         let session = Session::open(&lake, settings).await.expect("a session");
         let unkept = top(&session, &request()).await.expect("a report");
-        assert_eq!(unkept.read_from, ReadFrom::Executions);
+        assert_eq!(unkept.read_from, ReadFrom::EXECUTIONS);
 
         let options = DeriveOptions {
             now_us: MONDAY_US,
@@ -519,27 +519,25 @@ fn a_lake_answers_from_what_it_keeps() {
         session.refresh(&lake).await.expect("a session");
         let minute = |minute: i64| MONDAY_US + minute * 60_000_000;
         for (window, read_from) in [
-            (None, ReadFrom::RollupHour),
-            (
-                TimeWindow::new(minute(60), minute(300)).ok(),
-                ReadFrom::RollupHour,
-            ),
+            (None, &["rollup_day", "rollup_hour"][..]),
+            (TimeWindow::new(minute(60), minute(300)).ok(), &["rollup_hour"]),
             (
                 TimeWindow::new(minute(61), minute(500)).ok(),
-                ReadFrom::RollupHourAndExecutions,
+                &["rollup_hour", "executions"],
             ),
             (
-                TimeWindow::new(minute(61), minute(119)).ok(),
-                ReadFrom::Executions,
+                TimeWindow::new(minute(-61), minute(60 * 24 + 119)).ok(),
+                &["rollup_day", "rollup_hour", "executions"],
             ),
+            (TimeWindow::new(minute(61), minute(119)).ok(), &["executions"]),
         ] {
             let request = TopRequest { window, ..request() };
             let report = top(&session, &request).await.expect("a report");
-            assert_eq!(report.read_from, read_from, "{window:?}");
+            assert_eq!(report.read_from.names(), read_from, "{window:?}");
             let (from_executions, _) = both(&session, &request).await;
             assert!(from_executions.totals.calls > 0);
             let report = TopReport {
-                read_from: ReadFrom::Executions,
+                read_from: ReadFrom::EXECUTIONS,
                 ..report
             };
             assert_eq!(report, from_executions, "{window:?}");

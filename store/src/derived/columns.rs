@@ -11,6 +11,14 @@ pub(crate) static ROLLUP_HOUR: TableShape = TableShape {
     statistics: &["hour", "fingerprint", "server"],
 };
 
+/// The same of one day.
+pub(crate) static ROLLUP_DAY: TableShape = TableShape {
+    name: "rollup_day",
+    columns: ROLLUP_HOUR_COLUMNS.split_at(1).1,
+    partitions: &PARTITION,
+    statistics: &["fingerprint", "server"],
+};
+
 /// Statements of one fingerprint on one day, with the texts that were seen on it.
 pub(crate) static QUERIES: TableShape = TableShape {
     name: "queries",
@@ -21,7 +29,7 @@ pub(crate) static QUERIES: TableShape = TableShape {
 
 const PARTITION: [Column; 1] = [EVENT_DATE];
 
-const ROLLUP_HOUR_COLUMNS: [Column; 28] = [
+static ROLLUP_HOUR_COLUMNS: [Column; 28] = [
     // The group.
     column(
         "hour",

@@ -100,7 +100,7 @@ async fn round(
     mut prev: Option<i64>,
     report: &mut CompactReport,
 ) -> Result<(), StoreError> {
-    let rewriter = Rewriter::new(lake, options.resources)?;
+    let rewriter = Rewriter::new(lake, options.resources);
     let mut waiting = bins.into_iter();
     // Dropped, it stops what still runs.
     let mut running = JoinSet::new();

@@ -64,7 +64,8 @@ pub async fn derive(
 ) -> Result<DeriveReport, StoreError> {
     lake.refresh().await?;
     let view = lake.derived(table).await?;
-    let plans = plans(lake, &view, options.now_us)?;
+    let days = view.touched_days(lake).await?;
+    let plans = plans(days, &view, options.now_us)?;
     let mut report = DeriveReport {
         from_version: view.kept.as_ref().map(|kept| kept.version),
         to_version: lake.version(),
@@ -88,7 +89,7 @@ pub async fn derive(
         progress: vec![view.progress(report.to_version)],
     };
     let mut delta = lake.open_or_create_derived(table).await?;
-    let mut writer = Writer::new(lake, &view, &delta, options.resources)?;
+    let mut writer = Writer::new(lake, &view, &delta, options.resources).await?;
     for plan in plans {
         change.adds.extend(writer.write(&plan).await?);
         change.removes.extend(plan.removes);
@@ -122,12 +123,12 @@ struct KeptFile {
     remove: Remove,
 }
 
-fn plans(lake: &Lake, view: &DerivedView, now_us: i64) -> Result<Vec<DayPlan>, StoreError> {
+/// What is written of the days of which something has to be computed, and of those that are over since.
+fn plans(mut days: BTreeSet<i32>, view: &DerivedView, now_us: i64) -> Result<Vec<DayPlan>, StoreError> {
     let mut kept = match &view.kept {
         Some(kept) => kept_files(&kept.delta)?,
         None => BTreeMap::new(),
     };
-    let mut days: BTreeSet<i32> = view.touched_days(&lake.events)?;
     let is_over = |day: i32| day == UNDATED || (i64::from(day) + 2) * HOURS_OF_DAY * HOUR_US <= now_us;
     let scattered = kept
         .iter()

@@ -37,6 +37,14 @@ impl Default for Resources {
 }
 
 impl Resources {
+    /// The part of one of the threads.
+    pub(super) fn of_one_thread(self) -> Resources {
+        Resources {
+            memory_bytes: self.memory_bytes / self.threads.max(1),
+            threads: 1,
+        }
+    }
+
     /// A session within these limits.
     pub(super) fn session(&self) -> Result<SessionContext, DataFusionError> {
         let runtime = RuntimeEnvBuilder::new()

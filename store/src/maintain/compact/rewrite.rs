@@ -13,7 +13,7 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, Pa
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::DataFusionError;
-use datafusion::execution::TaskContext;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::errors::ParquetError;
@@ -71,34 +71,27 @@ impl Rewritten {
 pub(super) struct Rewriter {
     /// Rooted at the table.
     store: Arc<dyn ObjectStore>,
-    /// As which the store is known to `context`.
-    url: ObjectStoreUrl,
-    /// With its limit of memory.
-    context: Arc<TaskContext>,
+    /// Of one bin. Sorts that shared their memory would take it from each other: one that begins late would find none to begin with.
+    resources: Resources,
     location: LakeLocation,
 }
 
 impl Rewriter {
-    /// All rewriters of these resources share them.
-    pub(super) fn new(lake: &Lake, resources: Resources) -> Result<Rewriter, StoreError> {
-        let store = lake.events.log_store().object_store(None);
-        let session = resources.session();
-        let (url, session) = session
-            .and_then(|session| Ok((register(&session, store.clone())?, session)))
-            .map_err(|error| StoreError::storage("compact", lake.location(), error))?;
-        Ok(Rewriter {
-            store,
-            url,
-            context: session.task_ctx(),
+    /// Each of as many bins at a time as there are threads may take its part of the resources.
+    pub(super) fn new(lake: &Lake, resources: Resources) -> Rewriter {
+        Rewriter {
+            store: lake.events.log_store().object_store(None),
+            resources: resources.of_one_thread(),
             location: lake.location().clone(),
-        })
+        }
     }
 
     /// Uploads the rows of a bin, sorted.
     pub(super) async fn rewrite(&self, bin: &Bin) -> Result<Rewritten, StoreError> {
         let schema = self.common_schema(bin).await?;
-        let plan = self.plan(bin, &schema).map_err(|error| self.failed(error))?;
-        let mut batches = execute_stream(plan, self.context.clone()).map_err(|error| self.failed(error))?;
+        let mut batches = self
+            .sorted_rows(bin, &schema)
+            .map_err(|error| self.failed(error))?;
         let mut rewritten = Rewritten::default();
         let mut open: Option<SortedFile> = None;
         while let Some(batch) = batches.try_next().await.map_err(|error| self.failed(error))? {
@@ -140,30 +133,45 @@ impl Rewriter {
         Ok(Arc::new(Schema::new(fields)))
     }
 
-    fn plan(&self, bin: &Bin, schema: &SchemaRef) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-        let files = bin
-            .files
-            .iter()
-            .map(|file| PartitionedFile::new(file.path.clone(), file.bytes));
-        let source = ParquetSource::new(TableSchema::builder(schema.clone()).build());
-        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
-            .with_file_group(FileGroup::new(files.collect()))
-            .build();
-        let scan = DataSourceExec::from_data_source(config);
-        let columns = sort_columns(bin.partition.kind)
-            .into_iter()
-            .filter(|name| schema.column_with_name(name).is_some())
-            .map(|name| Ok(PhysicalSortExpr::new(col(name, schema)?, ORDER)))
-            .collect::<Result<Vec<_>, DataFusionError>>()?;
-        Ok(match LexOrdering::new(columns) {
-            Some(order) => Arc::new(SortExec::new(order, scan)),
-            None => scan,
-        })
+    fn sorted_rows(
+        &self,
+        bin: &Bin,
+        schema: &SchemaRef,
+    ) -> Result<SendableRecordBatchStream, DataFusionError> {
+        let session = self.resources.session()?;
+        let url = register(&session, self.store.clone())?;
+        execute_stream(plan(bin, schema, url)?, session.task_ctx())
     }
 
     fn failed(&self, error: impl Into<crate::error::Cause>) -> StoreError {
         StoreError::storage("compact", &self.location, error)
     }
+}
+
+/// The rows of the files of a bin, sorted.
+fn plan(
+    bin: &Bin,
+    schema: &SchemaRef,
+    url: ObjectStoreUrl,
+) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let files = bin
+        .files
+        .iter()
+        .map(|file| PartitionedFile::new(file.path.clone(), file.bytes));
+    let source = ParquetSource::new(TableSchema::builder(schema.clone()).build());
+    let config = FileScanConfigBuilder::new(url, Arc::new(source))
+        .with_file_group(FileGroup::new(files.collect()))
+        .build();
+    let scan = DataSourceExec::from_data_source(config);
+    let columns = sort_columns(bin.partition.kind)
+        .into_iter()
+        .filter(|name| schema.column_with_name(name).is_some())
+        .map(|name| Ok(PhysicalSortExpr::new(col(name, schema)?, ORDER)))
+        .collect::<Result<Vec<_>, DataFusionError>>()?;
+    Ok(match LexOrdering::new(columns) {
+        Some(order) => Arc::new(SortExec::new(order, scan)),
+        None => scan,
+    })
 }
 
 /// A file that is being written.

@@ -197,6 +197,46 @@ async fn memory_that_does_not_suffice_costs_time_only() {
     assert_eq!(ask(&mut lake, CONTENT).await, before);
 }
 
+/// Days of different sizes, so that sorts begin and end while others hold all the memory they may have.
+#[tokio::test(flavor = "multi_thread")]
+async fn sorts_that_begin_late_find_memory() {
+    let (_directory, location) = new_location();
+    let mut lake = Lake::open_or_create(&location).await.unwrap();
+    let (mut prev, mut rows) = (None, 0);
+    for day in 0..6 {
+        let mut builder = RowBuilder::new();
+        for row in 0..10_000 * (day + 1) {
+            builder.push_query(&QueryRow {
+                place: Place {
+                    source: "a",
+                    source_offset: rows + row,
+                    ts_us: Some(DAY_US - day * 86_400_000_000 + row),
+                    ..Place::default()
+                },
+                fingerprint: Some(row % 7),
+                normalized: Some("SELECT * FROM a WHERE b = ?"),
+                ..QueryRow::default()
+            });
+        }
+        rows += 10_000 * (day + 1);
+        let next = rows;
+        commit(&mut lake, builder.finish(), "f/a", prev, next)
+            .await
+            .unwrap();
+        prev = Some(next);
+    }
+    let before = ask(&mut lake, CONTENT).await;
+    let shared = CompactOptions {
+        resources: Resources {
+            memory_bytes: 16 << 20,
+            threads: 4,
+        },
+        ..LATER
+    };
+    compact(&mut lake, &shared, false).await.unwrap();
+    assert_eq!(ask(&mut lake, CONTENT).await, before);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn racing_maintainers_leave_exact_rows() {
     let (_directory, location) = new_location();

@@ -21,7 +21,7 @@ use object_store::path::Path as StorePath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use uuid::Uuid;
 
-use crate::derived::{DerivedView, HOUR_US, HOURS_OF_DAY};
+use crate::derived::{DerivedTable, DerivedView, HOUR_US, HOURS_OF_DAY};
 use crate::error::{Cause, StoreError};
 use crate::file_statistics::statistics_json;
 use crate::lake_table::LakeTable;
@@ -78,7 +78,7 @@ pub(super) struct Writer<'v> {
 }
 
 impl<'v> Writer<'v> {
-    pub(super) fn new(
+    pub(super) async fn new(
         lake: &Lake,
         view: &'v DerivedView,
         delta: &LakeTable,
@@ -86,7 +86,7 @@ impl<'v> Writer<'v> {
     ) -> Result<Writer<'v>, StoreError> {
         Ok(Writer {
             view,
-            session: session(lake, view, resources)?,
+            session: session(lake, view, resources).await?,
             store: delta.log_store().object_store(None),
             location: lake.location().clone(),
             rows: 0,
@@ -168,8 +168,8 @@ impl<'v> Writer<'v> {
     }
 }
 
-/// What the definition is asked in: the events and what is kept, as the view has them.
-pub(in crate::maintain) fn session(
+/// What the definition is asked in: the events and what is kept, as the view has them; for `rollup_day` the hours as well.
+pub(in crate::maintain) async fn session(
     lake: &Lake,
     view: &DerivedView,
     resources: Resources,
@@ -191,12 +191,29 @@ pub(in crate::maintain) fn session(
     session
         .register_table("events", lake.provider()?)
         .map_err(failed)?;
-    if let Some(stored) = view.stored()? {
+    register_stored(&session, view, lake.location())?;
+    if view.table() == DerivedTable::RollupDay {
+        let hours = lake.derived(DerivedTable::RollupHour).await?;
+        register_stored(&session, &hours, lake.location())?;
+        let rows = session.sql(&hours.rows_sql()).await.map_err(failed)?;
         session
-            .register_table(view.table().stored_name(), stored)
+            .register_table(hours.table().view_name(), rows.into_view())
             .map_err(failed)?;
     }
     Ok(session)
+}
+
+fn register_stored(
+    session: &SessionContext,
+    view: &DerivedView,
+    location: &LakeLocation,
+) -> Result<(), StoreError> {
+    if let Some(stored) = view.stored()? {
+        session
+            .register_table(view.table().stored_name(), stored)
+            .map_err(|error| failed(location, error))?;
+    }
+    Ok(())
 }
 
 fn failed(location: &LakeLocation, error: impl Into<Cause>) -> StoreError {

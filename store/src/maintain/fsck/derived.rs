@@ -24,6 +24,10 @@ pub(super) fn new(table: DerivedTable) -> Check {
             "rollup_hour",
             "hourly roll-ups say what their executions do when they are summed up again",
         ),
+        DerivedTable::RollupDay => Check::new(
+            "rollup_day",
+            "daily roll-ups say what their hours do when they are summed up again",
+        ),
         DerivedTable::Queries => Check::new(
             "queries",
             "queries have the texts, times and calls that their rows have when they are read again",
@@ -42,7 +46,7 @@ pub(super) async fn check(
         check.skipped = Some("nothing is kept of it yet".to_owned());
         return Ok(());
     }
-    let session = session(lake, &view, *resources)?;
+    let session = session(lake, &view, *resources).await?;
     let hasher = RandomState::new();
     let (mut days, mut rows) = (0, 0);
     for day in checkable_days(lake, &view).await? {
@@ -72,7 +76,7 @@ pub(super) async fn check(
 
 /// The days of which events or anything kept of them is there.
 async fn checkable_days(lake: &Lake, view: &DerivedView) -> Result<BTreeSet<i32>, StoreError> {
-    let mut days = view.days_of_events(&lake.events)?;
+    let mut days = view.source_days(lake).await?;
     days.extend(view.kept_days()?);
     if let Some(first) = lake.raw_since(view.table()).await? {
         days.retain(|day| *day >= first);
