@@ -47,10 +47,10 @@ pub(super) fn whole_breakdown(request: &TopRequest) -> String {
 pub(super) fn whole_breakdown_of_rollups(relation: &str, by_hour: &str) -> String {
     const SUMS: &str = "sum(estimated_calls), sum(estimated_total_us), sum(estimated_total_us - coalesce(nested_estimated_us, 0))";
     format!(
-        "SELECT {DIMENSION}, NULL, server, database, \"user\", application, NULL, {SUMS} FROM {relation} \
+        "SELECT {DIMENSION}, NULL AS fingerprint, server, database, \"user\", application, NULL AS hour, {SUMS} FROM {relation} \
          GROUP BY GROUPING SETS ((server), (database), (\"user\"), (application)) \
          UNION ALL \
-         SELECT 4, NULL, NULL, NULL, NULL, NULL, hour, {SUMS} FROM {by_hour} GROUP BY hour"
+         SELECT 4, NULL AS fingerprint, NULL AS server, NULL AS database, NULL AS \"user\", NULL AS application, hour, {SUMS} FROM {by_hour} GROUP BY hour"
     )
 }
 
