@@ -112,6 +112,13 @@ macro_rules! push_pairs {
     };
 }
 
+/// The end of an execution, where its start and duration do not tell it. Kept of every row it would be a sixth of a sorted file.
+fn told_end(row: &QueryRow<'_>) -> Option<i64> {
+    let start_and_time = row.place.ts_us.zip(row.query_time_us);
+    let computed = start_and_time.and_then(|(start_us, time_us)| start_us.checked_add(time_us));
+    row.end_ts_us.filter(|end_us| Some(*end_us) != computed)
+}
+
 impl RowBuilder {
     /// An empty builder.
     pub fn new() -> RowBuilder {
@@ -122,7 +129,7 @@ impl RowBuilder {
     pub fn push_query(&mut self, row: &QueryRow<'_>) {
         let to = self.part(&row.place, Kind::Query);
         to.push_place(&row.place, row.place.source_seq);
-        to.end_ts.push(to.rows, row.end_ts_us);
+        to.end_ts.push(to.rows, told_end(row));
         push!(to, row: fingerprint, plan_fingerprint, query_time_us, lock_time_us, parse_time_us, bind_time_us);
         push!(to, row: rows_sent, rows_examined, rows_affected, bytes_sent, bytes_received);
         push!(to, row: database, user, application, client);

@@ -143,7 +143,11 @@ pub const COLUMNS: [Column; 75] = [
         Time,
         "when the statement or event began; in ledger rows when the range was read",
     ),
-    column("end_ts", Time, "when the statement ended"),
+    column(
+        "end_ts",
+        Time,
+        "when the statement ended, where that is not ts + query_time_us",
+    ),
     column("server", Text, "the database server that wrote it"),
     column("cluster", Text, "the cluster or service that server belongs to"),
     column("dialect", Text, "postgres or mysql"),

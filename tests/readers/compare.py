@@ -28,7 +28,7 @@ SELECT
     sum(rows_examined) AS rows_examined,
     {first_us} AS first_us,
     {last_us} AS last_us,
-    count(end_ts) AS with_end,
+    count(ts) AS with_time,
     count(DISTINCT fingerprint) AS queries,
     min(fingerprint) AS least_fingerprint,
     count(DISTINCT "user") AS users,

@@ -51,7 +51,9 @@
 -- source_offset: byte or message offset in the source
 -- source_seq: number of the entry at that offset
 SELECT
-    ts, end_ts, event_date,
+    ts,
+    coalesce(end_ts, arrow_cast(CAST(ts AS BIGINT) + query_time_us, 'Timestamp(Microsecond, Some("UTC"))')) AS end_ts,
+    event_date,
     server, cluster, dialect, database, "user", application, client, session_id, transaction_id,
     fingerprint, server_query_id, plan_fingerprint, command,
     query_time_us, parse_time_us, bind_time_us, lock_time_us,

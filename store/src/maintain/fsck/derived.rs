@@ -51,9 +51,15 @@ pub(super) async fn check(
     let (mut days, mut rows) = (0, 0);
     for day in checkable_days(lake, &view).await? {
         let [kept, computed] = view.day_sqls(day);
-        let computed = digest(&session, &hasher, &view, &computed)
-            .await
-            .map_err(|error| failed(lake, error))?;
+        let computed = match digest(&session, &hasher, &view, &computed).await {
+            Ok(computed) => computed,
+            // That is told of the hours themselves.
+            Err(_) if table == DerivedTable::RollupDay => {
+                check.skipped = Some("not all hours can be read".to_owned());
+                return Ok(());
+            }
+            Err(error) => return Err(failed(lake, error)),
+        };
         match digest(&session, &hasher, &view, &kept).await {
             Ok(kept) if kept == computed => {}
             Ok(kept) => check.problem(|| {
