@@ -1,15 +1,16 @@
 //! The reading thread of an ingestion: decodes a source from where it is told to its end, hands out batches, and says where a round ends. Never
 //! waits for a line that may still come longer than [`SETTLE`], and never decides what is committed.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use crossbeam_channel::{Receiver, Sender};
 use slowlake_ingest::{Compression, IngestError, Location, Reader, Source};
-use slowlake_parse::{Decoded, Decoder, Ledger, Span};
+use slowlake_parse::{Decoder, Span};
 
-use crate::batch::Batch;
-use crate::ingestion::resume::Resume;
+use crate::ingestion::known::Unit;
+use crate::ingestion::offset_i64;
+use crate::ingestion::round::{NobodyListens, Outlet, Part, Round};
 use crate::pipeline::ReadOptions;
 
 /// Bytes of a log that are committed together.
@@ -17,36 +18,21 @@ const ROUND_BYTES: u64 = 16 * 1024 * 1024;
 /// A file whose last line has no end and was written this recently may still be growing.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// What the reading thread sends.
-pub(crate) enum Message {
-    /// Executions and rejects, in order.
-    Batch(Batch),
-    /// Everything since the last round has been sent: it can be committed.
-    End(Box<Round>),
-}
-
-/// A piece of a source that is committed at once.
-pub(crate) struct Round {
-    pub(crate) range: Span,
-    pub(crate) ledger: Ledger,
-    /// Records that whoever goes on after this round has to read again.
-    pub(crate) context: Vec<Span>,
-}
-
 /// What the reading thread works with.
 pub(crate) struct Reading<'r> {
     pub(crate) source: Source,
+    pub(crate) unit: Arc<Unit>,
+    pub(crate) format: Arc<str>,
+    /// What the lake knows of its progress.
+    pub(crate) prev: Option<i64>,
     pub(crate) options: ReadOptions,
     pub(crate) progress: &'r AtomicU64,
-    pub(crate) send: Sender<Message>,
-    /// Batches to use again.
-    pub(crate) empty: Receiver<Batch>,
+    pub(crate) outlet: Outlet,
 }
 
 impl Reading<'_> {
     /// Reads to the end of the source, or until nobody listens. Returns why it ended early, if it did.
-    pub(crate) fn run(&self, mut bytes: Bytes, mut decoder: Decoder) -> Option<IngestError> {
-        let mut batch = Batch::default();
+    pub(crate) fn run(mut self, mut bytes: Bytes, mut decoder: Decoder) -> Option<IngestError> {
         let mut start = decoder.position();
         let (mut chunk, mut on_disk, mut ends_line) = (Vec::new(), 0, true);
         let failure = loop {
@@ -55,53 +41,47 @@ impl Reading<'_> {
                 Ok(0) => break None,
                 Ok(_) => {
                     ends_line = chunk.ends_with(b"\n");
-                    decoder.push(&chunk, &mut |decoded| self.add(&decoded, &mut batch));
+                    decoder.push(&chunk, &mut |decoded| self.outlet.add(&decoded, &self.unit));
                 }
                 Err(error) => break Some(error),
             }
             self.progress
                 .fetch_add(bytes.bytes_read_on_disk() - on_disk, Ordering::Relaxed);
             on_disk = bytes.bytes_read_on_disk();
-            if decoder.position() - start >= ROUND_BYTES && !self.end(&mut decoder, &mut batch, &mut start) {
+            if decoder.position() - start >= ROUND_BYTES && self.end(&mut decoder, &mut start).is_err() {
                 return None;
             }
         };
         // The record before a damage may go on in a better copy.
         if failure.is_none() {
-            decoder.finish(&mut |decoded| self.add(&decoded, &mut batch));
+            decoder.finish(&mut |decoded| self.outlet.add(&decoded, &self.unit));
         }
         if decoder.position() > start {
-            self.end(&mut decoder, &mut batch, &mut start);
+            // What was read last is as good as nothing if nobody listens.
+            let _ = self.end(&mut decoder, &mut start);
         }
         failure
     }
 
-    fn add(&self, decoded: &Decoded<'_>, batch: &mut Batch) {
-        batch.push(decoded);
-        if batch.is_full() {
-            self.pass(batch);
-        }
-    }
-
-    /// `false` when nobody listens any more.
-    fn pass(&self, batch: &mut Batch) -> bool {
-        let full = std::mem::replace(batch, self.empty.try_recv().unwrap_or_default());
-        self.send.send(Message::Batch(full)).is_ok()
-    }
-
-    /// Ends a round; `false` when nobody listens any more.
-    fn end(&self, decoder: &mut Decoder, batch: &mut Batch, start: &mut u64) -> bool {
-        let range = Span {
-            start: *start,
-            end: decoder.position(),
-        };
-        *start = range.end;
-        let round = Round {
-            range,
+    fn end(&mut self, decoder: &mut Decoder, start: &mut u64) -> Result<(), NobodyListens> {
+        self.outlet.pass(&self.unit);
+        let part = Part {
+            unit: self.unit.clone(),
+            format: self.format.clone(),
+            prev: self.prev,
+            range: Span {
+                start: *start,
+                end: decoder.position(),
+            },
             ledger: decoder.take_ledger(),
             context: decoder.context(),
         };
-        self.pass(batch) && self.send.send(Message::End(Box::new(round))).is_ok()
+        *start = part.range.end;
+        self.prev = Some(offset_i64(part.range.end));
+        self.outlet.end(Round {
+            parts: vec![part],
+            is_followed: true,
+        })
     }
 }
 
@@ -118,9 +98,9 @@ impl Bytes {
         source: &Source,
         head: Vec<u8>,
         reader: Reader,
-        resume: &Resume,
+        is_stream: bool,
     ) -> Result<Bytes, IngestError> {
-        if resume.is_stream {
+        if is_stream {
             return Ok(Bytes::Stream {
                 head,
                 at: 0,
@@ -156,6 +136,20 @@ impl Bytes {
             }
             Bytes::Stream { rest, .. } => rest.read_chunk(buffer, limit),
         }
+    }
+
+    /// Appends the bytes of a span to `record`, as far as they are there.
+    pub(crate) fn read_span(&mut self, span: Span, record: &mut Vec<u8>) -> Result<(), IngestError> {
+        self.skip_to(span.start)?;
+        let mut chunk = Vec::new();
+        while (record.len() as u64) < span.bytes() {
+            let rest = usize::try_from(span.bytes()).unwrap_or(usize::MAX) - record.len();
+            if self.read_chunk(&mut chunk, rest)? == 0 {
+                break;
+            }
+            record.extend_from_slice(&chunk);
+        }
+        Ok(())
     }
 
     fn bytes_read_on_disk(&self) -> u64 {

@@ -6,16 +6,13 @@ use std::borrow::Cow;
 use hashbrown::HashSet;
 use serde_json::{Map, json};
 use slowlake_parse::statement::{Analysis, Analyzer, Dialect, Tags};
-use slowlake_parse::{
-    Execution, Format, LogEntry, LogKind, PlanFingerprint, Redactor, Reject, Tally, is_harmless,
-};
+use slowlake_parse::{Execution, LogEntry, LogKind, PlanFingerprint, Redactor, Reject, Tally, is_harmless};
 use slowlake_store::{LedgerRow, LogRow, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows};
 
 use crate::batch::Batch;
 use crate::digest::statements::Analyzers;
 use crate::ingestion::offset_i64;
-use crate::ingestion::reading::Round;
-use crate::ingestion::resume::Resume;
+use crate::ingestion::round::Part;
 use crate::ingestion::sampling::{Sampler, TextPolicy};
 use crate::pipeline::StatementOptions;
 use crate::plan_json;
@@ -135,20 +132,18 @@ impl RowMaker {
         self.redaction = redaction;
     }
 
-    /// Adds the books of one round.
-    pub(crate) fn ledger_row(&mut self, resume: &Resume, format: &Format, round: &Round) {
-        let Round {
-            range,
-            ledger,
-            context,
-        } = round;
+    /// Adds the books of one source in one round.
+    pub(crate) fn ledger_row(&mut self, part: &Part) {
+        let Part {
+            unit, range, ledger, ..
+        } = part;
         let tally = |tally: Tally| json!({ "records": tally.records, "bytes": tally.bytes });
         let detail = json!({
-            "format": format.to_string(),
+            "format": part.format.as_ref(),
             "log": ledger.logs().map(|(kind, t)| (kind.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
             "rejected": ledger.rejected().map(|(reason, t)| (reason.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
             "skipped": ledger.skipped().map(|(kind, t)| (kind.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
-            "context": context.iter().map(|span| [span.start, span.end]).collect::<Vec<_>>(),
+            "context": part.context.iter().map(|span| [span.start, span.end]).collect::<Vec<_>>(),
         })
         .to_string();
         let rejected = ledger.rejected_total();
@@ -157,14 +152,14 @@ impl RowMaker {
             place: Place {
                 ts_us: Some(read_at_us),
                 ..place(
-                    &resume.source,
+                    &unit.source,
                     range.start,
                     self.server.name(),
                     self.cluster.as_deref(),
                 )
             },
-            app_id: &resume.app_id,
-            source_identity: &resume.identity,
+            app_id: &unit.app_id,
+            source_identity: &unit.identity.to_string(),
             range_end: offset_i64(range.end),
             bytes_in: offset_i64(range.bytes()),
             bytes_parsed: offset_i64(ledger.bytes_parsed()),

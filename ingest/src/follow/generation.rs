@@ -118,6 +118,11 @@ impl Generation {
         Identity::of_prefix(self.key, &self.prefix)
     }
 
+    /// Its size as stored, bytes, as last seen.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Where to begin with it if nothing is known of it.
     pub fn begin_at(&self) -> u64 {
         self.begin_at
