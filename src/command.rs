@@ -6,6 +6,7 @@ pub(crate) mod fingerprint;
 pub(crate) mod follow;
 pub(crate) mod ingest;
 pub(crate) mod lake;
+pub(crate) mod maintain;
 pub(crate) mod reading;
 pub(crate) mod report;
 pub(crate) mod sql;
