@@ -3,6 +3,7 @@
 
 mod following;
 mod known;
+mod log;
 mod reading;
 mod resume;
 mod round;
@@ -13,19 +14,20 @@ mod tail;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use slowlake_ingest::{Identity, IngestError, Location, Reader, Source};
 use slowlake_parse::{Decoder, Ledger, has_only_banner};
-use slowlake_store::{Commit, Lake, Outcome, Progress, StoreError, Uploaded};
+use slowlake_store::{Commit, Lake, Outcome, Progress, Rows, StoreError, Uploaded};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use crate::batch::Batch;
 pub(crate) use crate::ingestion::following::{FollowLimits, Stop};
 use crate::ingestion::known::{Known, KnownUnit};
+use crate::ingestion::log::Log;
 use crate::ingestion::reading::{Bytes, Reading};
-use crate::ingestion::resume::{Resume, Seen, lasting_path};
-use crate::ingestion::round::{Message, Outlet, Round};
+use crate::ingestion::resume::{Resume, Seen, lasting_path, teach};
+use crate::ingestion::round::{Message, Outlet, Part, Round};
 pub(crate) use crate::ingestion::rows::{RowMaker, ServerName, Texts};
 pub(crate) use crate::ingestion::sampling::TextPolicy;
 use crate::ingestion::tail::lock;
@@ -157,7 +159,9 @@ impl<'i> Ingestion<'i> {
         }
         let mut decoder = Decoder::new(&format, self.options.zone.clone(), resume.offset);
         let mut reader = Bytes::reopen(source, head, reader, is_stream)?;
-        resume.teach(&mut decoder, &mut |span, record| reader.read_span(span, record))?;
+        teach(&resume.context, &mut decoder, &mut |span, record| {
+            reader.read_span(span, record)
+        })?;
         match reader.skip_to(resume.offset) {
             // A shorter copy of what the lake has: nothing new.
             Err(IngestError::TooShort { .. }) => return Ok(true),
@@ -167,16 +171,14 @@ impl<'i> Ingestion<'i> {
         let (give_back, empty) = bounded(MESSAGES_WAITING);
         let reading = Reading {
             source: source.clone(),
-            unit: Arc::new(resume.unit),
-            format: format.to_string().into(),
-            prev: resume.prev,
+            log: Log::new(resume, format, decoder),
             options: self.options.clone(),
             progress: self.progress,
             outlet: Outlet::new(send, empty),
         };
         let mut committed = Committed::default();
         let (result, failure) = std::thread::scope(|scope| {
-            let reading = scope.spawn(move || reading.run(reader, decoder));
+            let reading = scope.spawn(move || reading.run(reader));
             let result = self.commit_rounds(&receive, &give_back, &mut committed, &mut |_| {});
             // A sender without a receiver stops.
             drop(receive);
@@ -241,37 +243,54 @@ impl<'i> Ingestion<'i> {
         committed: &mut Committed,
         report: &mut dyn FnMut(&SourceFailure),
     ) -> Result<bool, IngestionError> {
-        let mut writing = None;
-        for message in messages {
-            let round = match message {
-                Message::Batch(mut batch, unit) => {
-                    self.maker.batch(&batch, &unit.source);
-                    batch.clear();
-                    // A full shelf of empty batches is no reason to wait.
-                    let _ = give_back.try_send(batch);
-                    continue;
-                }
-                Message::Failure(failure) => {
-                    report(&failure);
-                    continue;
-                }
-                Message::End(round) => round,
-            };
-            round.parts.iter().for_each(|part| self.maker.ledger_row(part));
-            let rows = self.maker.finish();
-            // The rows of this round were made while the files of the one before were written.
-            if !self.commit_written(writing.take(), committed)? {
-                return Ok(false);
-            }
-            let uploader = self.lake.uploader();
-            let files = self.runtime.spawn(async move { uploader.upload(rows).await });
-            let is_followed = round.is_followed;
-            writing = Some(Writing { files, round });
-            if !is_followed && !self.commit_written(writing.take(), committed)? {
-                return Ok(false);
+        let mut writing: Option<Writing> = None;
+        loop {
+            let is_written = writing.as_ref().map_or_else(never, |it| it.is_written.clone());
+            select! {
+                recv(messages) -> message => match message {
+                    Ok(Message::Batch(mut batch, unit)) => {
+                        self.maker.batch(&batch, &unit.source);
+                        batch.clear();
+                        // A full shelf of empty batches is no reason to wait.
+                        let _ = give_back.try_send(batch);
+                    }
+                    Ok(Message::Failure(failure)) => report(&failure),
+                    Ok(Message::End(round)) => {
+                        let rows = self.make_rows(&round);
+                        // The rows of this round were made while the files of the one before were written.
+                        if !self.commit_written(writing.take(), committed)? {
+                            return Ok(false);
+                        }
+                        writing = Some(self.write(rows, round));
+                    }
+                    Err(_) => return self.commit_written(writing, committed),
+                },
+                recv(is_written) -> _ => if !self.commit_written(writing.take(), committed)? {
+                    return Ok(false);
+                },
             }
         }
-        self.commit_written(writing, committed)
+    }
+
+    /// The rows of a round, with its books.
+    fn make_rows(&mut self, round: &Round) -> Rows {
+        round.iter().for_each(|part| self.maker.ledger_row(part));
+        self.maker.finish()
+    }
+
+    /// Has rows written to files by the runtime.
+    fn write(&self, rows: Rows, round: Round) -> Writing {
+        let uploader = self.lake.uploader();
+        let (says_so, is_written) = bounded(0);
+        let files = self.runtime.spawn(async move {
+            let _dropped_at_the_end: Sender<()> = says_so;
+            uploader.upload(rows).await
+        });
+        Writing {
+            files,
+            is_written,
+            round,
+        }
     }
 
     fn commit_written(
@@ -279,26 +298,26 @@ impl<'i> Ingestion<'i> {
         writing: Option<Writing>,
         committed: &mut Committed,
     ) -> Result<bool, IngestionError> {
-        let Some(Writing { files, round }) = writing else {
+        let Some(Writing { files, round, .. }) = writing else {
             return Ok(true);
         };
         let files = match self.runtime.block_on(files) {
             Ok(files) => files?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        let step = |part: &round::Part| Progress {
+        let step = |part: &Part| Progress {
             app_id: part.unit.app_id.clone(),
             prev: part.prev,
             next: offset_i64(part.range.end),
         };
         let commit = Commit {
             files: vec![files],
-            progress: round.parts.iter().map(step).collect(),
+            progress: round.iter().map(step).collect(),
         };
         match self.runtime.block_on(self.lake.commit(commit))? {
             Outcome::Committed { .. } => {
                 committed.commits += 1;
-                for part in round.parts {
+                for part in round {
                     committed.ledger.merge(&part.ledger);
                     self.note(part);
                 }
@@ -309,7 +328,7 @@ impl<'i> Ingestion<'i> {
     }
 
     /// Notes how far a source is now.
-    fn note(&mut self, part: round::Part) {
+    fn note(&mut self, part: Part) {
         let known = KnownUnit {
             unit: part.unit.as_ref().clone(),
             next: offset_i64(part.range.end),
@@ -324,6 +343,8 @@ impl<'i> Ingestion<'i> {
 /// A round whose files are being written.
 struct Writing {
     files: JoinHandle<Result<Uploaded, StoreError>>,
+    /// Disconnected once they are written.
+    is_written: Receiver<()>,
     round: Round,
 }
 

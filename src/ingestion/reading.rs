@@ -1,16 +1,14 @@
 //! The reading thread of an ingestion: decodes a source from where it is told to its end, hands out batches, and says where a round ends. Never
 //! waits for a line that may still come longer than [`SETTLE`], and never decides what is committed.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use slowlake_ingest::{Compression, IngestError, Location, Reader, Source};
-use slowlake_parse::{Decoder, Span};
+use slowlake_parse::Span;
 
-use crate::ingestion::known::Unit;
-use crate::ingestion::offset_i64;
-use crate::ingestion::round::{NobodyListens, Outlet, Part, Round};
+use crate::ingestion::log::Log;
+use crate::ingestion::round::{NobodyListens, Outlet};
 use crate::pipeline::ReadOptions;
 
 /// Bytes of a log that are committed together.
@@ -21,10 +19,7 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// What the reading thread works with.
 pub(crate) struct Reading<'r> {
     pub(crate) source: Source,
-    pub(crate) unit: Arc<Unit>,
-    pub(crate) format: Arc<str>,
-    /// What the lake knows of its progress.
-    pub(crate) prev: Option<i64>,
+    pub(crate) log: Log,
     pub(crate) options: ReadOptions,
     pub(crate) progress: &'r AtomicU64,
     pub(crate) outlet: Outlet,
@@ -32,56 +27,34 @@ pub(crate) struct Reading<'r> {
 
 impl Reading<'_> {
     /// Reads to the end of the source, or until nobody listens. Returns why it ended early, if it did.
-    pub(crate) fn run(mut self, mut bytes: Bytes, mut decoder: Decoder) -> Option<IngestError> {
-        let mut start = decoder.position();
-        let (mut chunk, mut on_disk, mut ends_line) = (Vec::new(), 0, true);
+    pub(crate) fn run(mut self, mut bytes: Bytes) -> Option<IngestError> {
+        let (mut chunk, mut on_disk) = (Vec::new(), 0);
         let failure = loop {
             match bytes.read_chunk(&mut chunk, self.options.chunk_bytes) {
-                Ok(0) if !ends_line && may_grow(&self.source) => std::thread::sleep(SETTLE / 10),
+                Ok(0) if !self.log.ends_line && may_grow(&self.source) => std::thread::sleep(SETTLE / 10),
                 Ok(0) => break None,
-                Ok(_) => {
-                    ends_line = chunk.ends_with(b"\n");
-                    decoder.push(&chunk, &mut |decoded| self.outlet.add(&decoded, &self.unit));
-                }
+                Ok(_) => self.log.push(&chunk, &mut self.outlet),
                 Err(error) => break Some(error),
             }
             self.progress
                 .fetch_add(bytes.bytes_read_on_disk() - on_disk, Ordering::Relaxed);
             on_disk = bytes.bytes_read_on_disk();
-            if decoder.position() - start >= ROUND_BYTES && self.end(&mut decoder, &mut start).is_err() {
+            if self.log.part_bytes() >= ROUND_BYTES && self.end_round().is_err() {
                 return None;
             }
         };
         // The record before a damage may go on in a better copy.
         if failure.is_none() {
-            decoder.finish(&mut |decoded| self.outlet.add(&decoded, &self.unit));
+            self.log.finish(&mut self.outlet);
         }
-        if decoder.position() > start {
-            // What was read last is as good as nothing if nobody listens.
-            let _ = self.end(&mut decoder, &mut start);
-        }
+        // What was read last is as good as nothing if nobody listens.
+        let _ = self.end_round();
         failure
     }
 
-    fn end(&mut self, decoder: &mut Decoder, start: &mut u64) -> Result<(), NobodyListens> {
-        self.outlet.pass(&self.unit);
-        let part = Part {
-            unit: self.unit.clone(),
-            format: self.format.clone(),
-            prev: self.prev,
-            range: Span {
-                start: *start,
-                end: decoder.position(),
-            },
-            ledger: decoder.take_ledger(),
-            context: decoder.context(),
-        };
-        *start = part.range.end;
-        self.prev = Some(offset_i64(part.range.end));
-        self.outlet.end(Round {
-            parts: vec![part],
-            is_followed: true,
-        })
+    fn end_round(&mut self) -> Result<(), NobodyListens> {
+        self.outlet.pass(&self.log.unit);
+        self.outlet.end(Vec::from_iter(self.log.part()))
     }
 }
 

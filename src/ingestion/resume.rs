@@ -16,8 +16,8 @@ pub(crate) struct Resume {
     pub(crate) prev: Option<i64>,
     /// Where to go on.
     pub(crate) offset: u64,
-    /// Earlier records that the decoder has to read again.
-    context: Vec<Span>,
+    /// Earlier records that the decoder has to read [again](teach).
+    pub(crate) context: Vec<Span>,
 }
 
 /// A source that is to be read.
@@ -55,27 +55,21 @@ impl Resume {
             context: known.context.clone(),
         }
     }
-
-    /// Has the decoder read again what later records need; `read` reads a span into a buffer, as far as there is something.
-    pub(crate) fn teach(
-        &self,
-        decoder: &mut Decoder,
-        read: &mut dyn FnMut(Span, &mut Vec<u8>) -> Result<(), IngestError>,
-    ) -> Result<(), IngestError> {
-        teach(&self.context, decoder, read)
-    }
 }
 
-/// Has a decoder read earlier records again.
+/// Reads a span of a source into a buffer, as far as there is something.
+pub(crate) type ReadSpan<'r> = dyn FnMut(Span, &mut Vec<u8>) -> Result<(), IngestError> + 'r;
+
+/// Has a decoder read again what later records need.
 pub(crate) fn teach(
     context: &[Span],
     decoder: &mut Decoder,
-    read: &mut dyn FnMut(Span, &mut Vec<u8>) -> Result<(), IngestError>,
+    read_span: &mut ReadSpan<'_>,
 ) -> Result<(), IngestError> {
     let mut record = Vec::new();
     for span in context {
         record.clear();
-        read(*span, &mut record)?;
+        read_span(*span, &mut record)?;
         decoder.learn(&record, *span);
     }
     Ok(())

@@ -20,11 +20,7 @@ pub(crate) enum Message {
 }
 
 /// Pieces of sources that are committed at once.
-pub(crate) struct Round {
-    pub(crate) parts: Vec<Part>,
-    /// Whether the next round follows at once, so that it may be read while this one is written.
-    pub(crate) is_followed: bool,
-}
+pub(crate) type Round = Vec<Part>;
 
 /// A piece of one source.
 pub(crate) struct Part {
@@ -80,7 +76,7 @@ impl Outlet {
 
     /// Ends a round.
     pub(crate) fn end(&mut self, round: Round) -> Result<(), NobodyListens> {
-        if !round.parts.is_empty() {
+        if !round.is_empty() {
             self.is_closed |= self.send.send(Message::End(round)).is_err();
         }
         if self.is_closed {

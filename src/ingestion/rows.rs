@@ -19,6 +19,8 @@ use crate::plan_json;
 use crate::summary::dialect_name;
 
 const DAY_US: i64 = 86_400_000_000;
+/// Queries and days whose text is known to be in the lake; beyond it the memory begins anew, and some texts travel once more.
+const TEXTS_MAX: usize = 200_000;
 
 /// Makes rows of logs.
 pub(crate) struct RowMaker {
@@ -195,7 +197,7 @@ impl SourceRows<'_> {
         };
         let fingerprint = analyzer.fingerprint(execution.statement).get();
         let (tags, trace_id) = tags(analyzer.tags(), maker.policy);
-        let is_new = maker.texts.insert((fingerprint, day(execution.start_us)));
+        let is_new = is_new_text(&mut maker.texts, fingerprint, execution.start_us);
         let analysis = is_new.then(|| analyzer.analyze(execution.statement));
         let tables = analysis.map(tables);
         let keeps = maker.executions.keeps(
@@ -255,7 +257,7 @@ impl SourceRows<'_> {
         let has_statement = !entry.statement.is_empty();
         let fingerprint = has_statement.then(|| analyzer.fingerprint(entry.statement).get());
         let is_new =
-            fingerprint.is_some_and(|fingerprint| maker.texts.insert((fingerprint, day(entry.time_us))));
+            fingerprint.is_some_and(|fingerprint| is_new_text(&mut maker.texts, fingerprint, entry.time_us));
         let analysis = is_new.then(|| analyzer.analyze(entry.statement));
         let tables = analysis.map(tables);
         let keeps = maker.events.keeps(
@@ -390,9 +392,12 @@ fn numbers(execution: &Execution<'_>) -> QueryRow<'static> {
     }
 }
 
-/// The day a text is kept for, counted from 1970.
-fn day(time_us: Option<i64>) -> i64 {
-    time_us.unwrap_or_default().div_euclid(DAY_US)
+/// Whether the text of a query is not in the lake yet for the day, counted from 1970; from now on it is.
+fn is_new_text(texts: &mut HashSet<(i64, i64)>, fingerprint: i64, time_us: Option<i64>) -> bool {
+    if texts.len() >= TEXTS_MAX {
+        texts.clear();
+    }
+    texts.insert((fingerprint, time_us.unwrap_or_default().div_euclid(DAY_US)))
 }
 
 fn tables(analysis: Analysis<'_>) -> Vec<&str> {

@@ -1,8 +1,6 @@
 //! The reading thread of following: reads what was written to any of the followed files, decodes it, and ends a round when it is time or
 //! enough was read. Holds a record back that may still be being written. Never decides what is committed.
 
-mod log;
-
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,9 +11,9 @@ use slowlake_parse::{DETECT_BYTES, Decoder, Format, Span, has_only_banner};
 
 use crate::ingestion::following::{FollowLimits, Stop};
 use crate::ingestion::known::Known;
+use crate::ingestion::log::Log;
 use crate::ingestion::resume::{Resume, Seen, lasting_path, teach};
-use crate::ingestion::round::{NobodyListens, Outlet, Round};
-use crate::ingestion::tail::log::Log;
+use crate::ingestion::round::{NobodyListens, Outlet};
 use crate::pipeline::{ReadOptions, SourceFailure, choose_format};
 
 /// Bytes read of one file before it is another one's turn.
@@ -89,7 +87,7 @@ impl<'t> Tail<'t> {
         while !self.surroundings.is_over.load(Ordering::Relaxed) {
             if self.surroundings.stop.is_set() {
                 // Whoever does not listen any more does not miss it.
-                let _ = self.end_round(false);
+                let _ = self.end_round();
                 break;
             }
             match self.turn() {
@@ -111,6 +109,9 @@ impl<'t> Tail<'t> {
         }
         let mut total_bytes = 0;
         for id in self.follower.generations() {
+            if self.surroundings.stop.is_set() {
+                break;
+            }
             let n_bytes = self.advance(id);
             total_bytes += n_bytes;
             self.round_bytes += n_bytes;
@@ -118,12 +119,12 @@ impl<'t> Tail<'t> {
                 self.round_began = Some(Instant::now());
             }
             if self.round_bytes >= self.surroundings.limits.bytes {
-                self.end_round(true)?;
+                self.end_round()?;
             }
         }
         let every = self.surroundings.limits.every;
         if self.round_began.is_some_and(|began| began.elapsed() >= every) {
-            self.end_round(total_bytes > 0)?;
+            self.end_round()?;
         }
         self.forget_closed();
         Ok(total_bytes)
@@ -167,14 +168,14 @@ impl<'t> Tail<'t> {
         }
         self.outlet.pass(&log.unit);
         let n_bytes = log.read - began_at;
-        // Damage stays; everything else may be in order the next time. The record before a damage may go on in a better copy.
-        let is_worth_repeating =
-            |error: &IngestError| matches!(error, IngestError::Read { .. } | IngestError::Open { .. });
-        log.is_done |= result.as_ref().is_err_and(|error| !is_worth_repeating(error));
         self.surroundings.progress.fetch_add(n_bytes, Ordering::Relaxed);
-        match result {
+        match result.map_err(SourceFailure::from) {
             Ok(()) => drop(self.failing.remove(&id)),
-            Err(error) => self.fail(id, error.into()),
+            Err(failure) => {
+                // The record before a damage may go on in a better copy.
+                log.is_done |= !is_passing(&failure);
+                self.fail(id, failure);
+            }
         }
         n_bytes
     }
@@ -193,18 +194,22 @@ impl<'t> Tail<'t> {
         let is_ripe = size >= HEAD_BYTES_ENOUGH
             || waiting.since.elapsed() >= self.surroundings.limits.flush_partial_after;
         let has_grown = size > waiting.tried_bytes;
-        if self.refused.contains(&id) || !is_whole && !(is_ripe && has_grown) {
+        if self.refused.contains(&id) {
             if is_whole {
                 self.follower.close(id);
             }
             return false;
         }
-        waiting.tried_bytes = size;
+        if !(is_whole || is_ripe && has_grown) {
+            return false;
+        }
         let began = match self.try_begin(id, is_whole || size >= HEAD_BYTES_ENOUGH) {
             Ok(began) => began,
             Err(failure) => {
+                if !is_passing(&failure) {
+                    self.refused.insert(id);
+                }
                 self.fail(id, failure);
-                self.refused.insert(id);
                 return false;
             }
         };
@@ -212,6 +217,8 @@ impl<'t> Tail<'t> {
             self.waiting.remove(&id);
         } else if is_whole {
             self.follower.close(id);
+        } else if let Some(waiting) = self.waiting.get_mut(&id) {
+            waiting.tried_bytes = size;
         }
         began
     }
@@ -256,7 +263,7 @@ impl<'t> Tail<'t> {
         };
         let resume = Resume::find(&lock(self.surroundings.known), seen, generation.begin_at());
         let mut decoder = Decoder::new(&format, self.surroundings.options.zone.clone(), resume.offset);
-        resume.teach(&mut decoder, &mut |span, record| {
+        teach(&resume.context, &mut decoder, &mut |span, record| {
             read_span(self.follower, id, span, record)
         })?;
         self.n_begun += 1;
@@ -265,7 +272,7 @@ impl<'t> Tail<'t> {
     }
 
     /// Ends a round: everything that is decoded can be committed.
-    fn end_round(&mut self, is_followed: bool) -> Result<(), NobodyListens> {
+    fn end_round(&mut self) -> Result<(), NobodyListens> {
         self.round_bytes = 0;
         self.round_began = None;
         let mut parts = Vec::new();
@@ -277,7 +284,7 @@ impl<'t> Tail<'t> {
             }
             parts.extend(log.part());
         }
-        self.outlet.end(Round { parts, is_followed })
+        self.outlet.end(parts)
     }
 
     /// Closes what was read to its end once all of it is in the lake, and forgets what is gone.
@@ -304,6 +311,14 @@ impl<'t> Tail<'t> {
             self.outlet.fail(failure);
         }
     }
+}
+
+/// Whether what failed may be in order the next time. Damage stays, and so does what nobody understands.
+fn is_passing(failure: &SourceFailure) -> bool {
+    matches!(
+        failure,
+        SourceFailure::Read(IngestError::Read { .. } | IngestError::Open { .. })
+    )
 }
 
 /// The decoder that goes on with a log whose decoder has finished: as one that begins there after a restart.

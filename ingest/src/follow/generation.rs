@@ -267,7 +267,9 @@ impl Generation {
                 buffer.len()
             }
             Body::File(file) => {
-                buffer.resize(limit.max(1), 0);
+                // No more than was seen of it, so that little is cleared for little.
+                let rest = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+                buffer.resize(limit.max(1).min(rest), 0);
                 let read = read_full(file, buffer, offset);
                 buffer.truncate(*read.as_ref().unwrap_or(&0));
                 read.map_err(|error| read_error(&display_name(&self.path), offset, error))?

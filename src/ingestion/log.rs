@@ -1,4 +1,4 @@
-//! One followed log on its way through the decoder: how far it is read, and how far that has been handed on. Never reads a file.
+//! One log on its way through the decoder: how far it is read, and how far that has been handed on to be committed. Never reads a file.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::ingestion::offset_i64;
 use crate::ingestion::resume::Resume;
 use crate::ingestion::round::{Outlet, Part};
 
-/// A followed log.
+/// A log that is being read.
 pub(crate) struct Log {
     pub(crate) unit: Arc<Unit>,
     pub(crate) format: Format,
@@ -23,7 +23,8 @@ pub(crate) struct Log {
     prev: Option<i64>,
     /// Books of decoders that were replaced since the last round.
     ledger: Ledger,
-    ends_line: bool,
+    /// Whether what was read ends with a line.
+    pub(crate) ends_line: bool,
     /// Nothing more of it is to be read.
     pub(crate) is_done: bool,
 }
@@ -97,8 +98,13 @@ impl Log {
         })
     }
 
+    /// How much was decoded since the last round, bytes.
+    pub(crate) fn part_bytes(&self) -> u64 {
+        self.decoder.position() - self.handed_on
+    }
+
     /// Whether all that was decoded of it is in a lake that has it up to `next`.
     pub(crate) fn is_kept(&self, next: Option<i64>) -> bool {
-        self.decoder.position() == self.handed_on && self.prev == next
+        self.part_bytes() == 0 && self.prev == next
     }
 }
