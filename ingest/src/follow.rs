@@ -11,6 +11,7 @@ mod generation;
 mod rotation;
 mod watch;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -30,6 +31,9 @@ pub const FOLLOWED_MAX: usize = 16_384;
 /// How often folders are listed where the system tells of changes in them, and where not.
 const LOOK_TOLD: Duration = Duration::from_secs(5);
 const LOOK_UNTOLD: Duration = Duration::from_secs(1);
+
+/// How long a file may be missing without a word, when there was something to follow.
+const MISSING: Duration = Duration::from_secs(5);
 
 /// How files are followed.
 #[derive(Debug, Clone)]
@@ -115,13 +119,20 @@ pub struct Follower {
     /// The last change of the oldest known file of each followed path: what was put aside later is its continuation.
     oldest_known: HashMap<PathBuf, SystemTime>,
     failures: Vec<IngestError>,
-    /// Failures that were told, and those that were met since the last look.
-    told: HashSet<String>,
-    met: HashSet<String>,
+    /// Failures that were met at the last look, and since then.
+    met_before: HashMap<String, Met>,
+    met: HashMap<String, Met>,
     counts: FollowCounts,
     watch: Watch,
     looked: Option<Instant>,
     has_looked: bool,
+    is_told: bool,
+}
+
+/// A failure that was met.
+#[derive(Debug, Clone, Copy)]
+struct Met {
+    since: Instant,
     is_told: bool,
 }
 
@@ -174,8 +185,8 @@ impl Follower {
             settled: HashMap::new(),
             oldest_known: HashMap::new(),
             failures: Vec::new(),
-            told: HashSet::new(),
-            met: HashSet::new(),
+            met_before: HashMap::new(),
+            met: HashMap::new(),
             counts: FollowCounts::default(),
             looked: None,
             has_looked: false,
@@ -349,7 +360,7 @@ impl Follower {
                 }
             });
         }
-        self.told = std::mem::take(&mut self.met);
+        self.met_before = std::mem::take(&mut self.met);
         self.has_looked = true;
     }
 
@@ -378,12 +389,17 @@ impl Follower {
             // Perhaps a copy that is still being made.
             return Ok(Admission::Decided);
         }
-        let is_wanted = match known(&generation.prefix) {
+        let known = known(&generation.prefix);
+        if known.is_some() {
+            self.note_known(candidate.primary.clone(), candidate.modified);
+        }
+        if generation.is_archive() && !is_copy && age(candidate) < self.options.grace {
+            // Perhaps it is still being packed; the next look sees.
+            return Ok(Admission::Decided);
+        }
+        let is_wanted = match known {
             _ if is_copy => false,
-            Some(offset) => {
-                self.note_known(candidate.primary.clone(), candidate.modified);
-                has_more_than(&generation, offset, is_rotated)
-            }
+            Some(offset) => has_more_than(&generation, offset, is_rotated),
             None if is_rotated && !self.is_continuation(candidate) && !is_last => {
                 return Ok(Admission::Unknown);
             }
@@ -465,12 +481,18 @@ impl Follower {
             let is_near = it.primary == generation.primary || folder_of(&it.path) == folder;
             is_near && it.key != generation.key && !tracked.contains(&it.key)
         });
-        candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.modified));
-        let open = |candidate: &Candidate| Generation::open(candidate).ok();
-        candidates.iter().filter_map(open).find(|copy| {
-            let is_long_enough = copy.is_archive() || copy.size >= generation.read_to();
-            is_long_enough && copy.prefix.starts_with(&generation.prefix)
-        })
+        candidates.sort_by_key(|it| (it.primary != generation.primary, Reverse(it.modified)));
+        let copy = |is_archive: bool| {
+            let opened = candidates.iter().filter_map(|it| Generation::open(it).ok());
+            opened
+                .filter(|copy| copy.is_archive() == is_archive)
+                .find(|copy| {
+                    let is_long_enough = is_archive || copy.size >= generation.read_to();
+                    is_long_enough && copy.prefix.starts_with(&generation.prefix)
+                })
+        };
+        // While it is being packed it is there twice, and the archive is not whole.
+        copy(false).or_else(|| copy(true))
     }
 
     fn tracked(&self) -> HashSet<FileKey> {
@@ -494,11 +516,24 @@ impl Follower {
 
     fn tell(&mut self, failure: IngestError) {
         let text = failure.to_string();
-        if !self.told.contains(&text) && !self.met.contains(&text) {
+        let known = self.met.get(&text).or_else(|| self.met_before.get(&text));
+        let mut met = known.copied().unwrap_or(Met {
+            since: Instant::now(),
+            is_told: false,
+        });
+        // Between putting a file aside and making the new one there is none: that is how rotation works.
+        let may_pass = matches!(failure, IngestError::NotFound { .. }) && self.has_looked;
+        if !met.is_told && (!may_pass || met.since.elapsed() >= MISSING) {
+            met.is_told = true;
             self.failures.push(failure);
         }
-        self.met.insert(text);
+        self.met.insert(text, met);
     }
+}
+
+/// How long ago a file was changed; no time at all where its time is in the future.
+fn age(candidate: &Candidate) -> Duration {
+    candidate.modified.elapsed().unwrap_or_default()
 }
 
 /// Whether a file has more than what is known of it, or may come to have.

@@ -66,7 +66,7 @@ enum Body {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Check {
     Same,
-    /// The file was cut off, or its beginning is another.
+    /// The file was cut off, or its beginning is another, or what was empty turns out to be an archive.
     Cut,
     /// It was closed, and what is at its path now is another file or none.
     Moved,
@@ -238,6 +238,9 @@ impl Generation {
         if !self.is_open() {
             self.reopen()?;
         }
+        if self.prefix.is_empty() && self.has_become_archive()? {
+            return Ok(Check::Cut);
+        }
         match self.is_open() {
             true => self.grown(&metadata),
             false => Ok(Check::Moved),
@@ -306,6 +309,16 @@ impl Generation {
         Ok(true)
     }
 
+    /// Whether what was an empty file is one that is packed.
+    fn has_become_archive(&self) -> Result<bool, IngestError> {
+        let Body::File(file) = &self.body else {
+            return Ok(false);
+        };
+        let mut first = [0; MAGIC_BYTES];
+        let n_bytes = read_full(file, &mut first, 0).map_err(|error| self.read_error(0, error))?;
+        Ok(detect(&first[..n_bytes]) != Magic::Known(Compression::None))
+    }
+
     fn grown(&mut self, metadata: &Metadata) -> Result<Check, IngestError> {
         if metadata.len() < self.read_to || !self.begins_as_before()? {
             return Ok(Check::Cut);
@@ -321,7 +334,9 @@ impl Generation {
     /// Opens what is at its path, if that is still its file; without, it stays closed.
     fn reopen(&mut self) -> Result<(), IngestError> {
         let name = self.name();
-        let file = open_file(&name, &self.path)?;
+        let Some(file) = unless_gone(open_file(&name, &self.path))? else {
+            return Ok(());
+        };
         let metadata = file
             .metadata()
             .map_err(|error| open_error(&name, "inspect", error))?;
@@ -341,7 +356,9 @@ impl Generation {
                 Ok(())
             }
             Magic::Known(_) => {
-                let mut reader = Reader::open(&source(&self.path))?;
+                let Some(mut reader) = unless_gone(Reader::open(&source(&self.path)))? else {
+                    return Ok(());
+                };
                 if self.prefix.is_empty() {
                     self.size = metadata.len();
                     self.prefix = crate::identity::read_prefix(&mut reader, PREFIX_BYTES_MAX)?;
@@ -374,6 +391,14 @@ pub(super) fn gzip_size(path: &Path) -> Option<u64> {
     file.read_exact_at(&mut trailer, end.checked_sub(TRAILER_BYTES)?)
         .ok()?;
     Some(u32::from_le_bytes(trailer).into())
+}
+
+/// What was opened; `None` where it got another name just now, so that it will be found there.
+fn unless_gone<T>(opened: Result<T, IngestError>) -> Result<Option<T>, IngestError> {
+    match opened {
+        Err(IngestError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    }
 }
 
 fn source(path: &Path) -> Source {

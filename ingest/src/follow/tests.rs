@@ -293,6 +293,28 @@ fn compressed_while_nobody_looked() {
 }
 
 #[test]
+fn an_archive_that_is_still_being_packed() {
+    let hour = Duration::from_secs(3_600);
+    let mut scene = Scene::new(&["a.log"]);
+    scene.append("a.log", "one\n");
+    scene.append("a.log.1", &"earlier, and longer\n".repeat(100));
+    scene.gzip("a.log.1");
+    let packed = fs::read(scene.path("a.log.1.gz")).unwrap();
+    (scene.options.start, scene.options.grace) = (Start::Beginning, hour);
+    scene.restart();
+    for n_bytes in [0, packed.len() / 2, packed.len()] {
+        fs::write(scene.path("a.log.1.gz"), &packed[..n_bytes]).unwrap();
+        scene.check(&["one\n"]);
+    }
+    let file = File::options()
+        .write(true)
+        .open(scene.path("a.log.1.gz"))
+        .unwrap();
+    file.set_modified(SystemTime::now() - 2 * hour).unwrap();
+    scene.check(&["one\n", &"earlier, and longer\n".repeat(100)]);
+}
+
+#[test]
 fn archives_of_what_was_read_are_left_alone() {
     let mut scene = Scene::new(&["a.log*"]);
     scene.append("a.log", "one\n");
@@ -390,6 +412,21 @@ fn what_cannot_be_read_is_told_once_and_tried_again() {
     scene.append("missing.log", "here\n");
     scene.read();
     assert_eq!(scene.kept.len(), 2);
+}
+
+#[test]
+fn a_file_that_is_missing_while_it_is_rotated_is_no_failure() {
+    let mut scene = Scene::new(&["a.log"]);
+    scene.append("a.log", "one\n");
+    scene.read();
+    scene.rename("a.log", "a.log.1");
+    scene.read();
+    assert!(scene.follower.take_failures().is_empty());
+    let long_ago = Instant::now().checked_sub(2 * MISSING).unwrap();
+    let met = scene.follower.met_before.values_mut();
+    assert_eq!(met.map(|met| met.since = long_ago).count(), 1);
+    scene.read();
+    assert_eq!(scene.follower.take_failures().len(), 1);
 }
 
 #[test]
