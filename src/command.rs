@@ -3,6 +3,7 @@
 pub(crate) mod demo;
 pub(crate) mod digest;
 pub(crate) mod fingerprint;
+pub(crate) mod follow;
 pub(crate) mod ingest;
 pub(crate) mod lake;
 pub(crate) mod maintain;

@@ -1,31 +1,43 @@
 //! Sources to a lake, exactly once: finds out how far each source is in the lake, decodes the rest, and commits rows, books and progress
 //! together, round by round. Knows nothing of how files are found or what a table looks like on disk.
 
+mod following;
+mod known;
+mod log;
 mod reading;
 mod resume;
+mod round;
 mod rows;
 mod sampling;
+mod tail;
 
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use slowlake_ingest::{IngestError, Reader, Source};
-use slowlake_parse::{Decoder, Format, Ledger, has_only_banner};
-use slowlake_store::{Commit, Lake, Outcome, Progress, StoreError, Uploaded};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use slowlake_ingest::{Identity, IngestError, Location, Reader, Source};
+use slowlake_parse::{Decoder, Ledger, has_only_banner};
+use slowlake_store::{Commit, Lake, Outcome, Progress, Rows, StoreError, Uploaded};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use crate::batch::Batch;
-use crate::ingestion::reading::{Bytes, Message, Reading, Round};
-use crate::ingestion::resume::Resume;
+pub(crate) use crate::ingestion::following::{FollowLimits, Stop};
+use crate::ingestion::known::{Known, KnownUnit};
+use crate::ingestion::log::Log;
+use crate::ingestion::reading::{Bytes, Reading};
+use crate::ingestion::resume::{Resume, Seen, lasting_path, teach};
+use crate::ingestion::round::{Message, Outlet, Part, Round};
 pub(crate) use crate::ingestion::rows::{RowMaker, ServerName, Texts};
 pub(crate) use crate::ingestion::sampling::TextPolicy;
+use crate::ingestion::tail::lock;
 use crate::pipeline::{ReadOptions, SourceFailure, SourceOutcome, choose_format, read_head};
 
 /// Batches that wait to become rows.
 const MESSAGES_WAITING: usize = 8;
 /// How often another owner of the same source is given way before giving up.
 const FENCED_MAX: u32 = 20;
+
 /// Where executions go, and what is kept of them.
 pub(crate) struct Ingestion<'i> {
     runtime: &'i Runtime,
@@ -34,6 +46,8 @@ pub(crate) struct Ingestion<'i> {
     options: ReadOptions,
     maker: RowMaker,
     progress: &'i AtomicU64,
+    /// What the lake knows; `None` until it is asked, and after another owner was met.
+    known: Option<Arc<Mutex<Known>>>,
 }
 
 /// What became of one source.
@@ -42,6 +56,15 @@ pub(crate) struct Ingested {
     /// Bytes that the lake had already.
     pub(crate) bytes_known: u64,
     pub(crate) commits: u64,
+}
+
+/// What was committed.
+#[derive(Debug, Default)]
+pub(crate) struct Committed {
+    /// Files that were begun or gone on with.
+    pub(crate) sources: usize,
+    pub(crate) commits: u64,
+    pub(crate) ledger: Ledger,
 }
 
 /// Why a source could not be ingested.
@@ -83,12 +106,13 @@ impl<'i> Ingestion<'i> {
             options,
             maker,
             progress,
+            known: None,
         }
     }
 
     /// The lake, for the numbers at the end.
-    pub(crate) fn lake(&self) -> &Lake {
-        &self.lake
+    pub(crate) fn into_lake(self) -> Lake {
+        self.lake
     }
 
     /// Ingests one source from where the lake has it to its end.
@@ -107,9 +131,7 @@ impl<'i> Ingestion<'i> {
             if self.attempt(source, &mut ingested)? {
                 return Ok(ingested);
             }
-            // What was read was not committed: it is read again from where the other owner left it.
-            self.maker.forget();
-            self.runtime.block_on(self.lake.refresh())?;
+            self.give_way()?;
         }
         Err(IngestionError::Fenced {
             name: source.name.clone(),
@@ -129,13 +151,17 @@ impl<'i> Ingestion<'i> {
         }
         let format = choose_format(&source.name, &head, &self.options)?;
         ingested.outcome.format = Some(format.clone());
-        let resume = resume::find(self, source, &head)?;
+        let identity = Identity::of(source).ok();
+        let is_stream = identity.is_none();
+        let resume = self.resume(source, identity, &head)?;
         if ingested.commits == 0 {
             ingested.bytes_known = resume.offset;
         }
         let mut decoder = Decoder::new(&format, self.options.zone.clone(), resume.offset);
-        let mut reader = Bytes::reopen(source, head, reader, &resume)?;
-        resume.teach(&mut decoder, &mut reader)?;
+        let mut reader = Bytes::reopen(source, head, reader, is_stream)?;
+        teach(&resume.context, &mut decoder, &mut |span, record| {
+            reader.read_span(span, record)
+        })?;
         match reader.skip_to(resume.offset) {
             // A shorter copy of what the lake has: nothing new.
             Err(IngestError::TooShort { .. }) => return Ok(true),
@@ -145,22 +171,68 @@ impl<'i> Ingestion<'i> {
         let (give_back, empty) = bounded(MESSAGES_WAITING);
         let reading = Reading {
             source: source.clone(),
+            log: Log::new(resume, format, decoder),
             options: self.options.clone(),
             progress: self.progress,
-            send,
-            empty,
+            outlet: Outlet::new(send, empty),
         };
-        std::thread::scope(|scope| {
-            let reading = scope.spawn(move || reading.run(reader, decoder));
-            let committed = self.commit_rounds(&receive, &give_back, &resume, &format, ingested);
+        let mut committed = Committed::default();
+        let (result, failure) = std::thread::scope(|scope| {
+            let reading = scope.spawn(move || reading.run(reader));
+            let result = self.commit_rounds(&receive, &give_back, &mut committed, &mut |_| {});
             // A sender without a receiver stops.
             drop(receive);
             let failure = reading
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            ingested.outcome.failure = failure.map(SourceFailure::from);
-            committed
-        })
+            (result, failure)
+        });
+        ingested.commits += committed.commits;
+        ingested.outcome.ledger.merge(&committed.ledger);
+        ingested.outcome.failure = failure.map(SourceFailure::from);
+        result
+    }
+
+    /// Where to go on with a source.
+    fn resume(
+        &mut self,
+        source: &Source,
+        identity: Option<Identity>,
+        head: &[u8],
+    ) -> Result<Resume, IngestionError> {
+        let known = self.known()?;
+        let seen = Seen {
+            server: &self.server,
+            path: match &source.location {
+                Location::Stdin => source.name.clone(),
+                Location::File(path) => lasting_path(path),
+            },
+            identity: identity.unwrap_or_else(|| Identity::of_stream(head)),
+            head,
+        };
+        let mut resume = Resume::find(&lock(&known), seen, 0);
+        if resume.prev.is_none() {
+            // Nothing, unless somebody else begins with the same source right now.
+            resume.prev = self.runtime.block_on(self.lake.watermark(&resume.unit.app_id))?;
+            resume.offset = u64::try_from(resume.prev.unwrap_or(0)).unwrap_or(0);
+        }
+        Ok(resume)
+    }
+
+    /// What the lake knows, asked for if it was not yet.
+    fn known(&mut self) -> Result<Arc<Mutex<Known>>, StoreError> {
+        if let Some(known) = &self.known {
+            return Ok(known.clone());
+        }
+        let known = Known::load(self.runtime, &self.lake, &self.server)?;
+        Ok(self.known.insert(Arc::new(Mutex::new(known))).clone())
+    }
+
+    /// Another owner came first: what was read was not committed, and is read again from where the other one left it.
+    fn give_way(&mut self) -> Result<(), StoreError> {
+        self.maker.forget();
+        self.known = None;
+        self.runtime.block_on(self.lake.refresh())
     }
 
     /// Turns what is read into rows, has them written, and commits them round by round, in order. `false` when fenced.
@@ -168,67 +240,102 @@ impl<'i> Ingestion<'i> {
         &mut self,
         messages: &Receiver<Message>,
         give_back: &Sender<Batch>,
-        resume: &Resume,
-        format: &Format,
-        ingested: &mut Ingested,
+        committed: &mut Committed,
+        report: &mut dyn FnMut(&SourceFailure),
     ) -> Result<bool, IngestionError> {
-        let mut writing = None;
-        let mut prev = resume.prev;
-        for message in messages {
-            let round = match message {
-                Message::Batch(mut batch) => {
-                    self.maker.batch(&batch, &resume.source);
-                    batch.clear();
-                    // A full shelf of empty batches is no reason to wait.
-                    let _ = give_back.try_send(batch);
-                    continue;
-                }
-                Message::End(round) => round,
-            };
-            self.maker.ledger_row(resume, format, &round);
-            let rows = self.maker.finish();
-            // The rows of this round were made while the files of the one before were written.
-            if !self.commit_written(writing.take(), resume, &mut prev, ingested)? {
-                return Ok(false);
+        let mut writing: Option<Writing> = None;
+        loop {
+            let is_written = writing.as_ref().map_or_else(never, |it| it.is_written.clone());
+            select! {
+                recv(messages) -> message => match message {
+                    Ok(Message::Batch(mut batch, unit)) => {
+                        self.maker.batch(&batch, &unit.source);
+                        batch.clear();
+                        // A full shelf of empty batches is no reason to wait.
+                        let _ = give_back.try_send(batch);
+                    }
+                    Ok(Message::Failure(failure)) => report(&failure),
+                    Ok(Message::End(round)) => {
+                        let rows = self.make_rows(&round);
+                        // The rows of this round were made while the files of the one before were written.
+                        if !self.commit_written(writing.take(), committed)? {
+                            return Ok(false);
+                        }
+                        writing = Some(self.write(rows, round));
+                    }
+                    Err(_) => return self.commit_written(writing, committed),
+                },
+                recv(is_written) -> _ => if !self.commit_written(writing.take(), committed)? {
+                    return Ok(false);
+                },
             }
-            let uploader = self.lake.uploader();
-            let files = self.runtime.spawn(async move { uploader.upload(rows).await });
-            writing = Some(Writing { files, round });
         }
-        self.commit_written(writing, resume, &mut prev, ingested)
+    }
+
+    /// The rows of a round, with its books.
+    fn make_rows(&mut self, round: &Round) -> Rows {
+        round.iter().for_each(|part| self.maker.ledger_row(part));
+        self.maker.finish()
+    }
+
+    /// Has rows written to files by the runtime.
+    fn write(&self, rows: Rows, round: Round) -> Writing {
+        let uploader = self.lake.uploader();
+        let (says_so, is_written) = bounded(0);
+        let files = self.runtime.spawn(async move {
+            let _dropped_at_the_end: Sender<()> = says_so;
+            uploader.upload(rows).await
+        });
+        Writing {
+            files,
+            is_written,
+            round,
+        }
     }
 
     fn commit_written(
         &mut self,
         writing: Option<Writing>,
-        resume: &Resume,
-        prev: &mut Option<i64>,
-        ingested: &mut Ingested,
+        committed: &mut Committed,
     ) -> Result<bool, IngestionError> {
-        let Some(Writing { files, round }) = writing else {
+        let Some(Writing { files, round, .. }) = writing else {
             return Ok(true);
         };
         let files = match self.runtime.block_on(files) {
             Ok(files) => files?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        let next = offset_i64(round.range.end);
-        let progress = vec![Progress {
-            app_id: resume.app_id.clone(),
-            prev: *prev,
-            next,
-        }];
-        match self.runtime.block_on(self.lake.commit(Commit {
+        let step = |part: &Part| Progress {
+            app_id: part.unit.app_id.clone(),
+            prev: part.prev,
+            next: offset_i64(part.range.end),
+        };
+        let commit = Commit {
             files: vec![files],
-            progress,
-        }))? {
+            progress: round.iter().map(step).collect(),
+        };
+        match self.runtime.block_on(self.lake.commit(commit))? {
             Outcome::Committed { .. } => {
-                *prev = Some(next);
-                ingested.commits += 1;
-                ingested.outcome.ledger.merge(&round.ledger);
+                committed.commits += 1;
+                for part in round {
+                    committed.ledger.merge(&part.ledger);
+                    self.note(part);
+                }
                 Ok(true)
             }
             Outcome::Fenced { .. } => Ok(false),
+        }
+    }
+
+    /// Notes how far a source is now.
+    fn note(&mut self, part: Part) {
+        let known = KnownUnit {
+            unit: part.unit.as_ref().clone(),
+            next: offset_i64(part.range.end),
+            context: part.context,
+        };
+        if let Some(all) = &self.known {
+            lock(all).insert(known);
         }
     }
 }
@@ -236,7 +343,9 @@ impl<'i> Ingestion<'i> {
 /// A round whose files are being written.
 struct Writing {
     files: JoinHandle<Result<Uploaded, StoreError>>,
-    round: Box<Round>,
+    /// Disconnected once they are written.
+    is_written: Receiver<()>,
+    round: Round,
 }
 
 /// An offset as the lake has it. No source has 2^63 bytes.

@@ -37,15 +37,7 @@ pub fn discover(arguments: &[String]) -> Result<Discovery, IngestError> {
     if arguments.is_empty() {
         return Err(IngestError::NothingNamed);
     }
-    let mut search = Search::default();
-    for argument in arguments {
-        search.argument(argument);
-    }
-    let Search {
-        sources,
-        mut failures,
-        ..
-    } = search;
+    let (sources, mut failures) = search(arguments, inspect, Source::stdin);
     match (sources.is_empty(), failures.len()) {
         (false, _) => Ok(Discovery { sources, failures }),
         (true, 1) => Err(failures.remove(0)),
@@ -53,21 +45,42 @@ pub fn discover(arguments: &[String]) -> Result<Discovery, IngestError> {
     }
 }
 
-#[derive(Default)]
-struct Search {
-    sources: Vec<Source>,
+/// What `take` makes of each file that the arguments name, by the rules of [`discover`], and of standard input what `stdin` makes; beside
+/// it, what failed.
+pub(crate) fn search<T>(arguments: &[String], take: Take<T>, stdin: fn() -> T) -> (Vec<T>, Vec<IngestError>) {
+    let mut search = Search {
+        take,
+        stdin,
+        found: Vec::new(),
+        failures: Vec::new(),
+        has_stdin: false,
+        seen: HashSet::new(),
+    };
+    for argument in arguments {
+        search.argument(argument);
+    }
+    (search.found, search.failures)
+}
+
+/// Makes what is wanted of a file that was found.
+pub(crate) type Take<T> = fn(&Path, &Metadata) -> Result<T, IngestError>;
+
+struct Search<T> {
+    take: Take<T>,
+    stdin: fn() -> T,
+    found: Vec<T>,
     failures: Vec<IngestError>,
     has_stdin: bool,
     /// Device and inode of every file taken and every directory entered.
     seen: HashSet<(u64, u64)>,
 }
 
-impl Search {
+impl<T> Search<T> {
     fn argument(&mut self, argument: &str) {
         if argument == "-" {
             if !self.has_stdin {
                 self.has_stdin = true;
-                self.sources.push(Source::stdin());
+                self.found.push((self.stdin)());
             }
             return;
         }
@@ -175,7 +188,7 @@ impl Search {
         if self.seen.contains(&(metadata.dev(), metadata.ino())) {
             return;
         }
-        if self.sources.len() >= SOURCES_MAX {
+        if self.found.len() >= SOURCES_MAX {
             // Said once: the millionth and first file stands for all that follow.
             if !matches!(self.failures.last(), Some(IngestError::TooMany { .. })) {
                 self.failures.push(IngestError::TooMany {
@@ -185,8 +198,8 @@ impl Search {
             return;
         }
         self.seen.insert((metadata.dev(), metadata.ino()));
-        match inspect(path, metadata) {
-            Ok(source) => self.sources.push(source),
+        match (self.take)(path, metadata) {
+            Ok(taken) => self.found.push(taken),
             Err(error) => self.failures.push(error),
         }
     }
@@ -233,7 +246,7 @@ fn list(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(children)
 }
 
-fn has_pattern(argument: &str) -> bool {
+pub(crate) fn has_pattern(argument: &str) -> bool {
     argument.contains(['*', '?', '['])
 }
 
@@ -248,7 +261,7 @@ fn is_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
-fn inspect_error(path: &Path, error: io::Error) -> IngestError {
+pub(crate) fn inspect_error(path: &Path, error: io::Error) -> IngestError {
     let name = display_name(path);
     match is_absent(&error) {
         true if is_link(path) => IngestError::DanglingLink { name },

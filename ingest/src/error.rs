@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::archive::WINDOW_BYTES_MAX;
 use crate::discover::{DIRECTORY_DEPTH_MAX, SOURCES_MAX};
+use crate::follow::FOLLOWED_MAX;
 
 /// Why a source could not be found, opened or read on. Cheap to clone, so that a reader can repeat it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -150,6 +151,17 @@ pub enum IngestError {
         disk_offset: u64,
     },
 
+    /// Standard input among what is to be followed.
+    #[error("standard input cannot be followed")]
+    NotFollowable,
+
+    /// More files at once than are followed.
+    #[error("{name}: more than {FOLLOWED_MAX} files to follow")]
+    TooManyFollowed {
+        /// The first file that is too many.
+        name: String,
+    },
+
     /// A source that ends before the position to continue from.
     #[error("{name}: cannot continue at byte {wanted}: there are only {found} bytes")]
     TooShort {
@@ -218,6 +230,8 @@ impl IngestError {
             Self::WindowTooLarge { .. } => {
                 Some("compress it again without a `--long` window, or decompress it and pipe it in")
             }
+            Self::NotFollowable => Some("read it to its end without following, or name files"),
+            Self::TooManyFollowed { .. } => Some("follow the other files with another process"),
             Self::TooShort { .. } => Some("the file was cut or replaced; read it from the start"),
             Self::Backwards { .. } => Some("open the source again"),
             Self::NoIdentity { .. } => Some("write the stream to a file first"),

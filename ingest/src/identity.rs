@@ -68,6 +68,15 @@ impl Identity {
         }
     }
 
+    /// The identity of a file by its device and inode and the first bytes that it has, at most [`PREFIX_BYTES_MAX`] of them.
+    pub(crate) fn of_prefix((device, inode): (u64, u64), prefix: &[u8]) -> Identity {
+        Identity {
+            device,
+            inode,
+            ..Identity::of_stream(prefix)
+        }
+    }
+
     /// Whether `head`, the first bytes of a source, begins as this identity's source did.
     pub fn begins(&self, head: &[u8]) -> bool {
         let prefix = head.get(..self.prefix_bytes as usize);
@@ -137,7 +146,7 @@ fn parse(text: &str) -> Option<Identity> {
 }
 
 /// Reads up to `limit` first bytes. Damage ends them like an end of file: what precedes it is as good a mark.
-fn read_prefix(reader: &mut Reader, limit: u32) -> Result<Vec<u8>, IngestError> {
+pub(crate) fn read_prefix(reader: &mut Reader, limit: u32) -> Result<Vec<u8>, IngestError> {
     let limit = limit as usize;
     let mut prefix = Vec::with_capacity(limit);
     let mut chunk = Vec::new();

@@ -2,7 +2,7 @@
 //! chunks, each with its place in the decompressed stream.
 //!
 //! [`discover`] turns command-line arguments into a list of [`Source`]s; [`Reader`] reads one of them; [`Identity`] tells whether a
-//! file is still the one that was read before.
+//! file is still the one that was read before. [`Follower`] reads files that are being written, through their rotation.
 //!
 //! This crate never looks inside a statement or a line, never decides what the bytes mean, never writes, and uses plain blocking
 //! IO: who wants several sources at once gives each its own thread.
@@ -18,9 +18,15 @@ mod reader;
 
 mod identity;
 
+mod follow;
+
 pub use compression::Compression;
 pub use discover::{Discovery, discover};
 pub use error::IngestError;
+pub use follow::{
+    Begin, FOLLOWED_MAX, FollowCounts, FollowOptions, Follower, Generation, GenerationId, Known, Standing,
+    Start, Waker,
+};
 pub use identity::{Identity, PREFIX_BYTES_MAX};
 pub use reader::Reader;
 pub use source::{Location, Source};

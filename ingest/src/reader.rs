@@ -1,6 +1,7 @@
 //! One source's bytes, decompressed, in order, with their position. Plain files are read with the large `read` calls the caller's
 //! limit asks for and can be continued by seeking; archives and pipes only go forward.
 
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::os::unix::fs::FileTypeExt as _;
@@ -175,6 +176,16 @@ impl Reader {
     }
 }
 
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("name", &self.name)
+            .field("compression", &self.compression)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Read for Input {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self {
@@ -248,7 +259,7 @@ fn read_once(input: &mut Input, out: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-fn read_error(name: &str, disk_offset: u64, error: io::Error) -> IngestError {
+pub(crate) fn read_error(name: &str, disk_offset: u64, error: io::Error) -> IngestError {
     IngestError::Read {
         name: name.to_owned(),
         disk_offset,

@@ -1,19 +1,24 @@
 //! `slowlake ingest`: logs into a lake, each byte once, however often it is called.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use slowlake_ingest::discover;
+use slowlake_ingest::{Discovery, Follower, IngestError, discover};
 use slowlake_parse::Ledger;
 use slowlake_store::Lake;
 
+use crate::command::follow::{FollowArguments, stop_on_signal};
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::reading::{ReadArguments, ingest_error, say_failure, say_source_failure};
 use crate::exit_code::ExitCode;
-use crate::ingestion::{Ingested, Ingestion, IngestionError, RowMaker, ServerName, TextPolicy, Texts};
+use crate::ingestion::{
+    FollowLimits, Ingested, Ingestion, IngestionError, RowMaker, ServerName, Stop, TextPolicy, Texts,
+};
 use crate::output;
+use crate::pipeline::StatementOptions;
 use crate::progress::Progress;
 use crate::render::json::ledger;
 use crate::render::quantity::{bytes, count, percent, plural};
@@ -42,6 +47,8 @@ pub(crate) struct IngestArguments {
     #[arg(long, conflicts_with = "statement_text")]
     redact: bool,
     #[command(flatten)]
+    following: FollowArguments,
+    #[command(flatten)]
     reading: ReadArguments,
     /// Form of the answer
     #[arg(long, value_enum, default_value = "text")]
@@ -69,69 +76,143 @@ struct Tally {
     ledger: Ledger,
 }
 
-/// Ingests every source that can be read.
+/// What is to be ingested.
+enum Input {
+    /// Files as they are now.
+    Found(Discovery),
+    /// Files that are being written.
+    Followed(Box<Follower>),
+}
+
+/// Ingests every source that can be read, or follows them.
 pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
     let options = arguments.reading.resolve()?;
     let location = location(arguments.lake.as_ref(), settings)?;
-    let found = discover(&arguments.paths).map_err(ingest_error)?;
+    let input = arguments.input().map_err(ingest_error)?;
     let runtime = runtime(settings)?;
     let lake = runtime
         .block_on(Lake::open_or_create(&location))
         .map_err(store_error)?;
-    let server = match &arguments.server {
-        Some(name) => ServerName::Given(name.clone()),
-        None => ServerName::Found {
-            otherwise: settings.host.clone(),
-        },
-    };
-    let texts = if arguments.redact {
-        Texts::Redacted
-    } else {
-        Texts::Kept(arguments.statement_text)
-    };
-    let maker = RowMaker::new(server, arguments.cluster.clone(), texts, options.statement);
-    let progress = Progress::start(settings, &found.sources);
+    let maker = arguments.row_maker(settings, options.statement);
     let began = Instant::now();
-    let bytes_read = progress.bytes.clone();
-    let mut ingestion = Ingestion::new(&runtime, lake, options, maker, &bytes_read);
-    let mut tally = Tally {
-        failures: found.failures.len(),
-        ..Tally::default()
-    };
-    for failure in &found.failures {
-        say_failure(failure);
-    }
-    for source in &found.sources {
-        match ingestion.source(source) {
-            Ok(ingested) => tally.add(ingested),
-            Err(IngestionError::Source(failure)) => {
-                say_source_failure(&failure);
-                tally.failures += 1;
-            }
-            Err(IngestionError::Lake(error)) => return Err(store_error(error)),
-            Err(error @ IngestionError::Fenced { .. }) => {
-                output::say("error", &error.to_string());
-                tally.failures += 1;
-            }
+    let mut tally = Tally::default();
+    let (lake, code) = match input {
+        Input::Found(found) => {
+            let progress = Progress::start(settings, &found.sources);
+            let bytes_read = progress.bytes.clone();
+            let mut ingestion = Ingestion::new(&runtime, lake, options, maker, &bytes_read);
+            tally.ingest(&found, &mut ingestion)?;
+            progress.finish();
+            (ingestion.into_lake(), tally.exit_code())
         }
-    }
-    progress.finish();
+        Input::Followed(mut follower) => {
+            let stop = stop_on_signal(&runtime, follower.waker())?;
+            let bytes_read = AtomicU64::new(0);
+            let mut ingestion = Ingestion::new(&runtime, lake, options, maker, &bytes_read);
+            tally.follow(&mut follower, arguments.following.limits(), &stop, &mut ingestion)?;
+            // It was told to stop, and did.
+            (ingestion.into_lake(), ExitCode::Ok)
+        }
+    };
     let elapsed_s = began.elapsed().as_secs_f64();
     let answer = match arguments.output {
-        AnswerFormat::Text => describe(&tally, ingestion.lake(), elapsed_s),
-        AnswerFormat::Json => document(&tally, ingestion.lake())?,
+        AnswerFormat::Text => describe(&tally, &lake, elapsed_s),
+        AnswerFormat::Json => document(&tally, &lake)?,
     };
     output::write(&answer, arguments.file.as_ref())?;
-    Ok(if tally.sources == 0 && tally.failures > 0 {
-        ExitCode::Failed
-    } else if tally.failures > 0 || tally.ledger.rejected_total().records > 0 {
-        ExitCode::Found
-    } else {
-        ExitCode::Ok
-    })
+    Ok(code)
+}
+
+impl IngestArguments {
+    fn input(&self) -> Result<Input, IngestError> {
+        if self.following.is_wanted() {
+            return Ok(Input::Followed(Box::new(self.following.follower(&self.paths)?)));
+        }
+        discover(&self.paths).map(Input::Found)
+    }
+
+    fn row_maker(&self, settings: &Settings, statement: StatementOptions) -> RowMaker {
+        let server = match &self.server {
+            Some(name) => ServerName::Given(name.clone()),
+            None => ServerName::Found {
+                otherwise: settings.host.clone(),
+            },
+        };
+        let texts = if self.redact {
+            Texts::Redacted
+        } else {
+            Texts::Kept(self.statement_text)
+        };
+        RowMaker::new(server, self.cluster.clone(), texts, statement)
+    }
 }
 
 impl Tally {
+    /// Ingests what was found.
+    fn ingest(&mut self, found: &Discovery, ingestion: &mut Ingestion<'_>) -> anyhow::Result<()> {
+        self.failures = found.failures.len();
+        for failure in &found.failures {
+            say_failure(failure);
+        }
+        for source in &found.sources {
+            match ingestion.source(source) {
+                Ok(ingested) => self.add(ingested),
+                Err(IngestionError::Source(failure)) => {
+                    say_source_failure(&failure);
+                    self.failures += 1;
+                }
+                Err(IngestionError::Lake(error)) => return Err(store_error(error)),
+                Err(error @ IngestionError::Fenced { .. }) => {
+                    output::say("error", &error.to_string());
+                    self.failures += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows until it is told to stop.
+    fn follow(
+        &mut self,
+        follower: &mut Follower,
+        limits: FollowLimits,
+        stop: &Stop,
+        ingestion: &mut Ingestion<'_>,
+    ) -> anyhow::Result<()> {
+        let mut failures = 0;
+        let followed = ingestion.follow(follower, limits, stop, &mut |failure| {
+            say_source_failure(failure);
+            failures += 1;
+        });
+        let committed = followed.map_err(|error| match error {
+            IngestionError::Lake(error) => store_error(error),
+            error => error.into(),
+        })?;
+        self.failures = failures;
+        self.sources = committed.sources;
+        self.commits = committed.commits;
+        self.ledger = committed.ledger;
+        let lost = follower.counts().truncations_without_copy;
+        if lost > 0 {
+            let files = plural(i64::try_from(lost).unwrap_or(i64::MAX), "file");
+            output::say(
+                "warning",
+                &format!("{files} cut off without a copy: what was not read by then is lost"),
+            );
+        }
+        Ok(())
+    }
+
+    fn exit_code(&self) -> ExitCode {
+        if self.sources == 0 && self.failures > 0 {
+            ExitCode::Failed
+        } else if self.failures > 0 || self.ledger.rejected_total().records > 0 {
+            ExitCode::Found
+        } else {
+            ExitCode::Ok
+        }
+    }
+
     fn add(&mut self, ingested: Ingested) {
         self.sources += 1;
         self.bytes_known += ingested.bytes_known;

@@ -4,12 +4,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use crossbeam_channel::{Receiver, Sender};
 use slowlake_ingest::{Compression, IngestError, Location, Reader, Source};
-use slowlake_parse::{Decoded, Decoder, Ledger, Span};
+use slowlake_parse::Span;
 
-use crate::batch::Batch;
-use crate::ingestion::resume::Resume;
+use crate::ingestion::log::Log;
+use crate::ingestion::round::{NobodyListens, Outlet};
 use crate::pipeline::ReadOptions;
 
 /// Bytes of a log that are committed together.
@@ -17,91 +16,45 @@ const ROUND_BYTES: u64 = 16 * 1024 * 1024;
 /// A file whose last line has no end and was written this recently may still be growing.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// What the reading thread sends.
-pub(crate) enum Message {
-    /// Executions and rejects, in order.
-    Batch(Batch),
-    /// Everything since the last round has been sent: it can be committed.
-    End(Box<Round>),
-}
-
-/// A piece of a source that is committed at once.
-pub(crate) struct Round {
-    pub(crate) range: Span,
-    pub(crate) ledger: Ledger,
-    /// Records that whoever goes on after this round has to read again.
-    pub(crate) context: Vec<Span>,
-}
-
 /// What the reading thread works with.
 pub(crate) struct Reading<'r> {
     pub(crate) source: Source,
+    pub(crate) log: Log,
     pub(crate) options: ReadOptions,
     pub(crate) progress: &'r AtomicU64,
-    pub(crate) send: Sender<Message>,
-    /// Batches to use again.
-    pub(crate) empty: Receiver<Batch>,
+    pub(crate) outlet: Outlet,
 }
 
 impl Reading<'_> {
     /// Reads to the end of the source, or until nobody listens. Returns why it ended early, if it did.
-    pub(crate) fn run(&self, mut bytes: Bytes, mut decoder: Decoder) -> Option<IngestError> {
-        let mut batch = Batch::default();
-        let mut start = decoder.position();
-        let (mut chunk, mut on_disk, mut ends_line) = (Vec::new(), 0, true);
+    pub(crate) fn run(mut self, mut bytes: Bytes) -> Option<IngestError> {
+        let (mut chunk, mut on_disk) = (Vec::new(), 0);
         let failure = loop {
             match bytes.read_chunk(&mut chunk, self.options.chunk_bytes) {
-                Ok(0) if !ends_line && may_grow(&self.source) => std::thread::sleep(SETTLE / 10),
+                Ok(0) if !self.log.ends_line && may_grow(&self.source) => std::thread::sleep(SETTLE / 10),
                 Ok(0) => break None,
-                Ok(_) => {
-                    ends_line = chunk.ends_with(b"\n");
-                    decoder.push(&chunk, &mut |decoded| self.add(&decoded, &mut batch));
-                }
+                Ok(_) => self.log.push(&chunk, &mut self.outlet),
                 Err(error) => break Some(error),
             }
             self.progress
                 .fetch_add(bytes.bytes_read_on_disk() - on_disk, Ordering::Relaxed);
             on_disk = bytes.bytes_read_on_disk();
-            if decoder.position() - start >= ROUND_BYTES && !self.end(&mut decoder, &mut batch, &mut start) {
+            if self.log.part_bytes() >= ROUND_BYTES && self.end_round().is_err() {
                 return None;
             }
         };
         // The record before a damage may go on in a better copy.
         if failure.is_none() {
-            decoder.finish(&mut |decoded| self.add(&decoded, &mut batch));
+            self.log.finish(&mut self.outlet);
         }
-        if decoder.position() > start {
-            self.end(&mut decoder, &mut batch, &mut start);
-        }
+        // What was read last is as good as nothing if nobody listens.
+        let _ = self.end_round();
         failure
     }
 
-    fn add(&self, decoded: &Decoded<'_>, batch: &mut Batch) {
-        batch.push(decoded);
-        if batch.is_full() {
-            self.pass(batch);
-        }
-    }
-
-    /// `false` when nobody listens any more.
-    fn pass(&self, batch: &mut Batch) -> bool {
-        let full = std::mem::replace(batch, self.empty.try_recv().unwrap_or_default());
-        self.send.send(Message::Batch(full)).is_ok()
-    }
-
-    /// Ends a round; `false` when nobody listens any more.
-    fn end(&self, decoder: &mut Decoder, batch: &mut Batch, start: &mut u64) -> bool {
-        let range = Span {
-            start: *start,
-            end: decoder.position(),
-        };
-        *start = range.end;
-        let round = Round {
-            range,
-            ledger: decoder.take_ledger(),
-            context: decoder.context(),
-        };
-        self.pass(batch) && self.send.send(Message::End(Box::new(round))).is_ok()
+    fn end_round(&mut self) -> Result<(), NobodyListens> {
+        self.outlet.pass(&self.log.unit);
+        self.outlet.end(Vec::from_iter(self.log.part()))
     }
 }
 
@@ -118,9 +71,9 @@ impl Bytes {
         source: &Source,
         head: Vec<u8>,
         reader: Reader,
-        resume: &Resume,
+        is_stream: bool,
     ) -> Result<Bytes, IngestError> {
-        if resume.is_stream {
+        if is_stream {
             return Ok(Bytes::Stream {
                 head,
                 at: 0,
@@ -156,6 +109,20 @@ impl Bytes {
             }
             Bytes::Stream { rest, .. } => rest.read_chunk(buffer, limit),
         }
+    }
+
+    /// Appends the bytes of a span to `record`, as far as they are there.
+    pub(crate) fn read_span(&mut self, span: Span, record: &mut Vec<u8>) -> Result<(), IngestError> {
+        self.skip_to(span.start)?;
+        let mut chunk = Vec::new();
+        while (record.len() as u64) < span.bytes() {
+            let rest = usize::try_from(span.bytes()).unwrap_or(usize::MAX) - record.len();
+            if self.read_chunk(&mut chunk, rest)? == 0 {
+                break;
+            }
+            record.extend_from_slice(&chunk);
+        }
+        Ok(())
     }
 
     fn bytes_read_on_disk(&self) -> u64 {

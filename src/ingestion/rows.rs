@@ -6,22 +6,21 @@ use std::borrow::Cow;
 use hashbrown::HashSet;
 use serde_json::{Map, json};
 use slowlake_parse::statement::{Analysis, Analyzer, Dialect, Tags};
-use slowlake_parse::{
-    Execution, Format, LogEntry, LogKind, PlanFingerprint, Redactor, Reject, Tally, is_harmless,
-};
+use slowlake_parse::{Execution, LogEntry, LogKind, PlanFingerprint, Redactor, Reject, Tally, is_harmless};
 use slowlake_store::{LedgerRow, LogRow, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows};
 
 use crate::batch::Batch;
 use crate::digest::statements::Analyzers;
 use crate::ingestion::offset_i64;
-use crate::ingestion::reading::Round;
-use crate::ingestion::resume::Resume;
+use crate::ingestion::round::Part;
 use crate::ingestion::sampling::{Sampler, TextPolicy};
 use crate::pipeline::StatementOptions;
 use crate::plan_json;
 use crate::summary::dialect_name;
 
 const DAY_US: i64 = 86_400_000_000;
+/// Queries and days whose text is known to be in the lake; beyond it the memory begins anew, and some texts travel once more.
+const TEXTS_MAX: usize = 200_000;
 
 /// Makes rows of logs.
 pub(crate) struct RowMaker {
@@ -135,20 +134,18 @@ impl RowMaker {
         self.redaction = redaction;
     }
 
-    /// Adds the books of one round.
-    pub(crate) fn ledger_row(&mut self, resume: &Resume, format: &Format, round: &Round) {
-        let Round {
-            range,
-            ledger,
-            context,
-        } = round;
+    /// Adds the books of one source in one round.
+    pub(crate) fn ledger_row(&mut self, part: &Part) {
+        let Part {
+            unit, range, ledger, ..
+        } = part;
         let tally = |tally: Tally| json!({ "records": tally.records, "bytes": tally.bytes });
         let detail = json!({
-            "format": format.to_string(),
+            "format": part.format.as_ref(),
             "log": ledger.logs().map(|(kind, t)| (kind.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
             "rejected": ledger.rejected().map(|(reason, t)| (reason.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
             "skipped": ledger.skipped().map(|(kind, t)| (kind.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
-            "context": context.iter().map(|span| [span.start, span.end]).collect::<Vec<_>>(),
+            "context": part.context.iter().map(|span| [span.start, span.end]).collect::<Vec<_>>(),
         })
         .to_string();
         let rejected = ledger.rejected_total();
@@ -157,14 +154,14 @@ impl RowMaker {
             place: Place {
                 ts_us: Some(read_at_us),
                 ..place(
-                    &resume.source,
+                    &unit.source,
                     range.start,
                     self.server.name(),
                     self.cluster.as_deref(),
                 )
             },
-            app_id: &resume.app_id,
-            source_identity: &resume.identity,
+            app_id: &unit.app_id,
+            source_identity: &unit.identity.to_string(),
             range_end: offset_i64(range.end),
             bytes_in: offset_i64(range.bytes()),
             bytes_parsed: offset_i64(ledger.bytes_parsed()),
@@ -200,7 +197,7 @@ impl SourceRows<'_> {
         };
         let fingerprint = analyzer.fingerprint(execution.statement).get();
         let (tags, trace_id) = tags(analyzer.tags(), maker.policy);
-        let is_new = maker.texts.insert((fingerprint, day(execution.start_us)));
+        let is_new = is_new_text(&mut maker.texts, fingerprint, execution.start_us);
         let analysis = is_new.then(|| analyzer.analyze(execution.statement));
         let tables = analysis.map(tables);
         let keeps = maker.executions.keeps(
@@ -260,7 +257,7 @@ impl SourceRows<'_> {
         let has_statement = !entry.statement.is_empty();
         let fingerprint = has_statement.then(|| analyzer.fingerprint(entry.statement).get());
         let is_new =
-            fingerprint.is_some_and(|fingerprint| maker.texts.insert((fingerprint, day(entry.time_us))));
+            fingerprint.is_some_and(|fingerprint| is_new_text(&mut maker.texts, fingerprint, entry.time_us));
         let analysis = is_new.then(|| analyzer.analyze(entry.statement));
         let tables = analysis.map(tables);
         let keeps = maker.events.keeps(
@@ -395,9 +392,12 @@ fn numbers(execution: &Execution<'_>) -> QueryRow<'static> {
     }
 }
 
-/// The day a text is kept for, counted from 1970.
-fn day(time_us: Option<i64>) -> i64 {
-    time_us.unwrap_or_default().div_euclid(DAY_US)
+/// Whether the text of a query is not in the lake yet for the day, counted from 1970; from now on it is.
+fn is_new_text(texts: &mut HashSet<(i64, i64)>, fingerprint: i64, time_us: Option<i64>) -> bool {
+    if texts.len() >= TEXTS_MAX {
+        texts.clear();
+    }
+    texts.insert((fingerprint, time_us.unwrap_or_default().div_euclid(DAY_US)))
 }
 
 fn tables(analysis: Analysis<'_>) -> Vec<&str> {

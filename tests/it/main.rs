@@ -5,6 +5,7 @@ mod bad_lake;
 mod binary;
 mod corpus;
 mod digest;
+mod follow;
 mod ingest;
 mod lake;
 mod maintain;

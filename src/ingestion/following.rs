@@ -1,0 +1,111 @@
+//! Following files into a lake: one thread reads and decodes, this one makes rows and commits, until somebody says stop. After another
+//! owner of a file was met, everything begins anew from what the lake has. Never looks for files, never decodes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+use slowlake_ingest::Follower;
+
+use crate::ingestion::round::Outlet;
+use crate::ingestion::tail::{Surroundings, Tail};
+use crate::ingestion::{Committed, FENCED_MAX, Ingestion, IngestionError, MESSAGES_WAITING};
+use crate::pipeline::SourceFailure;
+
+/// The wait after another owner was met, times how often that was.
+const GIVE_WAY: Duration = Duration::from_millis(100);
+
+/// When what was read is committed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FollowLimits {
+    /// So long after it was read,
+    pub(crate) every: Duration,
+    /// or when there is so much of it, bytes.
+    pub(crate) bytes: u64,
+    /// A last record of whole lines is taken as it is when nothing was written for so long.
+    pub(crate) flush_partial_after: Duration,
+}
+
+/// Says stop, from any thread.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Ingestion<'_> {
+    /// Follows until `stop` is set; then everything that is whole is committed. `report` is told which files fail while others go on.
+    pub(crate) fn follow(
+        &mut self,
+        follower: &mut Follower,
+        limits: FollowLimits,
+        stop: &Stop,
+        report: &mut dyn FnMut(&SourceFailure),
+    ) -> Result<Committed, IngestionError> {
+        let mut committed = Committed::default();
+        let mut n_fenced = 0;
+        loop {
+            let commits_before = committed.commits;
+            if self.follow_on(follower, limits, stop, &mut committed, report)? {
+                return Ok(committed);
+            }
+            n_fenced = match committed.commits > commits_before {
+                true => 1,
+                false => n_fenced + 1,
+            };
+            if n_fenced >= FENCED_MAX {
+                let name = format!("a followed file of {}", self.server);
+                return Err(IngestionError::Fenced { name });
+            }
+            std::thread::sleep(GIVE_WAY * n_fenced);
+            self.give_way()?;
+            follower.restart();
+        }
+    }
+
+    /// Follows until somebody says stop, `true`, or another owner of a file is met, `false`.
+    fn follow_on(
+        &mut self,
+        follower: &mut Follower,
+        limits: FollowLimits,
+        stop: &Stop,
+        committed: &mut Committed,
+        report: &mut dyn FnMut(&SourceFailure),
+    ) -> Result<bool, IngestionError> {
+        let known = self.known()?;
+        let (server, options, waker) = (self.server.clone(), self.options.clone(), follower.waker());
+        let (send, receive) = bounded(MESSAGES_WAITING);
+        let (give_back, empty) = bounded(MESSAGES_WAITING);
+        let is_over = AtomicBool::new(false);
+        let surroundings = Surroundings {
+            known: &known,
+            server: &server,
+            options: &options,
+            limits,
+            stop,
+            is_over: &is_over,
+            progress: self.progress,
+        };
+        std::thread::scope(|scope| {
+            let tail = Tail::new(follower, surroundings, Outlet::new(send, empty));
+            let tail = scope.spawn(move || tail.run());
+            let result = self.commit_rounds(&receive, &give_back, committed, report);
+            is_over.store(true, Ordering::Relaxed);
+            waker.wake();
+            // A sender without a receiver stops.
+            drop(receive);
+            committed.sources += tail
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            result
+        })
+    }
+}
