@@ -16,6 +16,7 @@ pub(crate) fn of_top(report: &TopReport, order: &str) -> Summary {
     Summary {
         title: "slowlake report top".to_owned(),
         read_from: Some((report.read_from.names(), report.read_from.words())),
+        server_count: totals.servers,
         servers: report
             .breakdown
             .server

@@ -17,8 +17,9 @@ pub(crate) struct Summary {
     pub(crate) inputs: Vec<String>,
     /// What of a lake it was computed from: the names of the views, and in words.
     pub(crate) read_from: Option<(Vec<&'static str>, String)>,
-    /// Server names, when one or few.
+    /// Names of servers, the busiest first, and how many servers there are.
     pub(crate) servers: Vec<String>,
+    pub(crate) server_count: i64,
     /// First and last time of an execution, µs since 1970 UTC; of an event where there is no execution.
     pub(crate) window: Option<(i64, i64)>,
     /// Executions in the log, and the sum of their times.
@@ -50,7 +51,19 @@ pub(crate) struct Summary {
     pub(crate) next: Vec<(String, String)>,
 }
 
+/// Servers that a head line names; of more it says how many.
+const SERVERS_NAMED_MAX: usize = 5;
+
 impl Summary {
+    /// Which servers it is about, where that is known.
+    pub(crate) fn servers_in_words(&self) -> Option<String> {
+        match self.servers.len() {
+            0 => None,
+            1..=SERVERS_NAMED_MAX => Some(format!("server {}", self.servers.join(", "))),
+            _ => Some(format!("{} servers", self.server_count)),
+        }
+    }
+
     /// Time that the servers worked, µs, as far as it was logged: no time is counted twice.
     pub(crate) fn database_time_us(&self) -> i64 {
         self.total_us - self.nested.1

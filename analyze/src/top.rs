@@ -56,12 +56,16 @@ async fn top_from(
         Some(rollups) => statements::measures_of_rollups(&rollups.relation),
         None => statements::measures(request),
     };
-    let (mut totals, ranked) = rank(session, request, &measures).await?;
     let whole_breakdown = match rollups {
         Some(rollups) => statements::whole_breakdown_of_rollups(&rollups.relation, &rollups.by_hour),
         None => statements::whole_breakdown(request),
     };
-    let (breakdown, servers, hours) = whole(session, &whole_breakdown).await?;
+    // Each for itself leaves a thread idle in between.
+    let ((mut totals, ranked), (breakdown, servers, hours), ledger) = futures::try_join!(
+        rank(session, request, &measures),
+        whole(session, &whole_breakdown),
+        ledger(session, request)
+    )?;
     totals.servers = servers;
     let mut details = details(session, request, rollups, &ranked).await?;
     let queries = ranked.into_iter().enumerate().map(|(i, ranked)| {
@@ -78,7 +82,7 @@ async fn top_from(
         queries,
         breakdown,
         hours,
-        ledger: ledger(session, request).await?,
+        ledger,
     })
 }
 

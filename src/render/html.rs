@@ -40,7 +40,7 @@ pub(crate) fn render(summary: &Summary) -> String {
                     @for input in &summary.inputs { p.quiet { (input) } }
                     @if let Some((first, last)) = summary.window {
                         p.quiet { (time(first)) " → " (time(last)) " UTC, " (duration(last - first))
-                            @if !summary.servers.is_empty() { ", server " (summary.servers.join(", ")) } }
+                            @if let Some(servers) = summary.servers_in_words() { ", " (servers) } }
                     }
                 }
                 main {

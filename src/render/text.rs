@@ -55,11 +55,8 @@ impl Page<'_> {
             self.wrapped("", &format!("read from {words}"))?;
         }
         if let Some((first, last)) = summary.window {
-            let servers = if summary.servers.is_empty() {
-                String::new()
-            } else {
-                format!("   server {}", summary.servers.join(", "))
-            };
+            let servers = summary.servers_in_words();
+            let servers = servers.map_or_else(String::new, |words| format!("   {words}"));
             writeln!(
                 self.out,
                 "{} → {} UTC   {}{servers}",
