@@ -5,6 +5,7 @@ pub(crate) mod digest;
 pub(crate) mod fingerprint;
 pub(crate) mod ingest;
 pub(crate) mod lake;
+pub(crate) mod maintain;
 pub(crate) mod reading;
 pub(crate) mod report;
 pub(crate) mod sql;

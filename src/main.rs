@@ -24,6 +24,7 @@ use crate::command::demo::DemoArguments;
 use crate::command::digest::DigestArguments;
 use crate::command::fingerprint::FingerprintArguments;
 use crate::command::ingest::IngestArguments;
+use crate::command::maintain::MaintainArguments;
 use crate::command::report::ReportArguments;
 use crate::command::sql::SqlArguments;
 use crate::exit_code::ExitCode;
@@ -50,6 +51,8 @@ enum Command {
     Report(ReportArguments),
     /// Ask a lake in SQL: a shell, or one statement with -c
     Sql(SqlArguments),
+    /// Keep a lake quick and small, and prove that it is whole
+    Maintain(MaintainArguments),
     /// Real sample logs to a lake to a report, in one go
     Demo(DemoArguments),
     /// Print fingerprint and normalized text of statements, one a line
@@ -68,6 +71,7 @@ fn main() -> process::ExitCode {
         Command::Ingest(arguments) => command::ingest::run(arguments, &settings),
         Command::Report(arguments) => command::report::run(arguments, &settings),
         Command::Sql(arguments) => command::sql::run(arguments, &settings),
+        Command::Maintain(arguments) => command::maintain::run(arguments, &settings),
         Command::Demo(arguments) => command::demo::run(arguments, &settings),
         Command::Fingerprint(arguments) => command::fingerprint::run(arguments),
     };

@@ -1,4 +1,4 @@
-//! A progress bar on a terminal for what takes longer than a second. Counts nothing itself: it watches a number.
+//! Progress on a terminal: a bar where there is a number to watch, else what is being done. Counts nothing itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,6 +54,31 @@ impl Progress {
         if let Some((stop, watcher)) = self.stop {
             let _ = stop.send(());
             let _ = watcher.join();
+        }
+    }
+}
+
+/// The name of what is being done and for how long, on a terminal, for what takes longer than a second and cannot say how far it is.
+pub(crate) struct Spinner(Option<indicatif::ProgressBar>);
+
+impl Spinner {
+    /// Begins to turn, if a person looks.
+    pub(crate) fn start(settings: &Settings, what: &'static str) -> Spinner {
+        let bar = settings.progress.then(|| {
+            let bar = indicatif::ProgressBar::new_spinner().with_message(what);
+            if let Ok(style) = indicatif::ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_secs(1));
+            bar
+        });
+        Spinner(bar)
+    }
+
+    /// Takes it away.
+    pub(crate) fn finish(self) {
+        if let Some(bar) = self.0 {
+            bar.finish_and_clear();
         }
     }
 }

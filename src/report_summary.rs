@@ -15,6 +15,7 @@ pub(crate) fn of_top(report: &TopReport, order: &str) -> Summary {
         .saturating_sub(report.queries.len());
     Summary {
         title: "slowlake report top".to_owned(),
+        read_from: Some((report.read_from.as_str(), report.read_from.words())),
         servers: report
             .breakdown
             .server

@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use slowlake_store::Environment;
+
 /// Default limit for the memory of queries over a lake, bytes.
 const MEMORY_LIMIT_BYTES: usize = 1024 * 1024 * 1024;
 
@@ -29,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) log: String,
     /// The name of this machine: the server of a log when nobody says otherwise.
     pub(crate) host: String,
+    /// How storage in a cloud is reached, and with which credentials.
+    pub(crate) environment: Environment,
 }
 
 impl Settings {
@@ -53,6 +57,9 @@ impl Settings {
                 .or_else(|| variable("HOME").map(|home| std::path::Path::new(&home).join(".local/state")))
                 .map(|folder| folder.join("slowlake")),
             host: host_name().unwrap_or_else(|| "localhost".to_owned()),
+            environment: std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
         }
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Summary {
     pub(crate) title: String,
     /// Inputs in words, one a line.
     pub(crate) inputs: Vec<String>,
+    /// What of a lake it was computed from: the name of it in JSON, and in words.
+    pub(crate) read_from: Option<(&'static str, &'static str)>,
     /// Server names, when one or few.
     pub(crate) servers: Vec<String>,
     /// First and last time of an execution, µs since 1970 UTC; of an event where there is no execution.

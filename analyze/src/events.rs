@@ -10,6 +10,7 @@ use slowlake_sql::{Rows, Session, Value};
 
 use crate::error::AnalyzeError;
 use crate::filter::Filters;
+use crate::rollups::RollUps;
 use crate::rows::{each_row, time};
 use crate::window::TimeWindow;
 
@@ -148,7 +149,11 @@ pub async fn slow_executions(
 /// # Errors
 /// [`AnalyzeError::Sql`] if the lake cannot be queried.
 pub async fn prepared(session: &Session, request: &EventsRequest) -> Result<Vec<QuerySteps>, AnalyzeError> {
-    let result = session.query(&statements::prepared(request, QUERIES_MAX)).await?;
+    let statement = match RollUps::choose(session, request.window, &request.filters) {
+        Some(rollups) => statements::prepared_of_rollups(&rollups.relation, QUERIES_MAX),
+        None => statements::prepared(request, QUERIES_MAX),
+    };
+    let result = session.query(&statement).await?;
     let mut list = Vec::new();
     each_row(result, |rows, row| {
         let number = |column| rows.integer(row, column).unwrap_or_default();

@@ -27,6 +27,11 @@ pub struct Filters {
 impl Filters {
     /// The condition on rows of the views `executions` and `server_events`.
     pub(crate) fn condition(&self, window: Option<TimeWindow>) -> String {
+        self.condition_on(window, "ts")
+    }
+
+    /// The condition on rows of any view, of which this column has the time.
+    pub(crate) fn condition_on(&self, window: Option<TimeWindow>, time: &str) -> String {
         let mut conditions = vec![
             any_of("server", &self.server),
             any_of("database", &self.database),
@@ -44,7 +49,7 @@ impl Filters {
                 matching(&self.exclude)
             ));
         }
-        conditions.extend(window.map(within));
+        conditions.extend(window.map(|window| within(window, time)));
         conditions.retain(|condition| condition != EVERYTHING);
         if conditions.is_empty() {
             EVERYTHING.to_owned()
@@ -65,15 +70,14 @@ pub(crate) fn any_of(column: &str, names: &[String]) -> String {
     format!("{column} IN ({})", names.join(", "))
 }
 
-/// The fingerprints whose text matches one of the expressions. The text travels with the first sight of a fingerprint on a day, which may
-/// lie outside of the window: the whole archive is asked.
+/// The fingerprints whose text matches one of the expressions.
 fn matching(expressions: &[String]) -> String {
     let matches: Vec<String> = expressions
         .iter()
         .map(|expression| format!("regexp_like(normalized, {})", quoted(expression)))
         .collect();
     format!(
-        "SELECT fingerprint FROM events WHERE kind IN ('query', 'log') AND fingerprint IS NOT NULL AND normalized IS NOT NULL AND ({})",
+        "SELECT fingerprint FROM queries WHERE normalized IS NOT NULL AND ({})",
         matches.join(" OR ")
     )
 }
@@ -83,7 +87,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// The days go with the times so that whole partitions are left out.
-fn within(window: TimeWindow) -> String {
+fn within(window: TimeWindow, time: &str) -> String {
     let moment = |us: i64| format!("arrow_cast({us}, 'Timestamp(Microsecond, Some(\"UTC\"))')");
     let day = |us: i64| {
         format!(
@@ -93,7 +97,7 @@ fn within(window: TimeWindow) -> String {
     };
     let (from, to) = (window.begin_us(), window.end_us());
     format!(
-        "event_date >= {} AND event_date <= {} AND ts >= {} AND ts < {}",
+        "event_date >= {} AND event_date <= {} AND {time} >= {} AND {time} < {}",
         day(from),
         day(to - 1),
         moment(from),

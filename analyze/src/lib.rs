@@ -5,6 +5,7 @@ mod error;
 mod events;
 mod filter;
 mod report;
+mod rollups;
 mod rows;
 mod top;
 mod window;
@@ -18,6 +19,7 @@ pub use report::{
     Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,
     TopTotals,
 };
+pub use rollups::ReadFrom;
 pub use top::{TopOrder, TopRequest, top};
 pub use window::TimeWindow;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::filter::Filters;
+use crate::rollups::ReadFrom;
 use crate::top::TopOrder;
 use crate::window::TimeWindow;
 
@@ -17,6 +18,8 @@ pub struct TopReport {
     pub filters: Filters,
     /// What the queries are ordered by.
     pub order: TopOrder,
+    /// What it was computed from.
+    pub read_from: ReadFrom,
     /// All executions together.
     pub totals: TopTotals,
     /// The first queries in that order.

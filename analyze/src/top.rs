@@ -6,7 +6,7 @@ mod statements;
 
 use std::collections::{BTreeMap, HashMap};
 
-use slowlake_sql::{LatencyHistogram, Rows, Session, Value};
+use slowlake_sql::{LatencyHistogram, QueryResult, Rows, Session, Value};
 
 use crate::error::AnalyzeError;
 use crate::filter::Filters;
@@ -14,6 +14,7 @@ use crate::report::{
     Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,
     TopTotals,
 };
+use crate::rollups::RollUps;
 use crate::rows::{each_row, time};
 use crate::window::TimeWindow;
 
@@ -41,11 +42,28 @@ pub struct TopRequest {
 /// # Errors
 /// [`AnalyzeError::Sql`] if the lake cannot be queried.
 pub async fn top(session: &Session, request: &TopRequest) -> Result<TopReport, AnalyzeError> {
-    let (mut totals, ranked) = rank(session, request).await?;
-    let fingerprints: Vec<i64> = ranked.iter().map(|query| query.fingerprint).collect();
-    let (breakdown, servers, hours) = whole(session, request).await?;
+    let rollups = RollUps::choose(session, request.window, &request.filters);
+    top_from(session, request, rollups.as_ref()).await
+}
+
+/// The same, from roll-ups where there are some.
+async fn top_from(
+    session: &Session,
+    request: &TopRequest,
+    rollups: Option<&RollUps>,
+) -> Result<TopReport, AnalyzeError> {
+    let measures = match rollups {
+        Some(rollups) => statements::measures_of_rollups(&rollups.relation),
+        None => statements::measures(request),
+    };
+    let (mut totals, ranked) = rank(session, request, &measures).await?;
+    let whole_breakdown = match rollups {
+        Some(rollups) => statements::whole_breakdown_of_rollups(&rollups.relation),
+        None => statements::whole_breakdown(request),
+    };
+    let (breakdown, servers, hours) = whole(session, &whole_breakdown).await?;
     totals.servers = servers;
-    let mut details = details(session, request, &fingerprints).await?;
+    let mut details = details(session, request, rollups, &ranked).await?;
     let queries = ranked.into_iter().enumerate().map(|(i, ranked)| {
         let detail = details.remove(&ranked.fingerprint).unwrap_or_default();
         query(i + 1, ranked, detail, totals.estimated_total_us)
@@ -55,6 +73,7 @@ pub async fn top(session: &Session, request: &TopRequest) -> Result<TopReport, A
         window: request.window,
         filters: request.filters.clone(),
         order: request.order,
+        read_from: rollups.map(|rollups| rollups.read_from).unwrap_or_default(),
         totals,
         queries,
         breakdown,
@@ -121,11 +140,15 @@ impl Ranked {
 }
 
 /// Ranks all queries while adding them up; holds no more than a few times the limit.
-async fn rank(session: &Session, request: &TopRequest) -> Result<(TopTotals, Vec<Ranked>), AnalyzeError> {
+async fn rank(
+    session: &Session,
+    request: &TopRequest,
+    measures: &str,
+) -> Result<(TopTotals, Vec<Ranked>), AnalyzeError> {
     let mut totals = TopTotals::default();
     let mut latency = LatencyHistogram::new();
     let mut ranking = Ranking::new(request.order, request.limit);
-    let mut result = session.query(&statements::measures(request)).await?;
+    let mut result = session.query(measures).await?;
     while let Some(rows) = result.next().await? {
         for row in 0..rows.len() {
             let query = Ranked::read(&rows, row);
@@ -159,9 +182,9 @@ async fn rank(session: &Session, request: &TopRequest) -> Result<(TopTotals, Vec
 /// All executions by dimension and hour; the number is that of servers.
 async fn whole(
     session: &Session,
-    request: &TopRequest,
+    whole_breakdown: &str,
 ) -> Result<(Breakdown, i64, Vec<HourLoad>), AnalyzeError> {
-    let mut result = session.query(&statements::whole_breakdown(request)).await?;
+    let mut result = session.query(whole_breakdown).await?;
     let mut groups = Groups::default();
     let mut hours = Vec::new();
     while let Some(rows) = result.next().await? {
@@ -195,15 +218,17 @@ struct Detail {
 async fn details(
     session: &Session,
     request: &TopRequest,
-    fingerprints: &[i64],
+    rollups: Option<&RollUps>,
+    ranked: &[Ranked],
 ) -> Result<HashMap<i64, Detail>, AnalyzeError> {
     let mut details: HashMap<i64, Detail> = HashMap::new();
+    let fingerprints: Vec<i64> = ranked.iter().map(|query| query.fingerprint).collect();
     if fingerprints.is_empty() {
         return Ok(details);
     }
     let of = |rows: &Rows, row| rows.integer(row, 1).unwrap_or_default();
 
-    let texts = session.query(&statements::texts(fingerprints)).await?;
+    let texts = session.query(&statements::texts(&fingerprints)).await?;
     each_row(texts, |rows, row| {
         let detail = details.entry(of(rows, row)).or_default();
         detail.dialect = rows.text(row, 2).map(str::to_owned);
@@ -215,18 +240,16 @@ async fn details(
     })
     .await?;
 
-    let examples = session
-        .query(&statements::examples(request, fingerprints))
-        .await?;
-    each_row(examples, |rows, row| {
-        details.entry(of(rows, row)).or_default().example = rows.text(row, 2).map(str::to_owned);
-    })
-    .await?;
+    for (fingerprint, example) in examples(session, request, ranked).await? {
+        details.entry(fingerprint).or_default().example = Some(example);
+    }
 
     let mut groups: HashMap<i64, Groups> = HashMap::new();
-    let parts = session
-        .query(&statements::breakdown(request, fingerprints))
-        .await?;
+    let breakdown = match rollups {
+        Some(rollups) => statements::breakdown_of_rollups(&rollups.relation, &fingerprints),
+        None => statements::breakdown(request, &fingerprints),
+    };
+    let parts = session.query(&breakdown).await?;
     each_row(parts, |rows, row| {
         let dimension = rows.integer(row, 0).unwrap_or_default();
         groups
@@ -239,6 +262,61 @@ async fn details(
         details.entry(fingerprint).or_default().breakdown = groups.finish();
     }
     Ok(details)
+}
+
+/// The text of the slowest execution of each query that kept its own. That is nearly always one of the slowest of all, which are found
+/// without reading the texts of the others; only queries of which none of those has one are looked through.
+async fn examples(
+    session: &Session,
+    request: &TopRequest,
+    ranked: &[Ranked],
+) -> Result<HashMap<i64, String>, AnalyzeError> {
+    let mut examples = HashMap::new();
+    let from_us: Vec<(i64, i64)> = ranked
+        .iter()
+        .map(|query| (query.fingerprint, slow_from_us(&query.latency)))
+        .collect();
+    // With many queries most of the executions are looked at in any case.
+    if from_us.len() <= CONDITIONS_MAX {
+        let slow = session
+            .query(&statements::slow_examples(request, &from_us))
+            .await?;
+        add_examples(slow, &mut examples).await?;
+    }
+    let mut others: Vec<i64> = ranked.iter().map(|query| query.fingerprint).collect();
+    others.retain(|fingerprint| !examples.contains_key(fingerprint));
+    if !others.is_empty() {
+        let any = session.query(&statements::examples(request, &others)).await?;
+        add_examples(any, &mut examples).await?;
+    }
+    Ok(examples)
+}
+
+async fn add_examples(found: QueryResult, examples: &mut HashMap<i64, String>) -> Result<(), AnalyzeError> {
+    each_row(found, |rows, row| {
+        let text = rows.integer(row, 1).zip(rows.text(row, 2));
+        examples.extend(text.map(|(fingerprint, text)| (fingerprint, text.to_owned())));
+    })
+    .await
+}
+
+/// Queries that a statement has conditions of their own for.
+const CONDITIONS_MAX: usize = 256;
+
+/// Executions of a query among which its example is looked for first.
+const SLOWEST: i64 = 100;
+
+/// A duration, µs, that as many of the longest reach, or all. It is below all that are counted in the same bin.
+fn slow_from_us(latency: &LatencyHistogram) -> i64 {
+    let mut shorter = latency.count();
+    let bins: Vec<(i32, i64)> = latency.bins().collect();
+    for (bin, calls) in bins.into_iter().rev() {
+        shorter -= calls;
+        if latency.count() - shorter >= SLOWEST {
+            return LatencyHistogram::value_of(bin - 1);
+        }
+    }
+    0
 }
 
 /// The parts of the four dimensions, in the order of [`Breakdown`].

@@ -1,5 +1,5 @@
-//! The names that SQL sees: the views, one `views/*.sql` file each, over the table `events`. `events` itself can be queried but
-//! is not listed, because its columns may change where the views' may not. Never writes.
+//! The names that SQL sees: the views, one `views/*.sql` file each, over the table `events` and over what is derived of it. Those
+//! themselves can be queried but are not listed, because their columns may change where the views' may not. Never writes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,17 +10,64 @@ use datafusion::catalog::{MemoryCatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::Result;
 use datafusion::datasource::{TableType, ViewTable};
 use datafusion::prelude::SessionContext;
+use slowlake_store::{DerivedTable, DerivedView, Lake, StoreError};
 
-use crate::views::VIEWS;
+use crate::views::{VIEWS, View};
 
 /// Name of the catalog that holds everything.
 pub(crate) const CATALOG: &str = "slowlake";
 /// Name of its only schema.
 pub(crate) const SCHEMA: &str = "public";
 /// The table below the views.
-pub(crate) const EVENTS: &str = "events";
+const EVENTS: &str = "events";
 
-/// The one schema: the listed tables and, beside them, `events`.
+/// What is below the views.
+pub(crate) struct Source {
+    /// All rows.
+    pub(crate) events: Arc<dyn TableProvider>,
+    /// What is derived of them.
+    pub(crate) derived: Vec<DerivedView>,
+    /// What of that is kept, by the name under which the views know it.
+    pub(crate) stored: Vec<(&'static str, Arc<dyn TableProvider>)>,
+}
+
+impl Source {
+    /// A lake at the version that the handle sees.
+    pub(crate) async fn of_lake(lake: &Lake) -> std::result::Result<Source, StoreError> {
+        let mut source = Source::of_events(lake.provider()?);
+        source.derived.clear();
+        for table in DerivedTable::ALL {
+            let view = lake.derived(table).await?;
+            source
+                .stored
+                .extend(view.stored()?.map(|stored| (table.stored_name(), stored)));
+            source.derived.push(view);
+        }
+        Ok(source)
+    }
+
+    /// A table of events of which nothing is derived yet.
+    pub(crate) fn of_events(events: Arc<dyn TableProvider>) -> Source {
+        Source {
+            events,
+            derived: DerivedTable::ALL.map(DerivedView::without_table).into(),
+            stored: Vec::new(),
+        }
+    }
+
+    /// Whether most of the roll-ups need not be computed.
+    pub(crate) fn has_rollups(&self) -> bool {
+        let is_kept = |view: &DerivedView| view.table() == DerivedTable::RollupHour && view.is_kept();
+        self.derived.iter().any(is_kept)
+    }
+}
+
+/// SQL for the rows that `rollup_hour` would have of those executions alone that satisfy a condition on columns of the view `executions`.
+pub fn rollup_of(condition: &str) -> String {
+    DerivedTable::RollupHour.definition(condition)
+}
+
+/// The one schema: the views and, beside them, what they are over.
 pub(crate) struct LakeSchema {
     tables: RwLock<BTreeMap<String, Arc<dyn TableProvider>>>,
 }
@@ -41,16 +88,25 @@ impl LakeSchema {
         Ok(schema)
     }
 
-    /// Makes `events` the table below all views. Queries that run keep the table they began with.
-    pub(crate) async fn fill(&self, context: &SessionContext, events: Arc<dyn TableProvider>) -> Result<()> {
-        self.put(EVENTS, events);
-        for view in VIEWS {
-            let plan = context.state().create_logical_plan(view.sql).await?;
-            self.put(
-                view.name,
-                Arc::new(ViewTable::new(plan, Some(view.sql.to_owned()))),
-            );
+    /// Makes these the tables below all views. Queries that run keep the tables they began with.
+    pub(crate) async fn fill(&self, context: &SessionContext, source: Source) -> Result<()> {
+        self.put(EVENTS, source.events);
+        for (name, table) in source.stored {
+            self.put(name, table);
         }
+        for view in source.derived {
+            let name = format!("derived_{}", view.table().name());
+            self.put_view(context, &name, &view.rows_sql()).await?;
+        }
+        for view in VIEWS {
+            self.put_view(context, view.name, view.sql).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_view(&self, context: &SessionContext, name: &str, sql: &str) -> Result<()> {
+        let plan = context.state().create_logical_plan(sql).await?;
+        self.put(name, Arc::new(ViewTable::new(plan, Some(sql.to_owned()))));
         Ok(())
     }
 
@@ -79,7 +135,11 @@ impl fmt::Debug for LakeSchema {
 impl SchemaProvider for LakeSchema {
     fn table_names(&self) -> Vec<String> {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
-        tables.keys().filter(|name| *name != EVENTS).cloned().collect()
+        tables
+            .keys()
+            .filter(|name| View::find(name).is_some())
+            .cloned()
+            .collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {

@@ -1,12 +1,13 @@
 //! The functions that SQL has here beyond DataFusion's own, and what they are for in one line each. Registration only; what
-//! they compute lives in the modules below.
+//! they compute lives in the module below and, for latencies, beside the histogram in the store.
 
+mod date_trunc;
 mod fingerprint;
+#[cfg(test)]
 mod latency;
 
 use datafusion::prelude::SessionContext;
-
-pub use latency::{latency_at, latency_data_type};
+use slowlake_store::{latency_aggregates, latency_quantile};
 
 /// A function as `\df` lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,10 +66,11 @@ pub const FUNCTIONS: &[FunctionDoc] = &[
 
 /// Makes every function of this module known to a context.
 pub(crate) fn register(context: &SessionContext) {
-    for function in fingerprint::scalars().into_iter().chain(latency::scalars()) {
+    for function in fingerprint::scalars().into_iter().chain([latency_quantile()]) {
         context.register_udf(function);
     }
-    for function in latency::aggregates() {
+    context.register_udf(date_trunc::scalar());
+    for function in latency_aggregates() {
         context.register_udaf(function);
     }
 }

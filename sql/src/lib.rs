@@ -1,6 +1,6 @@
-//! The query layer: one lake as SQL. A [`Session`] holds the views (`executions`, `server_events`, `queries`, `rejects`, `ledger`), the functions over
-//! fingerprints and latencies, and limits on memory and threads; [`Session::query`] executes one read-only statement and streams
-//! its rows. This crate never writes and never prints.
+//! The query layer: one lake as SQL. A [`Session`] holds the views (`executions`, `rollup_hour`, `server_events`, `metrics`, `queries`,
+//! `rejects`, `ledger`), the functions over fingerprints and latencies, and limits on memory and threads; [`Session::query`] executes
+//! one read-only statement and streams its rows. This crate never writes and never prints.
 
 mod catalog;
 mod error;
@@ -15,11 +15,12 @@ mod views;
 #[cfg(test)]
 mod fixture;
 
+pub use catalog::rollup_of;
 pub use error::SqlError;
 pub use execute::{Progress, QueryResult};
-pub use functions::{FUNCTIONS, FunctionDoc, latency_at, latency_data_type};
+pub use functions::{FUNCTIONS, FunctionDoc};
 pub use script::{ScriptStatement, statements};
 pub use session::{Session, SessionSettings};
-pub use slowlake_store::LatencyHistogram;
+pub use slowlake_store::{LatencyHistogram, latency_at, latency_data_type};
 pub use value::{Column, Rows, Value};
 pub use views::{VIEWS, View};

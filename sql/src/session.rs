@@ -2,6 +2,7 @@
 //! terminals, wires or reports.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::catalog::TableProvider;
 use datafusion::config::Dialect;
@@ -11,7 +12,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use slowlake_store::Lake;
 
-use crate::catalog::{CATALOG, LakeSchema, SCHEMA};
+use crate::catalog::{CATALOG, LakeSchema, SCHEMA, Source};
 use crate::error::SqlError;
 use crate::execute::{self, QueryResult};
 use crate::functions;
@@ -30,6 +31,7 @@ pub struct Session {
     context: SessionContext,
     schema: Arc<LakeSchema>,
     settings: SessionSettings,
+    has_rollups: AtomicBool,
 }
 
 impl Session {
@@ -38,7 +40,7 @@ impl Session {
     /// # Errors
     /// [`SqlError::Lake`] if the lake cannot be scanned, [`SqlError::Internal`] if its columns are not those of the views.
     pub async fn open(lake: &Lake, settings: SessionSettings) -> Result<Session, SqlError> {
-        Session::from_provider(lake.provider()?, settings).await
+        Session::from_source(Source::of_lake(lake).await?, settings).await
     }
 
     /// A session over any table with the columns of `events`.
@@ -49,6 +51,10 @@ impl Session {
         events: Arc<dyn TableProvider>,
         settings: SessionSettings,
     ) -> Result<Session, SqlError> {
+        Session::from_source(Source::of_events(events), settings).await
+    }
+
+    async fn from_source(source: Source, settings: SessionSettings) -> Result<Session, SqlError> {
         let translate =
             |error: DataFusionError| SqlError::from_datafusion(error, settings.memory_limit_bytes);
         let runtime = RuntimeEnvBuilder::new()
@@ -58,11 +64,13 @@ impl Session {
         let context = SessionContext::new_with_config_rt(config(settings), runtime);
         functions::register(&context);
         let schema = LakeSchema::register(&context).map_err(translate)?;
-        schema.fill(&context, events).await.map_err(translate)?;
+        let has_rollups = AtomicBool::new(source.has_rollups());
+        schema.fill(&context, source).await.map_err(translate)?;
         Ok(Session {
             context,
             schema,
             settings,
+            has_rollups,
         })
     }
 
@@ -71,7 +79,9 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub async fn refresh(&self, lake: &Lake) -> Result<(), SqlError> {
-        let filled = self.schema.fill(&self.context, lake.provider()?).await;
+        let source = Source::of_lake(lake).await?;
+        self.has_rollups.store(source.has_rollups(), Ordering::Relaxed);
+        let filled = self.schema.fill(&self.context, source).await;
         filled.map_err(|error| SqlError::from_datafusion(error, self.settings.memory_limit_bytes))
     }
 
@@ -81,6 +91,11 @@ impl Session {
     /// [`SqlError::ReadOnly`] for anything that would change something, the kinds of [`SqlError`] for the rest.
     pub async fn query(&self, sql: &str) -> Result<QueryResult, SqlError> {
         execute::query(&self.context, self.settings.memory_limit_bytes, sql).await
+    }
+
+    /// Whether the lake keeps roll-ups, so that the view `rollup_hour` is quicker to read than `executions`.
+    pub fn has_rollups(&self) -> bool {
+        self.has_rollups.load(Ordering::Relaxed)
     }
 
     /// What the session may use.

@@ -11,9 +11,7 @@ use datafusion::arrow::datatypes::{
 };
 use datafusion::arrow::temporal_conversions::{date32_to_datetime, timestamp_us_to_datetime};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use slowlake_store::LatencyHistogram;
-
-use crate::functions::latency_at;
+use slowlake_store::{LatencyHistogram, latency_at};
 
 /// A column of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,12 +21,20 @@ pub const VIEWS: &[View] = &[
         sql: include_str!("views/ledger.sql"),
     },
     View {
+        name: "metrics",
+        sql: include_str!("views/metrics.sql"),
+    },
+    View {
         name: "queries",
         sql: include_str!("views/queries.sql"),
     },
     View {
         name: "rejects",
         sql: include_str!("views/rejects.sql"),
+    },
+    View {
+        name: "rollup_hour",
+        sql: include_str!("views/rollup_hour.sql"),
     },
     View {
         name: "server_events",

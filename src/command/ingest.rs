@@ -25,7 +25,7 @@ pub(crate) struct IngestArguments {
     /// Log files, folders or patterns, compressed or not; - is standard input
     #[arg(required = true)]
     paths: Vec<String>,
-    /// The lake: a folder, made if it does not exist [default: the environment's SLOWLAKE_LAKE]
+    /// The lake: a folder, or a bucket's s3://, gs:// or az:// URL; made if it does not exist [default: the environment's SLOWLAKE_LAKE]
     #[arg(long, value_name = "URI")]
     lake: Option<String>,
     /// Name of the server that wrote the logs [default: what the log says, else the name of this machine]

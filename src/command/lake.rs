@@ -1,5 +1,7 @@
 //! What every command that uses a lake has in common: which one, how it is opened, and how its errors say what to do next.
 
+use std::error::Error;
+
 use anyhow::Context;
 use slowlake_sql::{Session, SessionSettings, SqlError};
 use slowlake_store::{Lake, LakeLocation, StoreError};
@@ -10,10 +12,11 @@ use crate::settings::Settings;
 
 /// The lake that was named, or the environment's.
 pub(crate) fn location(given: Option<&String>, settings: &Settings) -> anyhow::Result<LakeLocation> {
-    match given.or(settings.lake.as_ref()) {
-        Some(text) => text.parse().map_err(store_error),
-        None => anyhow::bail!("no lake was named\nhint: give --lake FOLDER or set SLOWLAKE_LAKE"),
-    }
+    let Some(text) = given.or(settings.lake.as_ref()) else {
+        anyhow::bail!("no lake was named\nhint: give --lake URI or set SLOWLAKE_LAKE");
+    };
+    let location: LakeLocation = text.parse().map_err(store_error)?;
+    Ok(location.with_environment(&settings.environment))
 }
 
 /// Threads for what waits for disks and networks, and for what encodes files: as few, for the allocator keeps memory of its own for each.
@@ -37,10 +40,13 @@ pub(crate) async fn open(location: &LakeLocation, settings: &Settings) -> anyhow
     Ok((lake, session))
 }
 
-/// An error of the lake with its next step.
+/// An error of the lake with its cause, which has its own causes in it, and its next step.
 pub(crate) fn store_error(error: StoreError) -> anyhow::Error {
     let hint = error.hint();
-    with_hint(error, hint)
+    match error.source() {
+        Some(cause) => with_hint(format!("{error}: {cause}"), hint),
+        None => with_hint(error, hint),
+    }
 }
 
 /// An error of a query with its next step.

@@ -9,6 +9,7 @@ pub(crate) fn render(summary: &Summary) -> anyhow::Result<String> {
     let document = json!({
         "report": summary.title,
         "inputs": summary.inputs,
+        "read_from": summary.read_from.map(|(name, _)| name),
         "servers": summary.servers,
         "first_us": summary.window.map(|window| window.0),
         "last_us": summary.window.map(|window| window.1),

@@ -51,6 +51,9 @@ impl Page<'_> {
         for input in &summary.inputs {
             self.wrapped("", input)?;
         }
+        if let Some((_, words)) = summary.read_from {
+            self.wrapped("", &format!("read from {words}"))?;
+        }
         if let Some((first, last)) = summary.window {
             let servers = if summary.servers.is_empty() {
                 String::new()

@@ -1,22 +1,26 @@
-//! The commit: uploaded files and the progress of their sources become part of the table together, once, or not at all.
+//! The commit: files that come and files that go, and the progress they stand for, change a table together, once, or not at all.
 //!
-//! Delta's application transactions detect a writer that commits at the same time, not one that came before. So every attempt
-//! reads the newest state, asserts that each unit of progress is where the caller thinks it is, and then puts exactly the next
+//! Delta's application transactions detect a writer that commits at the same time, not one that came before; and nothing in Delta
+//! keeps two rewrites of the same files from both getting through. So every attempt reads the newest state, asserts that each unit of
+//! progress is where the caller thinks it is and that each file to be removed is still there, and then puts exactly the next
 //! version, which fails if anyone else put it first: between the assertion and the put nothing can come. An error may be returned
 //! after the put has landed; it is settled by looking for this commit's own mark in the version it tried to put, never by blind
-//! repetition. Checkpoints, clean-up and compaction have no place here.
+//! repetition. Checkpoints and clean-up have no place here, nor has the choice of what to change.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::{CommitBuilder, TransactionError};
-use deltalake::kernel::{Action, Transaction};
+use deltalake::kernel::{Action, Add, Remove, Transaction};
 use deltalake::protocol::{DeltaOperation, OutputMode};
-use tracing::{debug, warn};
+use tracing::{debug, trace, warn};
 use uuid::Uuid;
 
 use crate::error::{StoreError, is_disk_full};
-use crate::table::{Lake, plain_commit};
+use crate::lake_table::{LakeTable, plain_commit};
+use crate::newest_commit::ACTIONS_KEY;
+use crate::table::Lake;
 use crate::upload::Uploaded;
 
 /// Files and progress that belong together.
@@ -55,6 +59,39 @@ pub enum Outcome {
     },
 }
 
+/// Any change of one table.
+#[derive(Debug)]
+pub(crate) struct Change {
+    /// What the table's history says it was.
+    pub(crate) operation: DeltaOperation,
+    pub(crate) adds: Vec<Add>,
+    /// Each must be of a file that is part of the table when the change lands.
+    pub(crate) removes: Vec<Remove>,
+    /// Each unit once.
+    pub(crate) progress: Vec<Progress>,
+}
+
+impl Change {
+    fn is_empty(&self) -> bool {
+        self.adds.is_empty() && self.removes.is_empty() && self.progress.is_empty()
+    }
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// All of it is in the table, or none of it; see there.
+    Outcome(Outcome),
+    /// Nothing of it is in the table: these files, which it was to remove, are no longer part of it.
+    Gone {
+        /// Their paths.
+        paths: Vec<String>,
+    },
+}
+
+/// The key under which the log entry of a commit has its mark.
+const MARK: &str = "slowlakeCommit";
+
 /// Attempts that others may win before a commit gives up.
 const MAX_LOST_RACES: u32 = 50;
 
@@ -72,31 +109,48 @@ impl Lake {
     /// [`StoreError::Contention`] and [`StoreError::Storage`]: nothing of it is in the lake, and the same files can be committed
     /// again. [`StoreError::Unsettled`]: nobody knows yet; see there.
     pub async fn commit(&mut self, commit: Commit) -> Result<Outcome, StoreError> {
-        check_progress(&commit.progress)?;
-        if commit.progress.is_empty() && commit.files.iter().all(|uploaded| uploaded.adds.is_empty()) {
-            return Ok(Outcome::Committed {
-                version: self.version(),
-            });
+        let change = Change {
+            operation: DeltaOperation::StreamingUpdate {
+                output_mode: OutputMode::Append,
+                query_id: "ingest".to_owned(),
+                epoch_id: self.version() + 1,
+            },
+            adds: commit
+                .files
+                .into_iter()
+                .flat_map(|uploaded| uploaded.adds)
+                .collect(),
+            removes: Vec::new(),
+            progress: commit.progress,
+        };
+        match self.events.commit(change).await? {
+            Settled::Outcome(outcome) => Ok(outcome),
+            // Only a change that removes files can miss one.
+            Settled::Gone { .. } => Ok(Outcome::Fenced { app_ids: Vec::new() }),
         }
-        let mark = Uuid::new_v4().to_string();
-        let mut attempts = Attempts {
-            lake: self,
-            commit,
-            mark,
+    }
+}
+
+impl LakeTable {
+    /// Makes a change. Others may commit at the same time.
+    ///
+    /// # Errors
+    /// Those of [`Lake::commit`].
+    pub(crate) async fn commit(&mut self, change: Change) -> Result<Settled, StoreError> {
+        check_progress(&change.progress)?;
+        if change.is_empty() {
+            let version = self.version();
+            return Ok(Settled::Outcome(Outcome::Committed { version }));
+        }
+        let attempts = Attempts {
+            table: self,
+            change,
+            mark: Uuid::new_v4().to_string(),
             tried: Vec::new(),
             lost_races: 0,
             faults: 0,
         };
-        let mut step = Step::Read;
-        loop {
-            step = match step {
-                Step::Read => attempts.read().await?,
-                Step::Judge => attempts.judge().await?,
-                Step::Put => attempts.put().await?,
-                Step::Wait(why) => attempts.wait(why).await?,
-                Step::Done(outcome) => return Ok(outcome),
-            };
-        }
+        attempts.settle().await
     }
 }
 
@@ -104,14 +158,14 @@ impl Lake {
 enum Step {
     /// Catch up with the newest version.
     Read,
-    /// Did an earlier put land after all? If not, is every unit where it was?
+    /// Did an earlier put land after all? If not, is every unit where it was, and every file to be removed still there?
     Judge,
     /// Put the next version.
     Put,
     /// Something went wrong: try again a little later, or give up.
     Wait(Trouble),
     /// Settled.
-    Done(Outcome),
+    Done(Settled),
 }
 
 /// Why an attempt did not get through.
@@ -124,9 +178,37 @@ enum Trouble {
     Read(StoreError),
 }
 
+impl Step {
+    /// For the log.
+    fn name(&self) -> &'static str {
+        match self {
+            Step::Read => "read",
+            Step::Judge => "judge",
+            Step::Put => "put",
+            Step::Wait(Trouble::LostRace) => "lost race",
+            Step::Wait(Trouble::Put(_)) => "failed put",
+            Step::Wait(Trouble::Read(_)) => "failed read",
+            Step::Done(Settled::Outcome(Outcome::Committed { .. })) => "committed",
+            Step::Done(Settled::Outcome(Outcome::Fenced { .. })) => "fenced",
+            Step::Done(Settled::Gone { .. }) => "gone",
+        }
+    }
+}
+
+/// The name, for the log, of the end that is an error.
+fn name_of_end(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Contention { .. } => "contention",
+        StoreError::DiskFull { .. } => "disk full",
+        StoreError::Storage { .. } => "storage",
+        StoreError::Unsettled { .. } => "unsettled",
+        _ => "refused",
+    }
+}
+
 struct Attempts<'a> {
-    lake: &'a mut Lake,
-    commit: Commit,
+    table: &'a mut LakeTable,
+    change: Change,
     /// In the log entry of this commit and of no other.
     mark: String,
     /// The versions that were put and are not known to be another writer's.
@@ -136,8 +218,25 @@ struct Attempts<'a> {
 }
 
 impl Attempts<'_> {
+    /// Goes from state to state until the change is settled.
+    async fn settle(mut self) -> Result<Settled, StoreError> {
+        let mut step = Step::Read;
+        loop {
+            let from = step.name();
+            let next = match step {
+                Step::Read => self.read().await,
+                Step::Judge => self.judge().await,
+                Step::Put => self.put().await,
+                Step::Wait(why) => self.wait(why).await,
+                Step::Done(settled) => return Ok(settled),
+            };
+            trace!(from, to = next.as_ref().map_or_else(name_of_end, Step::name));
+            step = next?;
+        }
+    }
+
     async fn read(&mut self) -> Result<Step, StoreError> {
-        match self.lake.refresh().await {
+        match self.table.refresh().await {
             Ok(()) => Ok(Step::Judge),
             Err(error @ StoreError::Storage { .. }) => Ok(Step::Wait(Trouble::Read(error))),
             Err(error) => Err(error),
@@ -146,61 +245,81 @@ impl Attempts<'_> {
 
     async fn judge(&mut self) -> Result<Step, StoreError> {
         match self.landed().await {
-            Ok(Some(version)) => return Ok(Step::Done(Outcome::Committed { version })),
+            Ok(Some(version)) => return Ok(committed(version)),
             Ok(None) => {}
             Err(error) => return Ok(Step::Wait(Trouble::Read(error))),
         }
-        let watermarks = match self.lake.watermarks(&self.commit.progress).await {
+        let watermarks = match self.table.watermarks(&self.change.progress).await {
             Ok(watermarks) => watermarks,
             Err(error) => return Ok(Step::Wait(Trouble::Read(error))),
         };
         let moved = |unit: &&Progress| watermarks.get(&unit.app_id).copied().flatten() != unit.prev;
         let app_ids: Vec<String> = self
-            .commit
+            .change
             .progress
             .iter()
             .filter(moved)
             .map(|unit| unit.app_id.clone())
             .collect();
-        if app_ids.is_empty() {
-            return Ok(Step::Put);
+        if !app_ids.is_empty() {
+            return Ok(Step::Done(Settled::Outcome(Outcome::Fenced { app_ids })));
         }
-        Ok(Step::Done(Outcome::Fenced { app_ids }))
+        let paths = self.gone()?;
+        if !paths.is_empty() {
+            return Ok(Step::Done(Settled::Gone { paths }));
+        }
+        Ok(Step::Put)
+    }
+
+    /// The files to be removed that are no longer part of the table.
+    fn gone(&self) -> Result<Vec<String>, StoreError> {
+        if self.change.removes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let files = self.table.files()?;
+        let active: HashSet<_> = files.iter().map(|file| file.path().into_owned()).collect();
+        let paths = self.change.removes.iter().map(|remove| &remove.path);
+        Ok(paths.filter(|path| !active.contains(*path)).cloned().collect())
     }
 
     async fn put(&mut self) -> Result<Step, StoreError> {
-        let version = self.lake.version() + 1;
+        let version = self.table.version() + 1;
         if !self.tried.contains(&version) {
             self.tried.push(version);
         }
-        let adds = self
-            .commit
-            .files
-            .iter()
-            .flat_map(|uploaded| &uploaded.adds)
+        let (adds, removes) = (self.change.adds.iter(), self.change.removes.iter());
+        let actions: Vec<Action> = removes
             .cloned()
-            .map(Action::Add)
+            .map(Action::Remove)
+            .chain(adds.cloned().map(Action::Add))
             .collect();
-        let transactions = self
-            .commit
+        let transactions: Vec<Transaction> = self
+            .change
             .progress
             .iter()
             .map(|unit| Transaction::new(&unit.app_id, unit.next))
             .collect();
-        let operation = DeltaOperation::StreamingUpdate {
-            output_mode: OutputMode::Append,
-            query_id: self.mark.clone(),
-            epoch_id: version,
-        };
-        let result = CommitBuilder::from(plain_commit().with_application_transactions(transactions))
-            .with_actions(adds)
-            .build(Some(self.lake.snapshot()?), self.lake.log_store(), operation)
+        // One more is the commit's own information.
+        let count = (actions.len() + transactions.len() + 1) as u64;
+        let properties = plain_commit()
+            .with_application_transactions(transactions)
+            .with_metadata([
+                (MARK.to_owned(), self.mark.clone().into()),
+                (ACTIONS_KEY.to_owned(), count.into()),
+            ]);
+        let result = CommitBuilder::from(properties)
+            .with_actions(actions)
+            .build(
+                Some(self.table.snapshot()?),
+                self.table.log_store(),
+                self.change.operation.clone(),
+            )
             .await;
         match result {
             Ok(finalized) => {
                 let version = finalized.version() as i64;
-                self.lake.table.state = Some(finalized.snapshot());
-                Ok(Step::Done(Outcome::Committed { version }))
+                self.table.delta.state = Some(finalized.snapshot());
+                Ok(committed(version))
             }
             // The version exists. Mostly it is another writer's, but it can be this commit's own: a put that was thought to have
             // failed, or one that the storage's client repeated.
@@ -213,7 +332,7 @@ impl Attempts<'_> {
 
     /// Waits before the next look, or gives up. Giving up after a put needs to know that it did not land.
     async fn wait(&mut self, why: Trouble) -> Result<Step, StoreError> {
-        let location = self.lake.location().clone();
+        let location = self.table.location.clone();
         let tries = match &why {
             Trouble::LostRace => {
                 self.lost_races += 1;
@@ -260,14 +379,14 @@ impl Attempts<'_> {
 
     /// The last look after a put that will not be repeated.
     async fn give_up(&mut self, error: DeltaTableError) -> Result<Step, StoreError> {
-        let location = self.lake.location().clone();
+        let location = self.table.location.clone();
         let unsettled = |cause: StoreError| StoreError::Unsettled {
             location: location.clone(),
             cause: cause.into(),
         };
-        self.lake.refresh().await.map_err(unsettled)?;
+        self.table.refresh().await.map_err(unsettled)?;
         match self.landed().await.map_err(unsettled)? {
-            Some(version) => Ok(Step::Done(Outcome::Committed { version })),
+            Some(version) => Ok(committed(version)),
             None => Err(StoreError::storage("commit to", &location, error)),
         }
     }
@@ -277,11 +396,11 @@ impl Attempts<'_> {
     async fn landed(&mut self) -> Result<Option<i64>, StoreError> {
         for version in std::mem::take(&mut self.tried) {
             let entry = self
-                .lake
+                .table
                 .log_store()
                 .read_commit_entry(version as u64)
                 .await
-                .map_err(|error| StoreError::storage("read", &self.lake.location, error));
+                .map_err(|error| StoreError::storage("read", &self.table.location, error));
             match entry {
                 Ok(Some(bytes)) if contains(&bytes, &self.mark) => return Ok(Some(version)),
                 Ok(Some(_)) => {}
@@ -294,6 +413,10 @@ impl Attempts<'_> {
         }
         Ok(None)
     }
+}
+
+fn committed(version: i64) -> Step {
+    Step::Done(Settled::Outcome(Outcome::Committed { version }))
 }
 
 fn contains(bytes: &[u8], mark: &str) -> bool {

@@ -1,7 +1,9 @@
 //! What can go wrong with a lake, sorted by who must act. Never retries or logs: it only says what happened and what to do.
 
 use std::error::Error as StdError;
+use std::fmt;
 
+use crate::cloud::{Service, Trouble};
 use crate::location::LakeLocation;
 
 /// A cause from below (the table library, the object store, Parquet), kept for its message and its own causes.
@@ -20,13 +22,49 @@ pub enum StoreError {
         reason: String,
     },
 
-    /// A known kind of location that this build cannot reach. The user chooses another one.
-    #[error("lakes on {kind} are not built in yet ({given:?})")]
-    NotBuiltIn {
-        /// What was given.
-        given: String,
-        /// Its kind, such as `Amazon S3`.
-        kind: &'static str,
+    /// The environment's settings for a cloud's storage are incomplete or wrong. The user corrects them.
+    #[error("cannot use {location} with these settings: {reason}")]
+    Settings {
+        /// Where the lake is.
+        location: LakeLocation,
+        /// What is missing or wrong.
+        reason: String,
+    },
+
+    /// Nothing answers where the storage should be. The user corrects the address, or waits for the network.
+    #[error("cannot reach {location}: {reason}")]
+    Unreachable {
+        /// Where the lake is.
+        location: LakeLocation,
+        /// The address and what happened there.
+        reason: String,
+    },
+
+    /// The storage knows no such bucket. The user corrects the name or makes the bucket; slowlake makes none.
+    #[error("there is no bucket {bucket:?} for {location}")]
+    NoBucket {
+        /// Where the lake is.
+        location: LakeLocation,
+        /// The bucket.
+        bucket: String,
+    },
+
+    /// The storage does not accept the credentials, or they do not allow what was attempted. The user corrects them.
+    #[error("access to {location} was refused: {reason}")]
+    Refused {
+        /// Where the lake is.
+        location: LakeLocation,
+        /// The storage's words, and where the credentials are from.
+        reason: String,
+    },
+
+    /// The storage does not refuse to replace files, so writers of one lake would overwrite each other's commits. The user chooses another.
+    #[error("the storage of {location} cannot hold a lake: {reason}")]
+    NoConditionalPut {
+        /// Where the lake is.
+        location: LakeLocation,
+        /// What it did.
+        reason: String,
     },
 
     /// There is nothing at the location. The user corrects it or ingests something first.
@@ -96,6 +134,22 @@ pub enum StoreError {
         location: LakeLocation,
     },
 
+    /// The newest commit did not arrive whole. The operator puts back what is lost, or takes that commit back.
+    #[error(
+        "the lake at {location} is damaged: {file}{} {damage}",
+        of_commit(file, commit)
+    )]
+    Damaged {
+        /// The lake's place.
+        location: LakeLocation,
+        /// The log entry of the newest commit, relative to the table's directory.
+        commit: String,
+        /// The damaged file, relative to the table's directory: the log entry itself, or one that it names.
+        file: String,
+        /// What is wrong with it.
+        damage: CommitDamage,
+    },
+
     /// No space (or quota) is left. The lake itself is intact; the operator makes room.
     #[error("no space left for the lake at {location}")]
     DiskFull {
@@ -151,9 +205,72 @@ pub enum StoreError {
         cause: Cause,
     },
 
+    /// A time to keep something that would break a promise of the lake. The user chooses another one.
+    #[error("cannot keep {what} for {given_days} days: {reason}")]
+    Retention {
+        /// What was to be kept.
+        what: &'static str,
+        /// How long.
+        given_days: u32,
+        /// Why that cannot be.
+        reason: String,
+    },
+
+    /// Sorting rows gave more or fewer than there were, or than the log says there are. Nothing was changed.
+    #[error("compacting {partition} in {location} would make {rows_out} rows of {rows_in}")]
+    RowsLost {
+        /// The lake's place.
+        location: LakeLocation,
+        /// The partition, in words.
+        partition: String,
+        /// How many there are by the log.
+        rows_in: u64,
+        /// How many came out.
+        rows_out: u64,
+    },
+
     /// Rows could not be turned into Parquet. A defect of this crate.
     #[error("cannot encode rows as Parquet")]
     Encode(#[source] Cause),
+}
+
+/// What is wrong with a file of the newest commit. Completes the sentence that begins with its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommitDamage {
+    /// The log entry has no bytes.
+    Empty,
+    /// The log entry ends too early, or is not JSON.
+    CutShort,
+    /// A data file is not there.
+    Missing,
+    /// A data file has another size than the log says, in bytes.
+    Size {
+        /// By the log.
+        expected: u64,
+        /// On the storage.
+        found: u64,
+    },
+}
+
+impl fmt::Display for CommitDamage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CommitDamage::Empty => f.write_str("is empty"),
+            CommitDamage::CutShort => f.write_str("is cut short"),
+            CommitDamage::Missing => f.write_str("is missing"),
+            CommitDamage::Size { expected, found } => write!(f, "has {found} bytes instead of {expected}"),
+        }
+    }
+}
+
+/// Says which commit a file belongs to, unless it is that commit's own.
+fn of_commit(file: &str, commit: &str) -> String {
+    if file == commit {
+        String::new()
+    } else {
+        format!(", a file of its newest commit {commit},")
+    }
 }
 
 impl StoreError {
@@ -170,10 +287,28 @@ impl StoreError {
             StoreError::Fingerprints { .. } => {
                 Some("ingest with the slowlake that made the lake, or into a new lake".to_owned())
             }
-            StoreError::NotBuiltIn { .. } => Some("name a directory or a file:// URL".to_owned()),
+            StoreError::Unreachable { location, .. } => {
+                Some(location.service().map(Service::endpoint_hint)?.to_owned())
+            }
+            StoreError::Refused { location, .. } | StoreError::Settings { location, .. } => {
+                Some(location.service().map(Service::credentials_hint)?.to_owned())
+            }
+            StoreError::NoBucket { .. } => {
+                Some("correct the name, or make the bucket: slowlake makes lakes, but no buckets".to_owned())
+            }
+            StoreError::NoConditionalPut { .. } => Some(
+                "use storage that knows If-None-Match on writes, such as Amazon S3, Google Cloud Storage, Azure or MinIO".to_owned(),
+            ),
+            StoreError::Damaged { commit, file, .. } => Some(format!(
+                "put {file} back from a copy of the lake; without one, move {commit} away while nothing writes: then that commit never \
+                 was, and ingest reads its part of the logs again"
+            )),
             StoreError::DiskFull { .. } => {
                 Some("make room and run the same command again: it goes on where it stopped".to_owned())
             }
+            StoreError::RowsLost { location, .. } => Some(format!(
+                "find out which file is not as the log says with: slowlake maintain --fsck --lake {location}"
+            )),
             StoreError::Replaced { .. } | StoreError::Unsettled { .. } => {
                 Some("run the command again: it goes on from what the lake has".to_owned())
             }
@@ -181,14 +316,16 @@ impl StoreError {
         }
     }
 
-    /// Wraps a cause from below; a full disk anywhere among its causes is reported as such.
+    /// Wraps a cause from below; a full disk, or a refusal of a cloud's storage, anywhere among its causes is reported as such.
     pub(crate) fn storage(
         action: &'static str,
         location: &LakeLocation,
         cause: impl Into<Cause>,
     ) -> StoreError {
         let (location, cause) = (location.clone(), cause.into());
-        if is_disk_full(cause.as_ref()) {
+        if let Some(trouble) = Trouble::among(cause.as_ref()).cloned() {
+            StoreError::trouble(location, trouble)
+        } else if is_disk_full(cause.as_ref()) {
             StoreError::DiskFull { location, cause }
         } else {
             StoreError::Storage {
@@ -196,6 +333,17 @@ impl StoreError {
                 location,
                 cause,
             }
+        }
+    }
+
+    fn trouble(location: LakeLocation, trouble: Trouble) -> StoreError {
+        match trouble {
+            Trouble::NoBucket { bucket } => StoreError::NoBucket { location, bucket },
+            Trouble::Unreachable { reason } => StoreError::Unreachable { location, reason },
+            Trouble::Refused { .. } | Trouble::NoCredentials => StoreError::Refused {
+                location,
+                reason: trouble.to_string(),
+            },
         }
     }
 }

@@ -4,13 +4,13 @@
 use datafusion::parquet::file::metadata::ParquetMetaData;
 use datafusion::parquet::file::statistics::Statistics;
 
-use crate::schema::{COLUMNS, ColumnType, STATISTICS_COLUMNS};
+use crate::schema::{ColumnType, TableShape};
 
-/// The `stats` of a file in the table's log, as JSON.
-pub(crate) fn statistics_json(metadata: &ParquetMetaData, rows: usize) -> String {
+/// The `stats` of a file of a table in the table's log, as JSON.
+pub(crate) fn statistics_json(shape: &TableShape, metadata: &ParquetMetaData, rows: usize) -> String {
     let (mut min_values, mut max_values, mut null_counts) = (Vec::new(), Vec::new(), Vec::new());
-    for name in STATISTICS_COLUMNS {
-        let Some(range) = column_range(metadata, name) else {
+    for name in shape.statistics {
+        let Some(range) = column_range(shape, metadata, name) else {
             continue;
         };
         let value = |bound: Option<Bound>, up| {
@@ -77,12 +77,13 @@ impl Bound {
 }
 
 /// None where the file does not have the column or nothing is known of it.
-fn column_range(metadata: &ParquetMetaData, name: &str) -> Option<ColumnRange> {
+fn column_range(shape: &TableShape, metadata: &ParquetMetaData, name: &str) -> Option<ColumnRange> {
     let columns = metadata.file_metadata().schema_descr().columns();
     let index = columns
         .iter()
         .position(|column| column.path().parts() == [name])?;
-    let is_time = COLUMNS
+    let is_time = shape
+        .columns
         .iter()
         .any(|column| column.name == name && column.column_type == ColumnType::Time);
     let mut range = ColumnRange {

@@ -5,9 +5,13 @@
 //! `unnest, group by bin, sum(calls)` and read a value back as `0.99 * power(1.01 / 0.99, bin)`.
 //!
 //! All arithmetic is on integers computed at compile time, so the same durations give the same bins on every machine, in any
-//! order and under any partition of the work. This module never sees rows, tables or clocks.
+//! order and under any partition of the work. This module never sees rows, tables or clocks; `functions` offers it to SQL.
+
+mod functions;
 
 use std::fmt;
+
+pub use functions::{latency_aggregates, latency_at, latency_data_type, latency_quantile};
 
 /// The bin of durations of exactly zero.
 pub const ZERO_BIN: i32 = -1;
@@ -136,10 +140,15 @@ impl LatencyHistogram {
     /// range counts as the nearest bin, as such pairs can only come from a foreign writer.
     pub fn from_bins(bins: impl IntoIterator<Item = (i32, i64)>) -> LatencyHistogram {
         let mut histogram = LatencyHistogram::new();
-        for (bin, n) in bins {
-            histogram.add(bin.clamp(ZERO_BIN, MAX_BIN), n);
-        }
+        histogram.add_bins(bins);
         histogram
+    }
+
+    /// Adds everything in such pairs; see [`from_bins`](LatencyHistogram::from_bins).
+    fn add_bins(&mut self, bins: impl IntoIterator<Item = (i32, i64)>) {
+        for (bin, n) in bins {
+            self.add(bin.clamp(ZERO_BIN, MAX_BIN), n);
+        }
     }
 
     /// `bin` must be in `ZERO_BIN..=MAX_BIN`.

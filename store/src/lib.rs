@@ -7,13 +7,21 @@
 //! Never parses a log, never decides what to keep, never prints.
 
 mod append;
+mod cloud;
+mod conditional_put;
+mod derived;
 mod durable_file;
 mod error;
+mod file_order;
 mod file_statistics;
+mod footer;
+mod lake_table;
 mod latency;
 mod ledger;
 mod location;
+pub mod maintain;
 mod migrate;
+mod newest_commit;
 mod rows;
 mod scan;
 mod schema;
@@ -24,12 +32,17 @@ mod upload;
 mod watermark;
 
 pub use append::{Commit, Outcome, Progress};
-pub use error::StoreError;
-pub use latency::{LatencyHistogram, MAX_BIN, ZERO_BIN};
+pub use cloud::Environment;
+pub use derived::{DerivedTable, DerivedView};
+pub use error::{CommitDamage, StoreError};
+pub use latency::{
+    LatencyHistogram, MAX_BIN, ZERO_BIN, latency_aggregates, latency_at, latency_data_type, latency_quantile,
+};
 pub use ledger::KnownSource;
 pub use location::LakeLocation;
 pub use rows::{
-    LedgerRow, LogRow, MAX_RAW_BYTES, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows,
+    LedgerRow, LogRow, MAX_RAW_BYTES, MAX_STATEMENT_BYTES, MetricRow, Place, QueryRow, RejectRow, RowBuilder,
+    Rows,
 };
 pub use schema::{
     COLUMNS, Column, ColumnType, FINGERPRINT_VERSION_PROPERTY, KEY_COLUMNS, Kind, PARTITION_COLUMNS,

@@ -8,8 +8,9 @@ use deltalake::protocol::DeltaOperation;
 use tracing::info;
 
 use crate::error::StoreError;
-use crate::schema::{SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY, delta_fields};
-use crate::table::{Lake, plain_commit};
+use crate::lake_table::plain_commit;
+use crate::schema::{EVENTS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY};
+use crate::table::Lake;
 
 /// Attempts that others may win before it gives up. Whoever wins is a writer of the old version or has migrated the lake itself.
 const MAX_LOST_RACES: u32 = 50;
@@ -47,18 +48,18 @@ impl Lake {
 
     async fn put_present_schema(&self) -> Result<(), DeltaTableError> {
         let (name, version) = (SCHEMA_VERSION_PROPERTY.to_owned(), SCHEMA_VERSION.to_string());
-        let snapshot = self.table.snapshot()?.snapshot();
+        let snapshot = self.events.delta.snapshot()?.snapshot();
         let metadata = snapshot
             .metadata()
             .clone()
-            .with_schema(&StructType::try_new(delta_fields())?)?
+            .with_schema(&StructType::try_new(EVENTS.delta_fields())?)?
             .add_config_key(name.clone(), version.clone())?;
         let operation = DeltaOperation::SetTableProperties {
             properties: [(name, version)].into(),
         };
         CommitBuilder::from(plain_commit())
             .with_actions(vec![Action::Metadata(metadata)])
-            .build(Some(snapshot), self.log_store(), operation)
+            .build(Some(snapshot), self.events.log_store(), operation)
             .await?;
         Ok(())
     }

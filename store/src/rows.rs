@@ -1,5 +1,5 @@
-//! Rows in, record batches out: what a caller says about one execution, event, reject or range, gathered column by column and split by
-//! partition. Never encodes or writes a file, and never decides what is worth keeping.
+//! Rows in, record batches out: what a caller says about one execution, event, sample, reject or range, gathered column by column and
+//! split by partition. Never encodes or writes a file, and never decides what is worth keeping.
 
 mod column_buffer;
 mod repeated_text;
@@ -10,7 +10,7 @@ use datafusion::arrow::array::RecordBatch;
 use hashbrown::HashMap;
 
 use crate::rows::column_buffer::Buffer;
-pub use crate::rows::row::{LedgerRow, LogRow, Place, QueryRow, RejectRow};
+pub use crate::rows::row::{LedgerRow, LogRow, MetricRow, Place, QueryRow, RejectRow};
 use crate::schema::Kind;
 
 /// The longest `statement`, `message` or other text of a server that is kept, in bytes; longer ones are cut at a character.
@@ -149,6 +149,15 @@ impl RowBuilder {
         push_pairs!(to, row: attributes);
         push_texts!(to, row: message, detail, hint, context, plan, statement);
         to.push_normalized(row.normalized);
+        self.end_row();
+    }
+
+    /// Adds one sample of a collector.
+    pub fn push_metric(&mut self, row: &MetricRow<'_>) {
+        let to = self.part(&row.place, Kind::Metric);
+        to.push_place(&row.place, row.place.source_seq);
+        to.event.push(to.rows, Some(row.event));
+        push!(to, row: object, duration_us, size_bytes);
         self.end_row();
     }
 

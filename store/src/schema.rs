@@ -8,7 +8,11 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use deltalake::kernel as delta;
 
-use ColumnType::{Boolean, Bytes, Date, Integer, SmallInteger, Text, TextList, TextMap, Time};
+use ColumnType::{
+    Boolean, Bytes, Date, Integer, LargeInteger, Latency, SmallInteger, Text, TextList, TextMap, Time,
+};
+
+use crate::latency::latency_data_type;
 
 /// The version of this schema, kept in the table property [`SCHEMA_VERSION_PROPERTY`]. Version 2 added the columns of events of a server,
 /// of plans, tags and the steps of an execution, and `entries_log`; every later version keeps the columns of the ones before.
@@ -49,6 +53,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 5] = [Kind::Query, Kind::Log, Kind::Metric, Kind::Reject, Kind::Ledger];
+
+    /// The kind with this value of the partition column.
+    pub fn of(text: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
     /// The value of the partition column.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -82,6 +94,10 @@ pub enum ColumnType {
     TextList,
     /// A map of text to text.
     TextMap,
+    /// A whole number of up to 38 digits.
+    LargeInteger,
+    /// A latency histogram: a list of pairs of `bin` and `calls`.
+    Latency,
 }
 
 /// One column of `events`.
@@ -95,7 +111,7 @@ pub struct Column {
     pub meaning: &'static str,
 }
 
-const fn column(name: &'static str, column_type: ColumnType, meaning: &'static str) -> Column {
+pub(crate) const fn column(name: &'static str, column_type: ColumnType, meaning: &'static str) -> Column {
     Column {
         name,
         column_type,
@@ -249,23 +265,23 @@ pub const COLUMNS: [Column; 75] = [
         TextMap,
         "query: every other field the server wrote about it, verbatim; log: the numbers and names in its texts, in µs and bytes",
     ),
-    // Log.
+    // Log and metric.
     column(
         "event",
         Text,
-        "what happened, such as error, lock_wait or checkpoint",
+        "what happened, such as error, lock_wait or checkpoint; metric: what was sampled, such as replication_lag",
     ),
     column("severity", Text, "notice, log, warning, error, fatal or panic"),
     column("sql_state", Text, "SQLSTATE, five characters"),
     column(
         "duration_us",
         Integer,
-        "how long the wait, checkpoint, vacuum, session or planned execution took, in microseconds",
+        "how long the wait, checkpoint, vacuum, session or planned execution took, in microseconds; metric: a sampled time",
     ),
     column(
         "size_bytes",
         Integer,
-        "how many bytes it was about: the size of a temporary file",
+        "how many bytes it was about: the size of a temporary file; metric: a sampled size",
     ),
     column(
         "object",
@@ -319,13 +335,16 @@ pub const COLUMNS: [Column; 75] = [
     ),
 ];
 
+/// The partition column that every table has.
+pub(crate) const EVENT_DATE: Column = column(
+    "event_date",
+    Date,
+    "the day of ts in UTC; 1970-01-01 where ts is unknown",
+);
+
 /// The partition columns as the others; they are in the table but not in its files.
 const PARTITION: [Column; 2] = [
-    column(
-        "event_date",
-        Date,
-        "the day of ts in UTC; 1970-01-01 where ts is unknown",
-    ),
+    EVENT_DATE,
     column("kind", Text, "query, log, metric, reject or ledger"),
 ];
 
@@ -339,38 +358,82 @@ impl Column {
     }
 }
 
-/// Every column of the table: those of the files, then the partition columns.
+/// What one table of a lake is made of.
+#[derive(Debug)]
+pub(crate) struct TableShape {
+    /// Its name, which is also that of its directory.
+    pub(crate) name: &'static str,
+    /// The columns in its files, in the order of the table.
+    pub(crate) columns: &'static [Column],
+    /// The columns that are in the table but not in its files, in the order of the directory levels.
+    pub(crate) partitions: &'static [Column],
+    /// The columns with minimum and maximum per file in the table's log.
+    pub(crate) statistics: &'static [&'static str],
+}
+
+/// The table that all rows go into.
+pub(crate) static EVENTS: TableShape = TableShape {
+    name: "events",
+    columns: &COLUMNS,
+    partitions: &PARTITION,
+    statistics: &STATISTICS_COLUMNS,
+};
+
+impl TableShape {
+    /// Every column of the table: those of the files, then the partition columns.
+    pub(crate) fn all_columns(&self) -> impl Iterator<Item = &'static Column> {
+        self.columns.iter().chain(self.partitions)
+    }
+
+    pub(crate) fn is_partition(&self, name: &str) -> bool {
+        self.partitions.iter().any(|column| column.name == name)
+    }
+
+    /// The Arrow schema of the table as a query sees it. Texts are views.
+    pub(crate) fn query_schema(&self) -> SchemaRef {
+        let fields = self.all_columns().map(|column| self.query_field(column));
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    /// The Arrow schema of the files' columns as a query sees it.
+    pub(crate) fn file_schema(&self) -> SchemaRef {
+        let fields = self.columns.iter().map(|column| self.query_field(column));
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    /// The Arrow fields of the partition columns as a query sees them.
+    pub(crate) fn partition_fields(&self) -> Vec<Arc<Field>> {
+        let fields = self.partitions.iter().map(|column| self.query_field(column));
+        fields.map(Arc::new).collect()
+    }
+
+    /// The table's schema in the words of the Delta protocol.
+    pub(crate) fn delta_fields(&self) -> Vec<delta::StructField> {
+        self.all_columns()
+            .map(|column| {
+                delta::StructField::new(column.name, delta_type(column.column_type), column.is_nullable())
+            })
+            .collect()
+    }
+
+    fn query_field(&self, column: &Column) -> Field {
+        let data_type = match column.column_type {
+            // Texts in files are decoded without a copy into views. One value for a whole file needs no view.
+            Text if !self.is_partition(column.name) => DataType::Utf8View,
+            other => arrow_type(other),
+        };
+        Field::new(column.name, data_type, column.is_nullable())
+    }
+}
+
+/// Every column of `events`: those of the files, then the partition columns.
 pub fn columns() -> impl Iterator<Item = &'static Column> {
-    COLUMNS.iter().chain(&PARTITION)
+    EVENTS.all_columns()
 }
 
 /// The Arrow schema of `events` as a query sees it: the columns of the files, then the partition columns. Texts are views.
 pub fn events_schema() -> SchemaRef {
-    let fields: Vec<Field> = columns().map(query_field).collect();
-    Arc::new(Schema::new(fields))
-}
-
-/// The Arrow schema of the files' columns as a query sees it.
-pub(crate) fn file_schema() -> SchemaRef {
-    let fields: Vec<Field> = COLUMNS.iter().map(query_field).collect();
-    Arc::new(Schema::new(fields))
-}
-
-/// The Arrow fields of the partition columns as a query sees them.
-pub(crate) fn partition_fields() -> Vec<Arc<Field>> {
-    PARTITION
-        .iter()
-        .map(|column| Arc::new(query_field(column)))
-        .collect()
-}
-
-fn query_field(column: &Column) -> Field {
-    let data_type = match column.column_type {
-        // Texts in files are decoded without a copy into views. One value for a whole file needs no view.
-        Text if !PARTITION_COLUMNS.contains(&column.name) => DataType::Utf8View,
-        other => arrow_type(other),
-    };
-    Field::new(column.name, data_type, column.is_nullable())
+    EVENTS.query_schema()
 }
 
 /// The Arrow type in which rows are written.
@@ -385,8 +448,13 @@ pub(crate) fn arrow_type(column_type: ColumnType) -> DataType {
         Bytes => DataType::Binary,
         TextList => DataType::List(list_element()),
         TextMap => DataType::Map(map_entries(), false),
+        LargeInteger => DataType::Decimal128(LARGE_DIGITS, 0),
+        Latency => latency_data_type(),
     }
 }
+
+/// The digits of a large integer: as many as the protocol has.
+const LARGE_DIGITS: u8 = 38;
 
 /// The field of a list's elements, named as Parquet wants it.
 pub(crate) fn list_element() -> Arc<Field> {
@@ -405,15 +473,6 @@ fn map_entries() -> Arc<Field> {
     Arc::new(Field::new(entries, DataType::Struct(fields.into()), false))
 }
 
-/// The table's schema in the words of the Delta protocol.
-pub(crate) fn delta_fields() -> Vec<delta::StructField> {
-    columns()
-        .map(|column| {
-            delta::StructField::new(column.name, delta_type(column.column_type), column.is_nullable())
-        })
-        .collect()
-}
-
 fn delta_type(column_type: ColumnType) -> delta::DataType {
     match column_type {
         Integer => delta::DataType::LONG,
@@ -425,6 +484,18 @@ fn delta_type(column_type: ColumnType) -> delta::DataType {
         Bytes => delta::DataType::BINARY,
         TextList => delta::ArrayType::new(delta::DataType::STRING, true).into(),
         TextMap => delta::MapType::new(delta::DataType::STRING, delta::DataType::STRING, true).into(),
+        // Fails for a precision above 38 or a scale above the precision.
+        LargeInteger => delta::DataType::decimal(LARGE_DIGITS, 0).expect("a decimal of the protocol"),
+        Latency => {
+            let pair = [
+                ("bin", delta::DataType::INTEGER),
+                ("calls", delta::DataType::LONG),
+            ]
+            .map(|(name, data_type)| delta::StructField::new(name, data_type, true));
+            // Fails where two names are the same.
+            let pair = delta::DataType::try_struct_type(pair).expect("two names");
+            delta::ArrayType::new(pair, true).into()
+        }
     }
 }
 

@@ -1,22 +1,26 @@
-//! One lake, opened: the Delta table `events`, its state at one version, and whether this program may use it. Rows go in through
+//! One lake, opened: where its Delta table `events` is, its state at one version, and whether this program may use it. Rows go in through
 //! `upload` and `append`, come out through `scan`; nothing here reads or writes them.
 
+use std::fs::DirEntry;
+use std::path::Path;
 use std::sync::Arc;
 
-use deltalake::kernel::EagerSnapshot;
-use deltalake::kernel::transaction::CommitProperties;
-use deltalake::logstore::LogStoreRef;
+use deltalake::DeltaTable;
+use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::operations::create::CreateBuilder;
-use deltalake::{DeltaTable, DeltaTableBuilder};
 use object_store::ObjectStore;
+use object_store::path::Path as StorePath;
 use slowlake_parse::statement::FINGERPRINT_VERSION;
 
-use crate::error::StoreError;
+use crate::conditional_put;
+use crate::error::{Cause, StoreError};
+use crate::lake_table::{LakeTable, plain_commit};
 use crate::location::LakeLocation;
+use crate::newest_commit::damage_of_newest_commit;
 use crate::rows::Rows;
 use crate::schema::{
-    FINGERPRINT_VERSION_PROPERTY, PARTITION_COLUMNS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY,
-    STATISTICS_COLUMNS, delta_fields,
+    EVENTS, FINGERPRINT_VERSION_PROPERTY, PARTITION_COLUMNS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY,
+    STATISTICS_COLUMNS,
 };
 use crate::upload::{Uploaded, Uploader};
 
@@ -26,10 +30,14 @@ use crate::upload::{Uploaded, Uploader};
 #[derive(Debug)]
 pub struct Lake {
     pub(crate) location: LakeLocation,
-    pub(crate) table: DeltaTable,
-    /// The table's identity when it was opened.
-    id: String,
+    /// Reaches the location.
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) events: LakeTable,
 }
+
+/// The directories in a lake that its events may be in. New lakes have them in one of their own, beside the other tables; the first lakes
+/// have nothing but events, in the lake's directory itself, and stay as they are.
+const EVENTS_DIRECTORIES: [&str; 2] = ["events/", ""];
 
 /// The size of a lake, from its log alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,19 +54,20 @@ impl Lake {
     /// Opens a lake that exists.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] where there is none; [`StoreError::NotEmpty`], [`StoreError::NotALake`], [`StoreError::Newer`],
+    /// [`StoreError::NotFound`] where there is none; [`StoreError::Damaged`] where the newest commit keeps it from being read;
+    /// [`StoreError::NotEmpty`], [`StoreError::NotALake`], [`StoreError::Newer`],
     /// [`StoreError::Unsupported`] where there is something else.
     pub async fn open(location: &LakeLocation) -> Result<Lake, StoreError> {
-        Lake::open_on(location, location.object_store()).await
+        Lake::open_on(location, location.object_store()?).await
     }
 
     /// Opens a lake for writing: makes it in a directory that is empty or does not exist, and migrates one of an older version.
     ///
     /// # Errors
-    /// As [`open`](Lake::open), [`StoreError::Fingerprints`] where new rows would not agree with those of the lake, and
-    /// [`StoreError::Contention`] where others kept it from being migrated.
+    /// As [`open`](Lake::open), [`StoreError::Damaged`] where the newest commit did not arrive whole, [`StoreError::Fingerprints`]
+    /// where new rows would not agree with those of the lake, and [`StoreError::Contention`] where others kept it from being migrated.
     pub async fn open_or_create(location: &LakeLocation) -> Result<Lake, StoreError> {
-        Lake::open_or_create_on(location, location.object_store()).await
+        Lake::open_or_create_on(location, location.object_store()?).await
     }
 
     /// As [`open`](Lake::open), reaching the location through `store`.
@@ -66,23 +75,20 @@ impl Lake {
         location: &LakeLocation,
         store: Arc<dyn ObjectStore>,
     ) -> Result<Lake, StoreError> {
-        let mut table = table_at(location, store)?;
-        if !has_log(location, &table).await? {
-            return Err(match first_entry(location)? {
-                None => StoreError::NotFound {
+        for directory in EVENTS_DIRECTORIES {
+            if let Some(events) = load(location, directory, store.clone()).await? {
+                return Ok(Lake {
                     location: location.clone(),
-                },
-                Some(found) => StoreError::NotEmpty {
-                    location: location.clone(),
-                    found,
-                },
-            });
+                    store,
+                    events,
+                });
+            }
         }
-        table
-            .load()
-            .await
-            .map_err(|error| StoreError::storage("open", location, error))?;
-        Lake::new(location, table)
+        let location = location.clone();
+        Err(match first_entry(&location, store.as_ref()).await? {
+            None => StoreError::NotFound { location },
+            Some(found) => StoreError::NotEmpty { location, found },
+        })
     }
 
     /// As [`open_or_create`](Lake::open_or_create), reaching the location through `store`.
@@ -92,6 +98,7 @@ impl Lake {
     ) -> Result<Lake, StoreError> {
         let mut lake = match Lake::open_on(location, store.clone()).await {
             Err(StoreError::NotFound { .. }) => {
+                conditional_put::require(location, store.as_ref()).await?;
                 let created = create(location, store.clone()).await;
                 // Another process may have been faster, or the lake be there despite the error: what can be opened decides.
                 match (Lake::open_on(location, store).await, created) {
@@ -101,22 +108,24 @@ impl Lake {
                     (opened, _) => opened,
                 }
             }
-            opened => opened,
+            Ok(lake) => {
+                conditional_put::require(location, store.as_ref()).await?;
+                Ok(lake)
+            }
+            refused => refused,
         }?;
+        lake.check_newest_commit().await?;
         lake.check_fingerprints()?;
         lake.migrate().await?;
         Ok(lake)
     }
 
-    fn new(location: &LakeLocation, table: DeltaTable) -> Result<Lake, StoreError> {
-        let mut lake = Lake {
-            location: location.clone(),
-            table,
-            id: String::new(),
-        };
-        lake.id = lake.snapshot()?.metadata().id().to_owned();
-        lake.check()?;
-        Ok(lake)
+    /// Makes sure that the newest commit arrived whole, as opening for writing does: for whoever changes a lake that must exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], and [`StoreError::Storage`] where the storage does not answer.
+    pub async fn check_newest_commit(&mut self) -> Result<(), StoreError> {
+        self.events.check_newest_commit().await
     }
 
     /// Catches up with what others committed.
@@ -125,16 +134,12 @@ impl Lake {
     /// [`StoreError::Storage`] where the log cannot be read, [`StoreError::Replaced`] where it is another table's, and those of
     /// [`open`](Lake::open) where a newer slowlake changed the lake meanwhile.
     pub async fn refresh(&mut self) -> Result<(), StoreError> {
-        self.table
-            .update_state()
-            .await
-            .map_err(|error| StoreError::storage("read", &self.location, error))?;
-        self.check()
+        self.events.refresh().await
     }
 
     /// The version of the lake that this handle sees: 0 when just made, one more for each commit.
     pub fn version(&self) -> i64 {
-        self.table.version().map_or(0, |version| version as i64)
+        self.events.version()
     }
 
     /// Where it is.
@@ -147,12 +152,8 @@ impl Lake {
     /// # Errors
     /// [`StoreError::Storage`] where the log's file list cannot be read.
     pub fn statistics(&self) -> Result<LakeStatistics, StoreError> {
-        let files = self
-            .snapshot()?
-            .try_log_data()
-            .map_err(|error| StoreError::storage("read", &self.location, error))?;
         let mut total = LakeStatistics::default();
-        for file in files.iter() {
+        for file in self.events.files()?.iter() {
             total.files += 1;
             total.bytes += u64::try_from(file.size()).unwrap_or(0);
             total.rows += file.num_records().unwrap_or(0) as u64;
@@ -162,7 +163,7 @@ impl Lake {
 
     /// What uploads rows to this lake from any task, also while the lake commits.
     pub fn uploader(&self) -> Uploader {
-        Uploader::new(self.log_store().object_store(None), self.location.clone())
+        Uploader::new(self.events.log_store().object_store(None), self.location.clone())
     }
 
     /// Uploads rows; see [`Uploader::upload`].
@@ -173,57 +174,14 @@ impl Lake {
         self.uploader().upload(rows).await
     }
 
-    pub(crate) fn log_store(&self) -> LogStoreRef {
-        self.table.log_store()
-    }
-
-    pub(crate) fn snapshot(&self) -> Result<&EagerSnapshot, StoreError> {
-        let state = self
-            .table
-            .snapshot()
-            .map_err(|error| StoreError::storage("read", &self.location, error))?;
-        Ok(state.snapshot())
-    }
-
-    /// Whether this program understands the lake as it is now.
-    fn check(&self) -> Result<(), StoreError> {
-        let snapshot = self.snapshot()?;
-        let location = || self.location.clone();
-        if snapshot.metadata().id() != self.id {
-            return Err(StoreError::Replaced { location: location() });
-        }
-        self.schema_version()?;
-        if snapshot.protocol().min_reader_version() > 1 {
-            // Reader features change what the bytes of a file mean; a plain table asks for version 1.
-            return Err(StoreError::Unsupported {
-                location: location(),
-                feature: "Delta reader features (such as deletion vectors)",
-            });
-        }
-        Ok(())
-    }
-
     /// The version of the lake's schema, which this program knows.
     pub(crate) fn schema_version(&self) -> Result<i64, StoreError> {
-        let Some(found) = self.property(SCHEMA_VERSION_PROPERTY)? else {
-            return Err(StoreError::NotALake {
-                location: self.location.clone(),
-                property: SCHEMA_VERSION_PROPERTY,
-            });
-        };
-        match found.parse::<i64>() {
-            Ok(version) if version <= SCHEMA_VERSION => Ok(version),
-            _ => Err(StoreError::Newer {
-                location: self.location.clone(),
-                property: SCHEMA_VERSION_PROPERTY,
-                found,
-                known: SCHEMA_VERSION,
-            }),
-        }
+        self.events.schema_version()
     }
 
     fn check_fingerprints(&self) -> Result<(), StoreError> {
         let found = self
+            .events
             .property(FINGERPRINT_VERSION_PROPERTY)?
             .unwrap_or_else(|| "unknown".to_owned());
         if found == FINGERPRINT_VERSION.to_string() {
@@ -235,47 +193,102 @@ impl Lake {
             known: FINGERPRINT_VERSION.into(),
         })
     }
+}
 
-    fn property(&self, name: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.snapshot()?.metadata().configuration().get(name).cloned())
+/// The table in a directory of the lake, where one is.
+pub(crate) async fn load(
+    location: &LakeLocation,
+    directory: &str,
+    store: Arc<dyn ObjectStore>,
+) -> Result<Option<LakeTable>, StoreError> {
+    let mut table = table_at(location, directory, store)?;
+    let exists = table.verify_deltatable_existence().await;
+    if !exists.map_err(|error| StoreError::storage("reach", location, error))? {
+        return Ok(None);
     }
+    if let Err(error) = table.load().await {
+        let damage = damage_of_newest_commit(location, &table.log_store()).await;
+        return Err(damage.unwrap_or_else(|| StoreError::storage("open", location, error)));
+    }
+    LakeTable::new(location, table).map(Some)
 }
 
-/// The table at a location, whether or not it exists.
-fn table_at(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<DeltaTable, StoreError> {
+/// The table in a directory of the lake, whether or not it exists. The directory ends in a slash, or is empty for the lake's own.
+pub(crate) fn table_at(
+    location: &LakeLocation,
+    directory: &str,
+    store: Arc<dyn ObjectStore>,
+) -> Result<DeltaTable, StoreError> {
     let url = location.url()?;
-    DeltaTableBuilder::from_url(url.clone())
-        .and_then(|builder| builder.with_storage_backend(store, url).build())
-        .map_err(|error| StoreError::storage("reach", location, error))
-}
-
-async fn has_log(location: &LakeLocation, table: &DeltaTable) -> Result<bool, StoreError> {
-    table
-        .verify_deltatable_existence()
-        .await
-        .map_err(|error| StoreError::storage("reach", location, error))
+    let url = url
+        .join(directory)
+        .map_err(|error| StoreError::storage("reach", location, error))?;
+    // What the library would choose by the URL's scheme, which it knows only of local disks: a log of which each entry is put once.
+    let settings = StorageConfig::default();
+    let rooted_at_table = settings
+        .decorate_store(store.clone(), &url)
+        .map_err(|error| StoreError::storage("reach", location, error))?;
+    let log = default_logstore(Arc::new(rooted_at_table), store, &url, &settings);
+    Ok(DeltaTable::new(log))
 }
 
 /// The name of something that is at the location although no table is. What a broken-off creation leaves does not count.
-fn first_entry(location: &LakeLocation) -> Result<Option<String>, StoreError> {
-    let Some(directory) = location.directory() else {
-        return Ok(None);
-    };
-    let entries = match std::fs::read_dir(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        entries => entries.map_err(|error| StoreError::storage("reach", location, error))?,
-    };
-    for entry in entries {
-        let entry = entry.map_err(|error| StoreError::storage("reach", location, error))?;
-        if entry.file_name() != "_delta_log" {
-            return Ok(Some(entry.file_name().to_string_lossy().into_owned()));
+async fn first_entry(location: &LakeLocation, store: &dyn ObjectStore) -> Result<Option<String>, StoreError> {
+    for directory in EVENTS_DIRECTORIES {
+        let names = match location.directory() {
+            Some(lake) => names_in(&lake.join(directory)).map_err(Cause::from),
+            None => {
+                let path = location
+                    .object_path()?
+                    .parts()
+                    .chain(StorePath::from(directory).parts())
+                    .collect();
+                names_under(&path, store).await.map_err(Cause::from)
+            }
+        };
+        let found = names
+            .map_err(|error| StoreError::storage("reach", location, error))?
+            .into_iter()
+            .map(|name| format!("{directory}{name}"))
+            .find(|found| !LEFT_BEHIND.contains(&found.as_str()));
+        if found.is_some() {
+            return Ok(found);
         }
     }
     Ok(None)
 }
 
+/// The names in a directory, which need not exist.
+fn names_in(directory: &Path) -> std::io::Result<Vec<String>> {
+    let name = |entry: std::io::Result<DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.map(name).collect(),
+    }
+}
+
+/// The names one step below a path of a bucket.
+async fn names_under(path: &StorePath, store: &dyn ObjectStore) -> object_store::Result<Vec<String>> {
+    let listed = store.list_with_delimiter(Some(path)).await?;
+    let objects = listed.objects.into_iter().map(|object| object.location);
+    Ok(listed
+        .common_prefixes
+        .into_iter()
+        .chain(objects)
+        .filter_map(|path| path.filename().map(str::to_owned))
+        .collect())
+}
+
+/// What may be left of a lake whose creation was broken off.
+const LEFT_BEHIND: [&str; 4] = [
+    "_delta_log",
+    "events",
+    "events/_delta_log",
+    conditional_put::PROBE,
+];
+
 async fn create(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<(), StoreError> {
-    let table = table_at(location, store)?;
+    let table = table_at(location, EVENTS_DIRECTORIES[0], store)?;
     let properties = [
         (SCHEMA_VERSION_PROPERTY, SCHEMA_VERSION.to_string()),
         (FINGERPRINT_VERSION_PROPERTY, FINGERPRINT_VERSION.to_string()),
@@ -284,7 +297,7 @@ async fn create(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<
     CreateBuilder::new()
         .with_log_store(table.log_store())
         .with_table_name("events")
-        .with_columns(delta_fields())
+        .with_columns(EVENTS.delta_fields())
         .with_partition_columns(PARTITION_COLUMNS)
         .with_configuration(properties.map(|(name, value)| (name, Some(value))))
         .with_raise_if_key_not_exists(false)
@@ -293,14 +306,6 @@ async fn create(location: &LakeLocation, store: Arc<dyn ObjectStore>) -> Result<
         .await
         .map_err(|error| StoreError::storage("create", location, error))?;
     Ok(())
-}
-
-/// One attempt, and nothing after it: checkpoints and clean-up belong to maintenance.
-pub(crate) fn plain_commit() -> CommitProperties {
-    CommitProperties::default()
-        .with_max_retries(0)
-        .with_create_checkpoint(false)
-        .with_cleanup_expired_logs(Some(false))
 }
 
 #[cfg(test)]

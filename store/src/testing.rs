@@ -1,23 +1,17 @@
 //! For the tests of this crate: lakes in temporary directories, a store that fails on demand, and rows to put in.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+mod faulty_store;
+mod transitions;
 
-use async_trait::async_trait;
+use std::fs;
+use std::path::Path;
+
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::prelude::SessionContext;
-use futures::stream::BoxStream;
-use futures::{StreamExt, stream};
-use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
 use tempfile::TempDir;
 
+pub(crate) use crate::testing::faulty_store::{Fault, FaultyStore, Operation};
+pub(crate) use crate::testing::transitions::{Transition, Transitions};
 use crate::{Commit, Lake, LakeLocation, Outcome, Place, Progress, QueryRow, RowBuilder, Rows};
 
 /// 2026-11-23 00:00 UTC.
@@ -27,6 +21,20 @@ pub(crate) fn new_location() -> (TempDir, LakeLocation) {
     let directory = TempDir::new().unwrap();
     let location = directory.path().join("lake").to_str().unwrap().parse().unwrap();
     (directory, location)
+}
+
+/// A folder with all that is in it.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 /// `count` executions of one source from `start` on, a byte apart.
@@ -102,147 +110,25 @@ pub(crate) async fn ask(lake: &mut Lake, sql: &str) -> String {
     lines.join("\n")
 }
 
-/// What happens to a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    None,
-    /// It fails and nothing is written.
-    Before,
-    /// It is written, and reported as failed.
-    After,
-    /// It is written, and reported as having been there already: a client that repeated a request of its own.
-    Repeated,
-    /// The disk is full.
-    DiskFull,
-}
+/// Numbers by chance that a seed decides.
+pub(crate) struct Chance(u64);
 
-/// A store whose next writes to the log, or of data files, fail as told.
-pub(crate) struct FaultyStore {
-    inner: Arc<dyn ObjectStore>,
-    log_writes: Mutex<VecDeque<Fault>>,
-    data_writes: Mutex<VecDeque<Fault>>,
-    /// So many reads and lists fail after the next write to the log.
-    failing_reads: AtomicUsize,
-    armed_reads: AtomicUsize,
-}
-
-impl FaultyStore {
-    pub(crate) fn new(location: &LakeLocation) -> Arc<FaultyStore> {
-        Arc::new(FaultyStore {
-            inner: location.object_store(),
-            log_writes: Mutex::default(),
-            data_writes: Mutex::default(),
-            failing_reads: AtomicUsize::new(0),
-            armed_reads: AtomicUsize::new(0),
-        })
+impl Chance {
+    pub(crate) fn new(seed: u64) -> Chance {
+        Chance(seed)
     }
 
-    pub(crate) fn fail_log_writes(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.log_writes.lock().unwrap().extend(faults);
+    /// A number from 0 up to and without `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
     }
 
-    pub(crate) fn fail_data_writes(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.data_writes.lock().unwrap().extend(faults);
-    }
-
-    pub(crate) fn fail_reads_after_next_commit(&self, count: usize) {
-        self.armed_reads.store(count, Ordering::SeqCst);
-    }
-
-    fn read(&self) -> Result<()> {
-        let fails = self
-            .failing_reads
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
-            .is_ok();
-        if fails {
-            Err(failure(io::ErrorKind::TimedOut))
-        } else {
-            Ok(())
-        }
-    }
-}
-
-fn failure(kind: io::ErrorKind) -> Error {
-    Error::Generic {
-        store: "faulty",
-        source: Box::new(io::Error::from(kind)),
-    }
-}
-
-#[async_trait]
-impl ObjectStore for FaultyStore {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        let is_log = location.as_ref().contains("_delta_log/");
-        let faults = if is_log {
-            &self.log_writes
-        } else {
-            &self.data_writes
-        };
-        let fault = faults.lock().unwrap().pop_front().unwrap_or(Fault::None);
-        match fault {
-            Fault::Before => return Err(failure(io::ErrorKind::ConnectionReset)),
-            Fault::DiskFull => return Err(failure(io::ErrorKind::StorageFull)),
-            Fault::None | Fault::After | Fault::Repeated => {}
-        }
-        let result = self.inner.put_opts(location, payload, options).await?;
-        if is_log {
-            self.failing_reads
-                .store(self.armed_reads.swap(0, Ordering::SeqCst), Ordering::SeqCst);
-        }
-        match fault {
-            Fault::After => Err(failure(io::ErrorKind::TimedOut)),
-            Fault::Repeated => {
-                let source = io::Error::from(io::ErrorKind::AlreadyExists);
-                Err(Error::AlreadyExists {
-                    path: location.to_string(),
-                    source: Box::new(source),
-                })
-            }
-            _ => Ok(result),
-        }
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(location, options).await
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.read()?;
-        self.inner.get_opts(location, options).await
-    }
-
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.read() {
-            Ok(()) => self.inner.list(prefix),
-            Err(error) => stream::iter([Err(error)]).boxed(),
-        }
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
-    }
-}
-
-impl fmt::Debug for FaultyStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FaultyStore")
-    }
-}
-
-impl fmt::Display for FaultyStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("faulty store")
+    pub(crate) fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
     }
 }

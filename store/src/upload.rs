@@ -1,6 +1,7 @@
 //! Rows to Parquet files in the lake's directory. Files are uploaded before the commit that makes them part of the table, from as
 //! many tasks as the caller likes; a file that is never committed is invisible. Never touches the table's log.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,7 +24,9 @@ use crate::error::StoreError;
 use crate::file_statistics::statistics_json;
 use crate::location::LakeLocation;
 use crate::rows::{Part, Partition, Rows};
-use crate::schema::{COLUMNS, Column, ColumnType, PARTITION_COLUMNS, STATISTICS_COLUMNS, arrow_type};
+use crate::schema::{
+    COLUMNS, Column, ColumnType, EVENTS, Kind, PARTITION_COLUMNS, STATISTICS_COLUMNS, arrow_type,
+};
 
 /// Files of a lake that no commit names yet.
 #[derive(Debug, Default)]
@@ -95,33 +98,64 @@ struct Encoded {
 
 impl Encoded {
     fn add(&self, partition: Partition) -> Add {
-        let [date_name, kind_name] = PARTITION_COLUMNS;
-        let (date, kind) = (date_text(partition.event_date), partition.kind.as_str());
-        let now_ms = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_millis() as i64);
-        Add {
-            path: format!("{date_name}={date}/{kind_name}={kind}/{}.parquet", Uuid::new_v4()),
-            partition_values: [
-                (date_name.to_owned(), Some(date)),
-                (kind_name.to_owned(), Some(kind.to_owned())),
-            ]
-            .into(),
-            size: self.bytes.len() as i64,
-            modification_time: now_ms,
-            data_change: true,
-            stats: Some(self.statistics.clone()),
-            tags: None,
-            deletion_vector: None,
-            base_row_id: None,
-            default_row_commit_version: None,
-            clustering_provider: None,
-        }
+        let date = date_text(partition.event_date);
+        let path = format!(
+            "{}/{}.parquet",
+            partition_path(&date, partition.kind),
+            Uuid::new_v4()
+        );
+        add(
+            path,
+            (&date, partition.kind),
+            self.bytes.len() as u64,
+            self.statistics.clone(),
+        )
+    }
+}
+
+/// The directory of a partition in the table's.
+pub(crate) fn partition_path(date: &str, kind: Kind) -> String {
+    let [date_name, kind_name] = PARTITION_COLUMNS;
+    format!("{date_name}={date}/{kind_name}={}", kind.as_str())
+}
+
+/// A new file of rows that were not in the table of events before, in the words of the table's log.
+pub(crate) fn add(path: String, (date, kind): (&str, Kind), size: u64, statistics: String) -> Add {
+    let [date_name, kind_name] = PARTITION_COLUMNS;
+    let partition = [
+        (date_name.to_owned(), Some(date.to_owned())),
+        (kind_name.to_owned(), Some(kind.as_str().to_owned())),
+    ];
+    data_file(path, partition.into(), size, statistics)
+}
+
+/// A new file of any table, in the words of the table's log.
+pub(crate) fn data_file(
+    path: String,
+    partition_values: HashMap<String, Option<String>>,
+    size: u64,
+    statistics: String,
+) -> Add {
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as i64);
+    Add {
+        path,
+        partition_values,
+        size: size as i64,
+        modification_time: now_ms,
+        data_change: true,
+        stats: Some(statistics),
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+        clustering_provider: None,
     }
 }
 
 /// The day as `2026-11-23`. Rows never have a day outside the calendar of four-digit years.
-fn date_text(event_date: i32) -> String {
+pub(crate) fn date_text(event_date: i32) -> String {
     let epoch = jiff::civil::date(1970, 1, 1);
     epoch
         .checked_add(jiff::Span::new().days(event_date))
@@ -131,10 +165,8 @@ fn date_text(event_date: i32) -> String {
 
 fn encode(part: &Part) -> Result<Encoded, ParquetError> {
     let schema = common_schema(&part.batches);
-    let options = ArrowWriterOptions::new()
-        .with_properties(writer_properties())
-        // The schema in Arrow's own words would add kilobytes to each file and says nothing that Parquet's does not.
-        .with_skip_arrow_metadata(true);
+    // Compaction will write the rows again, so that fast goes before small.
+    let options = writer_options(writer_properties(1));
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new_with_options(&mut bytes, schema.clone(), options)?;
     for batch in &part.batches {
@@ -142,7 +174,7 @@ fn encode(part: &Part) -> Result<Encoded, ParquetError> {
     }
     let metadata = writer.finish()?;
     let rows = part.batches.iter().map(RecordBatch::num_rows).sum();
-    let statistics = statistics_json(&metadata, rows);
+    let statistics = statistics_json(&EVENTS, &metadata, rows);
     drop(writer);
     Ok(Encoded {
         bytes: bytes.into(),
@@ -185,9 +217,17 @@ fn widen(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Parquet
     Ok(RecordBatch::try_new(schema.clone(), arrays)?)
 }
 
-/// How each column is written, in files that compaction will rewrite: fast first, small second.
-fn writer_properties() -> WriterProperties {
-    let level = ZstdLevel::try_new(1).unwrap_or_default();
+/// How a file is written whose columns are written like this.
+pub(crate) fn writer_options(properties: WriterPropertiesBuilder) -> ArrowWriterOptions {
+    ArrowWriterOptions::new()
+        .with_properties(properties.build())
+        // The schema in Arrow's own words would add kilobytes to each file and says nothing that Parquet's does not.
+        .with_skip_arrow_metadata(true)
+}
+
+/// How each column is written, compressed at a level of zstd.
+pub(crate) fn writer_properties(level: i32) -> WriterPropertiesBuilder {
+    let level = ZstdLevel::try_new(level).unwrap_or_default();
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
@@ -209,7 +249,7 @@ fn writer_properties() -> WriterProperties {
         };
         properties = properties.set_column_statistics_enabled(path, statistics);
     }
-    properties.build()
+    properties
 }
 
 const ROW_GROUP_ROWS: usize = 1024 * 1024;

@@ -1,8 +1,5 @@
 //! How far each unit of progress has come, from the table's application transactions. Never moves one: that is a commit's work.
 
-use std::collections::HashMap;
-
-use crate::append::Progress;
 use crate::error::StoreError;
 use crate::table::Lake;
 
@@ -13,21 +10,6 @@ impl Lake {
     /// # Errors
     /// [`StoreError::Storage`] where the log cannot be read.
     pub async fn watermark(&self, app_id: &str) -> Result<Option<i64>, StoreError> {
-        self.snapshot()?
-            .transaction_version(&self.log_store(), app_id)
-            .await
-            .map_err(|error| StoreError::storage("read", &self.location, error))
-    }
-
-    /// The watermarks of several units.
-    pub(crate) async fn watermarks(
-        &self,
-        progress: &[Progress],
-    ) -> Result<HashMap<String, Option<i64>>, StoreError> {
-        let mut found = HashMap::with_capacity(progress.len());
-        for unit in progress {
-            found.insert(unit.app_id.clone(), self.watermark(&unit.app_id).await?);
-        }
-        Ok(found)
+        self.events.watermark(app_id).await
     }
 }

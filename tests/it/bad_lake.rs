@@ -67,7 +67,7 @@ fn a_delta_table_of_others_is_no_lake() {
          \"schemaString\":\"{schema}\",\"partitionColumns\":[],\"configuration\":{{}},\"createdTime\":1795392000000}}}}\n",
         r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#
     );
-    std::fs::write(first_log(&lake), log).unwrap();
+    std::fs::write(lake.path().join("_delta_log/00000000000000000000.json"), log).unwrap();
     let words = [
         "is a Delta table but not a slowlake lake",
         "slowlake.schema_version",
@@ -116,18 +116,33 @@ fn a_lake_with_a_damaged_log_or_a_lost_file_fails_in_words() {
     let lake = Lake::new();
     lake.binary.write("x.log", execution("SELECT 1"));
     lake.ingest(&["x.log"]);
-    let last = lake.path().join("_delta_log/00000000000000000001.json");
+    let last = lake.path().join("events/_delta_log/00000000000000000001.json");
     let log = std::fs::read_to_string(&last).unwrap();
     std::fs::write(&last, &log[..log.len() / 2]).unwrap();
+    let words = [
+        "error: ",
+        "lake is damaged: events/_delta_log/00000000000000000001.json is cut short",
+        "hint: put events/_delta_log/00000000000000000001.json back",
+    ];
     failed(
         lake.binary
             .run(&["sql", "--lake", "lake", "-c", "SELECT count(*) FROM executions"]),
-        &["error: ", "lake"],
+        &words,
     );
+    failed(lake.try_ingest(&["x.log"]), &words);
     std::fs::write(&last, &log).unwrap();
     lake.binary
         .sh("find lake -path '*kind=query*' -name '*.parquet' | xargs rm")
         .exits(0);
+    failed(
+        lake.try_ingest(&["x.log"]),
+        &[
+            "lake is damaged: events/event_date=",
+            ".parquet",
+            "is missing",
+            "hint: put ",
+        ],
+    );
     failed(
         lake.binary.run(&[
             "sql",
@@ -141,7 +156,7 @@ fn a_lake_with_a_damaged_log_or_a_lost_file_fails_in_words() {
 }
 
 fn first_log(lake: &Lake) -> PathBuf {
-    lake.path().join("_delta_log/00000000000000000000.json")
+    lake.path().join("events/_delta_log/00000000000000000000.json")
 }
 
 #[test]

@@ -574,9 +574,47 @@ fn processes_that_ingest_the_same_file_at_once_add_it_once() {
     );
 }
 
+/// A log of several rounds, each a commit: at every one of them both owners want to be first.
+#[test]
+fn of_two_processes_that_own_a_file_one_commits_each_round_and_the_other_reads_on() {
+    const EXECUTIONS: i64 = 700;
+    let lake = Lake::new();
+    let text = "x".repeat(64 * 1024);
+    let records = (0..EXECUTIONS).map(|n| stderr(n).replace("text", &text));
+    lake.binary.write("p.log", records.collect::<String>());
+    let arguments = [
+        "ingest",
+        "--lake",
+        "lake",
+        "--server",
+        "db1",
+        "--output",
+        "json",
+        "--statement-text",
+        "none",
+        "p.log",
+    ];
+    let owners = [(); 2].map(|()| {
+        let mut command = lake.binary.command(&arguments);
+        let (output, errors) = (Stdio::piped(), Stdio::piped());
+        let command = command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        command.spawn().expect("the program to start")
+    });
+    let answers = owners.map(|owner| {
+        let run = crate::binary::Run::from(owner.wait_with_output().expect("the program to end"));
+        Ingested::of(&run.exits(0).json())
+    });
+    let sum = |number: fn(&Ingested) -> i64| answers.iter().map(number).sum::<i64>();
+    assert_eq!(lake.checked(), (EXECUTIONS, (0..EXECUTIONS).sum()));
+    assert_eq!(sum(|answer| answer.executions), EXECUTIONS);
+    let rounds = lake.numbers("SELECT count(*) n FROM ledger")[0];
+    assert!(rounds >= 3, "{rounds}");
+    assert_eq!(sum(|answer| answer.commits), rounds);
+}
+
 #[test]
 fn kills_at_random_moments_lose_and_double_nothing() {
-    let script = repository_file("tests/kill");
+    let script = repository_file("tests/kill/run");
     let has_python = Command::new("python3")
         .arg("--version")
         .output()
@@ -584,13 +622,23 @@ fn kills_at_random_moments_lose_and_double_nothing() {
     if !script.exists() || !has_python {
         return skip(
             "kills_at_random_moments_lose_and_double_nothing",
-            "python3 or tests/kill is missing",
+            "python3 or tests/kill/run is missing",
         );
     }
-    let output = Command::new(script)
-        .args(["--times", "10", "--bytes", "5000000", Binary::PATH])
-        .output();
-    let output = output.expect("the script to start");
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success(), "{text}");
+    let one_large_log = ["--times", "10", "--bytes", "5000000"];
+    let many_commits = [
+        "--times",
+        "10",
+        "--bytes",
+        "600000",
+        "--pieces",
+        "6",
+        "--maintain",
+    ];
+    for arguments in [&one_large_log[..], &many_commits[..]] {
+        let output = Command::new(&script).args(arguments).arg(Binary::PATH).output();
+        let output = output.expect("the script to start");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{text}");
+    }
 }

@@ -7,6 +7,7 @@ mod corpus;
 mod digest;
 mod ingest;
 mod lake;
+mod maintain;
 mod redact;
 mod report;
 mod sections;

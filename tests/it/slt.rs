@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, mpsc};
 
 use slowlake_sql::{Column, QueryResult, Session, SessionSettings, SqlError, Value};
+use slowlake_store::maintain::{DeriveOptions, Resources, derive};
 use slowlake_store::{
-    Commit, Lake, LakeLocation, LedgerRow, LogRow, Outcome, Place, Progress, QueryRow, RejectRow, RowBuilder,
+    Commit, DerivedTable, Lake, LakeLocation, LedgerRow, LogRow, Outcome, Place, Progress, QueryRow,
+    RejectRow, RowBuilder,
 };
 use sqllogictest::{
     DB, DBOutput, DefaultColumnType, Runner, default_normalizer, default_validator, strict_column_validator,
@@ -28,20 +30,23 @@ fn files_of_statements_give_their_answers() {
     files.sort();
     assert!(!files.is_empty());
     let completes = std::env::var_os("SLT_COMPLETE").is_some();
-    for file in files {
-        let mut runner = Runner::new(|| async { Ok(Engine::open()) });
+    for (state, file) in State::ALL
+        .into_iter()
+        .flat_map(|state| files.iter().map(move |file| (state, file)))
+    {
+        let mut runner = Runner::new(|| async { Ok(Engine::open(state)) });
         runner.with_column_validator(strict_column_validator);
         if completes {
             let update = runner.update_test_file(
-                &file,
+                file,
                 " ",
                 default_validator,
                 default_normalizer,
                 strict_column_validator,
             );
-            Engine::open().runtime.block_on(update).unwrap();
-        } else if let Err(error) = runner.run_file(&file) {
-            panic!("{}", error.display(false));
+            Engine::open(state).runtime.block_on(update).unwrap();
+        } else if let Err(error) = runner.run_file(file) {
+            panic!("{state:?}: {}", error.display(false));
         }
     }
 }
@@ -49,7 +54,7 @@ fn files_of_statements_give_their_answers() {
 #[test]
 fn conditions_on_views_leave_files_out() {
     let explain = |condition: &str| {
-        let mut engine = Engine::open();
+        let mut engine = Engine::open(State::NeverMaintained);
         match engine
             .run(&format!(
                 "EXPLAIN SELECT sum(query_time_us) FROM executions WHERE {condition}"
@@ -88,10 +93,30 @@ struct Engine {
     session: Arc<Session>,
 }
 
+/// What maintenance has done of the lake; no answer may depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    NeverMaintained,
+    Maintained,
+    /// More was ingested since.
+    Behind,
+    /// What was ingested since is older.
+    LateData,
+}
+
+impl State {
+    const ALL: [State; 4] = [
+        State::NeverMaintained,
+        State::Maintained,
+        State::Behind,
+        State::LateData,
+    ];
+}
+
 impl Engine {
-    fn open() -> Engine {
-        static ENGINE: OnceLock<(Engine, tempfile::TempDir)> = OnceLock::new();
-        let make = || {
+    fn open(state: State) -> Engine {
+        static ENGINES: OnceLock<Vec<(Engine, tempfile::TempDir)>> = OnceLock::new();
+        let make = |state| {
             let folder = tempfile::tempdir().unwrap();
             let runtime = Runtime::new().unwrap();
             let settings = SessionSettings {
@@ -99,18 +124,19 @@ impl Engine {
                 threads: 2,
             };
             let session = runtime.block_on(async {
-                let lake = make_lake(&folder.path().join("lake")).await;
-                Session::open(&lake, settings).await.unwrap()
+                let lake = make_lake(&folder.path().join("lake"), state).await;
+                let session = Session::open(&lake, settings).await.unwrap();
+                assert_eq!(session.has_rollups(), state != State::NeverMaintained);
+                session
             });
-            (
-                Engine {
-                    runtime: Arc::new(runtime),
-                    session: Arc::new(session),
-                },
-                folder,
-            )
+            let engine = Engine {
+                runtime: Arc::new(runtime),
+                session: Arc::new(session),
+            };
+            (engine, folder)
         };
-        ENGINE.get_or_init(make).0.clone()
+        let engines = ENGINES.get_or_init(|| State::ALL.map(make).into());
+        engines[state as usize].0.clone()
     }
 }
 
@@ -168,16 +194,43 @@ fn cell(value: &Value<'_>) -> String {
 }
 
 /// Two commits: a day of PostgreSQL with events and a reject, a day of MySQL.
-async fn make_lake(folder: &Path) -> Lake {
+async fn make_lake(folder: &Path, state: State) -> Lake {
     let location: LakeLocation = folder.display().to_string().parse().unwrap();
     let mut lake = Lake::open_or_create(&location).await.unwrap();
     let mut rows = RowBuilder::new();
-    postgres_day(&mut rows);
-    postgres_events(&mut rows);
+    if state == State::LateData {
+        mysql_day(&mut rows);
+    } else {
+        postgres_day(&mut rows);
+        postgres_events(&mut rows);
+    }
     commit(&mut lake, &mut rows, None, 1_000).await;
-    mysql_day(&mut rows);
+    if matches!(state, State::Behind | State::LateData) {
+        maintain(&mut lake).await;
+    }
+    if state == State::LateData {
+        postgres_day(&mut rows);
+        postgres_events(&mut rows);
+    } else {
+        mysql_day(&mut rows);
+    }
     commit(&mut lake, &mut rows, Some(1_000), 1_500).await;
+    if state == State::Maintained {
+        maintain(&mut lake).await;
+    }
     lake
+}
+
+/// Derives the tables, as on the second day.
+async fn maintain(lake: &mut Lake) {
+    let options = DeriveOptions {
+        now_us: MONDAY_US + 30 * HOUR_US,
+        resources: Resources::default(),
+    };
+    for table in DerivedTable::ALL {
+        let report = derive(lake, table, &options, false).await.unwrap();
+        assert!(report.files_out > 0);
+    }
 }
 
 async fn commit(lake: &mut Lake, rows: &mut RowBuilder, prev: Option<i64>, next: i64) {

@@ -12,7 +12,7 @@ const FUNCTION_LINES_MAX: usize = 100;
 const FILE_CODE_LINES_MAX: usize = 600;
 
 /// Workspace crate → workspace crates it may depend on. Arrows go down, never up, never sideways.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 7] = [
     (
         "slowlake",
         &[
@@ -31,6 +31,8 @@ const ARROWS: [(&str, &[&str]); 6] = [
     ("slowlake-store", &["slowlake-parse"]),
     ("slowlake-parse", &[]),
     ("slowlake-ingest", &[]),
+    // Makes lakes for tests and benchmarks.
+    ("slowlake-fleet", &["slowlake-store"]),
 ];
 
 /// Third-party crate → folders whose crate may use it. A name that ends in `*` stands for all that begin so.

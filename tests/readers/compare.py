@@ -2,12 +2,15 @@
 
 Usage: compare.py BINARY LAKE CORPUS
 
-The readers: the binary's own `sql`; deltalake for Python, which reads the table's log and its files; DuckDB over the files that deltalake
-lists as active, because its own extension for such tables would have to be downloaded.
+The readers: the binary's own `sql`; deltalake for Python, which reads a table's log and its files; DuckDB over the files that deltalake
+lists as active, because its own extension for such tables would have to be downloaded; Spark with Delta's own reader, where there is Java.
+What is not to be had is said and left out.
 """
 import csv
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -49,6 +52,37 @@ FROM ({queries})
 GROUP BY dialect
 ORDER BY dialect
 """
+# A percentile of each server: the binary's from rows, the others' from the histograms of `rollup_hour`, merged by plain SQL.
+PERCENTILES_OF_ROWS = """
+SELECT server, count(query_time_us), latency_percentile(query_time_us, 0.95)
+FROM executions
+WHERE query_time_us IS NOT NULL
+GROUP BY server
+ORDER BY server
+"""
+PERCENTILES_OF_HISTOGRAMS = """
+WITH bins AS (
+    SELECT server, b.bin AS bin, sum(b.calls) AS calls
+    FROM (SELECT server, {unnest}(latency) AS b FROM rollup_hour) AS unnested
+    GROUP BY server, b.bin
+),
+ranks AS (
+    SELECT
+        server,
+        bin,
+        sum(calls) OVER (PARTITION BY server ORDER BY bin) AS up_to,
+        sum(calls) OVER (PARTITION BY server) AS of_all
+    FROM bins
+)
+SELECT
+    server,
+    CAST(max(of_all) AS BIGINT),
+    CASE WHEN min(bin) < 0 THEN 0 ELSE CAST(round(0.99e0 * power(1.01e0 / 0.99e0, min(bin))) AS BIGINT) END
+FROM ranks
+WHERE up_to >= 0.95 * of_all
+GROUP BY server
+ORDER BY server
+"""
 QUESTIONS = {"executions": EXECUTIONS, "ledger": LEDGER, "queries": QUERIES}
 
 # The same words in the binary's SQL, where views are, and in DuckDB's, where only the table is.
@@ -69,6 +103,15 @@ WORDS_OF_DUCKDB = {
     "first_us": "epoch_us(min(ts))",
     "last_us": "epoch_us(max(ts))",
     "length": "length",
+    "unnest": "unnest",
+}
+# And in Spark's.
+WORDS_OF_SPARK = {
+    **WORDS_OF_DUCKDB,
+    "queries": WORDS_OF_DUCKDB["queries"].replace("len(", "cardinality("),
+    "first_us": "unix_micros(min(ts))",
+    "last_us": "unix_micros(max(ts))",
+    "unnest": "explode",
 }
 
 
@@ -76,16 +119,30 @@ def main() -> None:
     binary, lake, corpus = sys.argv[1:]
     expected = {question: ask_binary(binary, lake, sql.format(**WORDS_OF_BINARY)) for question, sql in QUESTIONS.items()}
     complaints = compare_with_truth(expected["executions"], pathlib.Path(corpus))
-    for name, events in (("deltalake", through_deltalake(lake)), ("DuckDB", through_duckdb(lake))):
-        for question, sql in QUESTIONS.items():
-            found = [tuple(row) for row in events.sql(sql.format(**WORDS_OF_DUCKDB)).fetchall()]
+    questions = dict(QUESTIONS)
+    tables = [name for name in ("events", "rollup_hour") if (pathlib.Path(lake) / name).is_dir()]
+    if "rollup_hour" in tables:
+        expected["percentiles"] = ask_binary(binary, lake, PERCENTILES_OF_ROWS)
+        questions["percentiles"] = PERCENTILES_OF_HISTOGRAMS
+    else:
+        print("SKIPPED: the lake keeps no rollup_hour, so no percentile is read from it")
+    readers = []
+    for kind in (Deltalake, DuckDb, Spark):
+        try:
+            reader = kind(lake, tables)
+        except Missing as missing:
+            print(f"SKIPPED: {kind.__name__} is not to be had here: {missing}")
+            continue
+        readers.append(f"{kind.__name__} {reader.version}")
+        for question, sql in questions.items():
+            found = reader.rows(sql.format(**reader.words))
             if found != expected[question]:
-                complaints.append(f"{question}: {name} reads\n  {found}\nbut the binary\n  {expected[question]}")
+                complaints.append(f"{question}: {kind.__name__} reads\n  {found}\nbut the binary\n  {expected[question]}")
     if complaints:
         sys.exit("\n".join(complaints))
     n_rows = sum(row[2] for row in expected["executions"])
-    readers = f"deltalake {deltalake.__version__}, DuckDB {duckdb.__version__}"
-    print(f"{n_rows} executions, the same through the binary, {readers}, and as the servers counted them")
+    answers = ", ".join(questions)
+    print(f"{n_rows} executions, the same through the binary, {', '.join(readers)} ({answers}), and as the servers counted them")
 
 
 def ask_binary(binary: str, lake: str, sql: str) -> list:
@@ -100,22 +157,81 @@ def value(cell: str):
     return cell or None
 
 
-def through_deltalake(lake: str):
-    """The table as deltalake reads it; DuckDB only computes."""
-    table = deltalake.DeltaTable(lake).to_pyarrow_dataset().to_table()
-    connection = duckdb.connect()
-    connection.register("events", table)
-    return connection
+class Missing(Exception):
+    """A reader is not to be had here, and why."""
 
 
-def through_duckdb(lake: str):
-    """The table's active files as DuckDB reads them. A file has only the columns that some row of it needs."""
-    connection = duckdb.connect()
-    files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in deltalake.DeltaTable(lake).file_uris())
-    connection.execute(
-        f"CREATE VIEW events AS SELECT * FROM read_parquet([{files}], hive_partitioning = true, union_by_name = true)"
-    )
-    return connection
+class Deltalake:
+    """The tables as deltalake reads them; DuckDB only computes."""
+
+    version = deltalake.__version__
+    words = WORDS_OF_DUCKDB
+
+    def __init__(self, lake: str, tables: list):
+        self.connection = duckdb.connect()
+        for table in tables:
+            rows = deltalake.DeltaTable(f"{lake}/{table}").to_pyarrow_dataset().to_table()
+            self.connection.register(table, rows)
+
+    def rows(self, sql: str) -> list:
+        return [tuple(row) for row in self.connection.sql(sql).fetchall()]
+
+
+class DuckDb:
+    """The tables' active files as DuckDB reads them. A file has only the columns that some row of it needs."""
+
+    version = duckdb.__version__
+    words = WORDS_OF_DUCKDB
+
+    def __init__(self, lake: str, tables: list):
+        self.connection = duckdb.connect()
+        for table in tables:
+            uris = deltalake.DeltaTable(f"{lake}/{table}").file_uris()
+            files = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
+            parquet = f"read_parquet([{files}], hive_partitioning = true, union_by_name = true)"
+            self.connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {parquet}")
+
+    def rows(self, sql: str) -> list:
+        return [tuple(row) for row in self.connection.sql(sql).fetchall()]
+
+
+class Spark:
+    """The tables as Spark reads them with Delta's own reader. Needs Java, and fetches the jars of Delta from Maven."""
+
+    words = WORDS_OF_SPARK
+
+    def __init__(self, lake: str, tables: list):
+        if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+            raise Missing("there is no java")
+        try:
+            import delta
+            import pyspark
+        except ImportError as error:
+            raise Missing(error) from error
+        builder = pyspark.sql.SparkSession.builder.master("local[2]").config(map=SETTINGS_OF_SPARK)
+        try:
+            self.session = delta.configure_spark_with_delta_pip(builder).getOrCreate()
+        except Exception as error:
+            raise Missing(f"{error}".strip().splitlines()[0]) from error
+        self.version = pyspark.__version__
+        for table in tables:
+            self.session.read.format("delta").load(f"{lake}/{table}").createOrReplaceTempView(table)
+
+    def rows(self, sql: str) -> list:
+        return [tuple(row) for row in self.session.sql(sql).collect()]
+
+
+SETTINGS_OF_SPARK = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # The tables are small: no task of a job should have nothing to do.
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
 
 
 def compare_with_truth(executions: list, corpus: pathlib.Path) -> list:

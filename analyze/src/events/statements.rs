@@ -39,14 +39,23 @@ pub(super) fn prepared(request: &EventsRequest, limit: usize) -> String {
     )
 }
 
-/// `fingerprint, normalized`. The texts travel with the first sight of a fingerprint on a day, which may lie outside of the window: the
-/// whole archive is asked.
+/// `fingerprint, normalized`.
 pub(super) fn normalized_texts(fingerprints: &[i64]) -> String {
     let list: Vec<String> = fingerprints.iter().map(i64::to_string).collect();
     format!(
-        "SELECT fingerprint, min(normalized) FROM events \
-         WHERE kind IN ('query', 'log') AND normalized IS NOT NULL AND fingerprint IN ({}) GROUP BY fingerprint",
+        "SELECT fingerprint, normalized FROM queries WHERE normalized IS NOT NULL AND fingerprint IN ({})",
         list.join(", ")
+    )
+}
+
+/// The same as [`prepared`] from roll-ups.
+pub(super) fn prepared_of_rollups(relation: &str, limit: usize) -> String {
+    format!(
+        "SELECT fingerprint, sum(parses), coalesce(sum(parse_time_us), 0) AS parse_us, \
+                sum(binds), coalesce(sum(bind_time_us), 0) AS bind_us, sum(calls), sum(total_us) \
+         FROM {relation} WHERE fingerprint IS NOT NULL \
+         GROUP BY fingerprint HAVING sum(parses) + sum(binds) > 0 \
+         ORDER BY parse_us + bind_us DESC, fingerprint_hex(fingerprint) LIMIT {limit}"
     )
 }
 

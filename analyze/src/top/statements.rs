@@ -16,6 +16,16 @@ pub(super) fn measures(request: &TopRequest) -> String {
     )
 }
 
+/// The same as [`measures`] from roll-ups.
+pub(super) fn measures_of_rollups(relation: &str) -> String {
+    format!(
+        "SELECT fingerprint, sum(calls), sum(total_us), min(min_us), max(max_us), \
+                latency_merge(latency), sum(lock_time_us), sum(rows_sent), sum(rows_examined), min(first_ts), max(last_ts), \
+                sum(estimated_calls), sum(estimated_total_us), sum(nested_calls), sum(nested_us), sum(nested_estimated_us) \
+         FROM {relation} GROUP BY fingerprint"
+    )
+}
+
 /// How many executions a row stands for.
 const RATE: &str = "coalesce(greatest(rate_limit, 1), 1)";
 
@@ -33,6 +43,16 @@ pub(super) fn whole_breakdown(request: &TopRequest) -> String {
     )
 }
 
+/// The same as [`whole_breakdown`] from roll-ups.
+pub(super) fn whole_breakdown_of_rollups(relation: &str) -> String {
+    format!(
+        "SELECT {DIMENSION}, NULL, server, database, \"user\", application, hour, \
+                sum(estimated_calls), sum(estimated_total_us), sum(estimated_total_us - coalesce(nested_estimated_us, 0)) \
+         FROM {relation} \
+         GROUP BY GROUPING SETS ((server), (database), (\"user\"), (application), (hour))"
+    )
+}
+
 /// The same as [`whole_breakdown`] for some queries, the fingerprint in the second column and without hours.
 pub(super) fn breakdown(request: &TopRequest, fingerprints: &[i64]) -> String {
     format!(
@@ -44,25 +64,47 @@ pub(super) fn breakdown(request: &TopRequest, fingerprints: &[i64]) -> String {
     )
 }
 
+/// The same as [`breakdown`] from roll-ups.
+pub(super) fn breakdown_of_rollups(relation: &str, fingerprints: &[i64]) -> String {
+    format!(
+        "SELECT {DIMENSION}, fingerprint, server, database, \"user\", application, NULL, sum(estimated_calls), sum(estimated_total_us) \
+         FROM {relation} WHERE {} \
+         GROUP BY GROUPING SETS ((fingerprint, server), (fingerprint, database), (fingerprint, \"user\"), (fingerprint, application))",
+        among(fingerprints)
+    )
+}
+
 /// Which of the grouping sets a row belongs to.
 const DIMENSION: &str = "CASE WHEN grouping(server) = 0 THEN 0 WHEN grouping(database) = 0 THEN 1 \
                          WHEN grouping(\"user\") = 0 THEN 2 WHEN grouping(application) = 0 THEN 3 ELSE 4 END";
 
-/// `NULL, fingerprint, dialect, normalized, verb, tables`. The texts travel with the first sight of a fingerprint on a day, which
-/// may lie outside of the window: the whole archive is asked.
+/// `NULL, fingerprint, dialect, normalized, verb, tables`.
 pub(super) fn texts(fingerprints: &[i64]) -> String {
     format!(
-        "SELECT NULL, fingerprint, min(dialect), min(normalized), min(verb), first_value(tables ORDER BY normalized) \
-         FROM events WHERE kind IN ('query', 'log') AND normalized IS NOT NULL AND {} GROUP BY fingerprint",
+        "SELECT NULL, fingerprint, dialect, normalized, verb, tables FROM queries WHERE {}",
         among(fingerprints)
     )
 }
 
 /// `NULL, fingerprint, statement` of the slowest execution in the window that kept its text.
 pub(super) fn examples(request: &TopRequest, fingerprints: &[i64]) -> String {
+    slowest_texts(request, fingerprints, "true")
+}
+
+/// The same of those executions alone that took so many µs or more; those of a query that has none are left out.
+pub(super) fn slow_examples(request: &TopRequest, from_us: &[(i64, i64)]) -> String {
+    let fingerprints: Vec<i64> = from_us.iter().map(|(fingerprint, _)| *fingerprint).collect();
+    let is_slow: Vec<String> = from_us
+        .iter()
+        .map(|(fingerprint, us)| format!("fingerprint = {fingerprint} AND query_time_us >= {us}"))
+        .collect();
+    slowest_texts(request, &fingerprints, &format!("({})", is_slow.join(" OR ")))
+}
+
+fn slowest_texts(request: &TopRequest, fingerprints: &[i64], condition: &str) -> String {
     format!(
         "SELECT NULL, fingerprint, first_value(statement ORDER BY query_time_us DESC NULLS LAST, source, source_offset, source_seq) \
-         FROM executions WHERE statement IS NOT NULL AND {} AND {} GROUP BY fingerprint",
+         FROM executions WHERE statement IS NOT NULL AND {} AND {} AND {condition} GROUP BY fingerprint",
         request.filters.condition(request.window),
         among(fingerprints)
     )

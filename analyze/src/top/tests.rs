@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use datafusion::common::ScalarValue;
 use proptest::prelude::*;
 use slowlake_sql::SessionSettings;
+use slowlake_store::maintain::{DeriveOptions, Resources, derive};
+use slowlake_store::{Commit, DerivedTable, Lake, Place, Progress, QueryRow, RowBuilder};
 
 use super::*;
 use crate::fixture::{MONDAY_US, Row, events};
+use crate::rollups::ReadFrom;
 
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -412,4 +415,163 @@ fn what_was_not_logged_counts_and_what_is_nested_counts_once() {
         [(14, 19_000)]
     );
     assert_eq!(report.breakdown.server.parts, [part(None, 14, 25_000)]);
+}
+
+/// The report from executions and from roll-ups of the same session, with what each was read from taken out.
+async fn both(session: &Session, request: &TopRequest) -> (TopReport, Option<TopReport>) {
+    let from_executions = top_from(session, request, None).await.expect("a report");
+    let Some(rollups) = RollUps::of(request.window, &request.filters) else {
+        return (from_executions, None);
+    };
+    let from_rollups = top_from(session, request, Some(&rollups))
+        .await
+        .expect("a report");
+    let from_rollups = TopReport {
+        read_from: ReadFrom::Executions,
+        ..from_rollups
+    };
+    (from_executions, Some(from_rollups))
+}
+
+fn windows() -> impl Strategy<Value = Option<TimeWindow>> {
+    let minute = |minute: i64| MONDAY_US + minute * 60_000_000;
+    let between = move |(from, length): (i64, i64)| TimeWindow::new(minute(from), minute(from + length)).ok();
+    prop_oneof![
+        1 => Just(None),
+        2 => (0..8_i64, 1..9_i64).prop_map(move |(from, length)| between((from * 60, length * 60))),
+        3 => (0..500_i64, 1..500_i64).prop_map(between),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10))]
+
+    #[test]
+    fn rollups_say_what_executions_do(
+        executions in proptest::collection::vec((-6..6_i64, 0..50_000_i64, 0..3_u8, 0..600_i64), 1..150),
+        window in windows(),
+        server in proptest::option::of(0..3_u8),
+        include in any::<bool>(),
+        order in proptest::sample::select(TopOrder::ALL.to_vec()),
+        limit in 0..8_usize,
+    ) {
+        let rows: Vec<Row> = lake(&executions)
+            .into_iter()
+            .enumerate()
+            .map(|(at, row)| match at % 5 {
+                0 => row.first_sight("SELECT ?", "SELECT", &["a"]).set("statement", ScalarValue::Utf8(None)),
+                1 => row.set("rate_limit", 10_i64).set("is_nested", at % 2 == 0),
+                2 => row.set("user", "web").set("query_time_us", ScalarValue::Int64(None)),
+                3 => row.set("fingerprint", ScalarValue::Int64(None)),
+                _ => row.set("application", "cart").set("lock_time_us", at as i64),
+            })
+            .collect();
+        let filters = Filters {
+            server: server.into_iter().map(|server| format!("db-{server}")).collect(),
+            include: include.then(|| "SELECT".to_owned()).into_iter().collect(),
+            ..Filters::default()
+        };
+        let request = TopRequest { window, order, limit, filters };
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let (from_executions, from_rollups) = runtime.block_on(async {
+            let settings = SessionSettings { memory_limit_bytes: 64 << 20, threads: 2 };
+            let session = Session::from_provider(events(&rows, 2), settings).await.expect("a session");
+            both(&session, &request).await
+        });
+        if let Some(from_rollups) = from_rollups {
+            prop_assert_eq!(from_executions, from_rollups);
+        }
+    }
+}
+
+/// A lake of which roll-ups are kept of some hours, while others have changed since.
+#[test]
+fn a_lake_answers_from_what_it_keeps() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let location = folder
+            .path()
+            .join("lake")
+            .to_string_lossy()
+            .parse()
+            .expect("a location");
+        let mut lake = Lake::open_or_create(&location).await.expect("a lake");
+        ingest(&mut lake, 0, 200).await;
+        let settings = SessionSettings {
+            memory_limit_bytes: 64 << 20,
+            threads: 2,
+        };
+        let session = Session::open(&lake, settings).await.expect("a session");
+        let unkept = top(&session, &request()).await.expect("a report");
+        assert_eq!(unkept.read_from, ReadFrom::Executions);
+
+        let options = DeriveOptions {
+            now_us: MONDAY_US,
+            resources: Resources::default(),
+        };
+        for table in DerivedTable::ALL {
+            derive(&mut lake, table, &options, false)
+                .await
+                .expect("a derived table");
+        }
+        ingest(&mut lake, 200, 60).await;
+        session.refresh(&lake).await.expect("a session");
+        let minute = |minute: i64| MONDAY_US + minute * 60_000_000;
+        for (window, read_from) in [
+            (None, ReadFrom::RollupHour),
+            (
+                TimeWindow::new(minute(60), minute(300)).ok(),
+                ReadFrom::RollupHour,
+            ),
+            (
+                TimeWindow::new(minute(61), minute(500)).ok(),
+                ReadFrom::RollupHourAndExecutions,
+            ),
+            (
+                TimeWindow::new(minute(61), minute(119)).ok(),
+                ReadFrom::Executions,
+            ),
+        ] {
+            let request = TopRequest { window, ..request() };
+            let report = top(&session, &request).await.expect("a report");
+            assert_eq!(report.read_from, read_from, "{window:?}");
+            let (from_executions, _) = both(&session, &request).await;
+            assert!(from_executions.totals.calls > 0);
+            let report = TopReport {
+                read_from: ReadFrom::Executions,
+                ..report
+            };
+            assert_eq!(report, from_executions, "{window:?}");
+        }
+    });
+}
+
+/// Executions a few minutes apart, beginning anew each time.
+async fn ingest(lake: &mut Lake, first: i64, count: i64) {
+    let mut rows = RowBuilder::new();
+    for offset in first..first + count {
+        rows.push_query(&QueryRow {
+            place: Place {
+                source: "db-1.log",
+                source_offset: offset,
+                ts_us: Some(MONDAY_US + (offset - first) * 217_000_000),
+                server: Some(if offset % 3 == 0 { "db-1" } else { "db-2" }),
+                dialect: Some("postgres"),
+                ..Place::default()
+            },
+            fingerprint: Some(offset % 7),
+            query_time_us: Some(offset * 131 % 5_000),
+            statement: (offset % 4 == 0).then_some("select 1"),
+            normalized: (offset < 7).then_some("SELECT ?"),
+            ..QueryRow::default()
+        });
+    }
+    let files = vec![lake.upload(rows.finish()).await.expect("files")];
+    let progress = vec![Progress {
+        app_id: "f/a".to_owned(),
+        prev: (first > 0).then_some(first),
+        next: first + count,
+    }];
+    lake.commit(Commit { files, progress }).await.expect("a commit");
 }

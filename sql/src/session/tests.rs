@@ -127,7 +127,15 @@ fn events_is_there_but_not_listed() {
     let listed = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1";
     check(
         listed,
-        &["executions", "ledger", "queries", "rejects", "server_events"],
+        &[
+            "executions",
+            "ledger",
+            "metrics",
+            "queries",
+            "rejects",
+            "rollup_hour",
+            "server_events",
+        ],
     );
 }
 
@@ -149,7 +157,7 @@ fn looking_around_works() {
         ],
     );
     check(
-        "SELECT count(*) > 5 FROM (SELECT 1 FROM information_schema.views)",
+        "SELECT count(*) > 7 FROM (SELECT 1 FROM information_schema.views)",
         &["false"],
     );
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

@@ -17,11 +17,10 @@ SELECT
     min(normalized) AS normalized,
     min(verb) AS verb,
     first_value(tables ORDER BY normalized) FILTER (WHERE normalized IS NOT NULL) AS tables,
-    coalesce(min(ts) FILTER (WHERE kind = 'query'), min(ts)) AS first_seen,
-    coalesce(max(ts) FILTER (WHERE kind = 'query'), max(ts)) AS last_seen,
-    count(*) FILTER (WHERE kind = 'query') AS calls,
-    first_value(statement ORDER BY query_time_us DESC NULLS LAST, source, source_offset, source_seq)
-        FILTER (WHERE statement IS NOT NULL) AS example
-FROM events
-WHERE kind IN ('query', 'log') AND fingerprint IS NOT NULL
+    coalesce(min(first_execution), min(first_event)) AS first_seen,
+    coalesce(max(last_execution), max(last_event)) AS last_seen,
+    sum(calls) AS calls,
+    first_value(example ORDER BY example_time_us DESC NULLS LAST, example_source, example_offset, example_seq)
+        FILTER (WHERE example IS NOT NULL) AS example
+FROM derived_queries
 GROUP BY fingerprint

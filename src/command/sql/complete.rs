@@ -165,8 +165,10 @@ mod tests {
             &[
                 "select * from executions",
                 "select * from ledger",
+                "select * from metrics",
                 "select * from queries",
                 "select * from rejects",
+                "select * from rollup_hour",
                 "select * from server_events",
             ],
         );

@@ -1,5 +1,8 @@
 //! The commit protocol, with faults injected at every step, and with rivals.
 
+mod crashes;
+mod transitions;
+
 use std::sync::Arc;
 
 use super::*;
@@ -334,6 +337,83 @@ async fn a_crowd_loses_and_doubles_nothing() {
     let shared = lake.watermark("shared").await.unwrap().unwrap();
     let expected = shared + 2 * STEPS * 3;
     assert_eq!(count(&mut lake).await, format!("{expected}|{expected}"));
+}
+
+/// The files of the table, replaced by one with the same rows.
+async fn rewrite(lake: &Lake, app_id: &str, prev: Option<i64>, rows: Rows) -> Change {
+    Change {
+        operation: DeltaOperation::Optimize {
+            predicate: None,
+            target_size: 1,
+        },
+        adds: lake.upload(rows).await.unwrap().adds,
+        removes: lake
+            .events
+            .files()
+            .unwrap()
+            .iter()
+            .map(|file| file.remove_action(false))
+            .collect(),
+        progress: vec![Progress {
+            app_id: app_id.to_owned(),
+            prev,
+            next: prev.unwrap_or(0) + 1,
+        }],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_replaced_whatever_is_said_of_the_put() {
+    for fault in [Fault::None, Fault::Before, Fault::After, Fault::Repeated] {
+        let (_directory, location) = new_location();
+        let (store, mut lake) = faulty_lake(&location).await;
+        for step in [0, 5] {
+            let prev = (step > 0).then_some(step);
+            let rows = executions("a", step, 5);
+            check_committed(commit(&mut lake, rows, "f/a", prev, step + 5).await, step / 5 + 1);
+        }
+        let change = rewrite(&lake, "m/one", None, executions("a", 0, 10)).await;
+        // Rows that come meanwhile are none of its business.
+        let mut rival = Lake::open(&location).await.unwrap();
+        check_committed(commit(&mut rival, executions("b", 0, 3), "f/b", None, 3).await, 3);
+        store.fail_log_writes([fault]);
+        let settled = lake.events.commit(change).await.unwrap();
+        assert_eq!(
+            settled,
+            Settled::Outcome(Outcome::Committed { version: 4 }),
+            "{fault:?}"
+        );
+        assert_eq!(count(&mut lake).await, "13|13");
+        assert_eq!(lake.statistics().unwrap().files, 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_can_be_replaced_once_only() {
+    let (_directory, location) = new_location();
+    let mut first = Lake::open_or_create(&location).await.unwrap();
+    check_committed(
+        commit(&mut first, executions("a", 0, 10), "f/a", None, 10).await,
+        1,
+    );
+    let mut second = Lake::open(&location).await.unwrap();
+    let fenced = rewrite(&second, "m/one", None, executions("a", 0, 10)).await;
+    let unfenced = rewrite(&second, "m/two", None, executions("a", 0, 10)).await;
+    let paths: Vec<String> = fenced.removes.iter().map(|remove| remove.path.clone()).collect();
+
+    let change = rewrite(&first, "m/one", None, executions("a", 0, 10)).await;
+    let settled = first.events.commit(change).await.unwrap();
+    assert_eq!(settled, Settled::Outcome(Outcome::Committed { version: 2 }));
+    let app_ids = vec!["m/one".to_owned()];
+    assert_eq!(
+        second.events.commit(fenced).await.unwrap(),
+        Settled::Outcome(Outcome::Fenced { app_ids })
+    );
+    assert_eq!(
+        second.events.commit(unfenced).await.unwrap(),
+        Settled::Gone { paths }
+    );
+    assert_eq!(count(&mut first).await, "10|10");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The order of writes, syncs and renames, recorded, and what is left after each failed step.
 
+mod power_cut;
+
 use std::sync::Mutex;
 
 use futures::TryStreamExt;

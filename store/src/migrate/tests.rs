@@ -1,11 +1,10 @@
-//! A lake of version 1, as the first slowlake wrote it, read and migrated.
+//! Lakes of earlier versions, as their slowlake wrote them, read and migrated. Both have their events in the lake's own directory.
 
-use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::testing::{DAY_US, Fault, FaultyStore, ask, commit};
+use crate::testing::{DAY_US, Fault, FaultyStore, ask, commit, copy_folder};
 use crate::{Lake, LakeLocation, LogRow, Outcome, Place, RowBuilder, SCHEMA_VERSION, StoreError, columns};
 
 /// Rows by kind, and what their durations and rejected bytes come to.
@@ -13,26 +12,20 @@ const CONTENT: &str = "SELECT kind, count(*), sum(query_time_us), sum(length(enc
 const CONTENT_V1: &str = "ledger|2||\nquery|4|2379000|\nreject|1||176";
 const VERSION_V1: i64 = 2;
 
-/// A copy of the recorded lake.
+/// A copy of the lake of version 1.
 fn lake_v1() -> (TempDir, LakeLocation) {
-    let directory = TempDir::new().unwrap();
-    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/lakes/v1");
-    copy(&recorded, &directory.path().join("lake"));
-    let location = directory.path().join("lake").to_str().unwrap().parse().unwrap();
-    (directory, location)
+    recorded("v1")
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
+/// A copy of a recorded lake.
+fn recorded(version: &str) -> (TempDir, LakeLocation) {
+    let directory = TempDir::new().unwrap();
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/lakes")
+        .join(version);
+    copy_folder(&recorded, &directory.path().join("lake"));
+    let location = directory.path().join("lake").to_str().unwrap().parse().unwrap();
+    (directory, location)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +57,7 @@ async fn opening_for_writing_migrates_once() {
         (VERSION_V1 + 1, SCHEMA_VERSION)
     );
     let names: Vec<String> = lake
+        .events
         .snapshot()
         .unwrap()
         .schema()
@@ -71,7 +65,7 @@ async fn opening_for_writing_migrates_once() {
         .map(|field| field.name().clone())
         .collect();
     assert_eq!(names, columns().map(|column| column.name).collect::<Vec<_>>());
-    assert_eq!(lake.snapshot().unwrap().metadata().name(), Some("events"));
+    assert_eq!(lake.events.snapshot().unwrap().metadata().name(), Some("events"));
     assert_eq!(ask(&mut lake, CONTENT).await, CONTENT_V1);
     assert_eq!(watermarks(&lake).await, watermarks(&before).await);
     for unit in watermarks(&lake).await {
@@ -102,6 +96,21 @@ async fn a_migrated_lake_takes_rows_of_every_kind() {
     let events = "SELECT kind, event, duration_us, attributes['buffers'] FROM events WHERE event IS NOT NULL";
     assert_eq!(ask(&mut lake, events).await, "log|checkpoint|7|12");
     assert_eq!(ask(&mut lake, "SELECT count(*) FROM events").await, "8");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_of_version_2_goes_on_where_it_is() {
+    const CONTENT_V2: &str = "ledger|3||\nlog|1||\nquery|6|5629000|\nreject|1||30";
+    let (_directory, location) = recorded("v2");
+    let mut lake = Lake::open(&location).await.unwrap();
+    assert_eq!(ask(&mut lake, CONTENT).await, CONTENT_V2);
+    assert_eq!((lake.version(), lake.schema_version().unwrap()), (3, 2));
+    let mut lake = Lake::open_or_create(&location).await.unwrap();
+    let rows = crate::testing::executions("a", 0, 3);
+    commit(&mut lake, rows, "a", None, 3).await.unwrap();
+    assert_eq!(lake.version(), 4);
+    assert_eq!(ask(&mut lake, "SELECT count(*) FROM events").await, "14");
+    assert!(!location.directory().unwrap().join("events").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

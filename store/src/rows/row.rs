@@ -110,6 +110,19 @@ pub struct LogRow<'a> {
     pub execution_offset: Option<i64>,
 }
 
+/// One sample of a collector: one number of one server at one moment, a time or a size.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(missing_docs, reason = "each field is the column of its name")]
+pub struct MetricRow<'a> {
+    pub place: Place<'a>,
+    /// What was sampled, such as `replication_lag`.
+    pub event: &'a str,
+    /// What of the server it is about, such as a standby; unknown where it is the server itself.
+    pub object: Option<&'a str>,
+    pub duration_us: Option<i64>,
+    pub size_bytes: Option<i64>,
+}
+
 /// Bytes that no parser could read.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RejectRow<'a> {

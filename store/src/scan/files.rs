@@ -4,16 +4,18 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt64Array,
 };
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::arrow::compute::kernels::cmp;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::{Column, ColumnStatistics, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::reassign_expr_columns;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
@@ -21,8 +23,8 @@ use object_store::ObjectMeta;
 use object_store::path::Path as StorePath;
 
 use crate::error::StoreError;
-use crate::schema::{PARTITION_COLUMNS, STATISTICS_COLUMNS, partition_fields};
-use crate::table::Lake;
+use crate::lake_table::LakeTable;
+use crate::schema::TableShape;
 
 /// All files, and the bounds of their columns as arrays with one value a file.
 #[derive(Debug)]
@@ -30,32 +32,46 @@ pub(super) struct Files {
     files: Vec<PartitionedFile>,
     /// One column a partition column, one row a file.
     partitions: RecordBatch,
-    /// Minimum and maximum by column name.
-    bounds: HashMap<&'static str, (ArrayRef, ArrayRef)>,
+    /// By column name.
+    bounds: HashMap<&'static str, Bounds>,
     row_counts: ArrayRef,
 }
 
+/// What the log says of one column, one value a file.
+#[derive(Debug)]
+struct Bounds {
+    /// At most the smallest value.
+    min: ArrayRef,
+    /// At least the largest value.
+    max: ArrayRef,
+    /// How many rows have no value.
+    nulls: UInt64Array,
+}
+
 impl Files {
-    pub(super) fn of(lake: &Lake, schema: &TableSchema) -> std::result::Result<Files, StoreError> {
+    pub(super) fn of(
+        table: &LakeTable,
+        shape: &TableShape,
+        schema: &TableSchema,
+    ) -> std::result::Result<Files, StoreError> {
         let failed =
-            |error: datafusion::error::DataFusionError| StoreError::storage("read", lake.location(), error);
-        let log = lake
-            .snapshot()?
-            .try_log_data()
-            .map_err(|error| StoreError::storage("read", lake.location(), error))?;
-        let root = root_path(lake)?;
+            |error: datafusion::error::DataFusionError| StoreError::storage("read", &table.location, error);
+        let log = table.files()?;
+        let root = root_path(table)?;
+        let partition_fields = shape.partition_fields();
 
         let mut files = Vec::with_capacity(log.num_files());
-        let mut partition_values: [Vec<ScalarValue>; 2] = Default::default();
+        let mut partition_values = vec![Vec::with_capacity(log.num_files()); partition_fields.len()];
         let mut rows = Vec::with_capacity(log.num_files());
         for view in log.iter() {
             if view.deletion_vector_descriptor().is_some() {
                 return Err(StoreError::Unsupported {
-                    location: lake.location().clone(),
+                    location: table.location.clone(),
                     feature: "deletion vectors",
                 });
             }
-            let values = partition_values_of(&view.partition_values_map()).map_err(failed)?;
+            let values =
+                partition_values_of(&view.partition_values_map(), &partition_fields).map_err(failed)?;
             let path = view.object_store_path();
             let meta = ObjectMeta {
                 location: root.parts().chain(path.parts()).collect::<StorePath>(),
@@ -68,10 +84,10 @@ impl Files {
             for (column, value) in partition_values.iter_mut().zip(&values) {
                 column.push(value.clone());
             }
-            files.push(PartitionedFile::new_from_meta(meta).with_partition_values(values.into()));
+            files.push(PartitionedFile::new_from_meta(meta).with_partition_values(values));
             rows.push(view.num_records().map(|rows| rows as u64));
         }
-        let bounds = bounds_of(&log, schema.table_schema(), files.len()).map_err(failed)?;
+        let bounds = bounds_of(&log, shape, schema.table_schema(), files.len()).map_err(failed)?;
         let row_counts = UInt64Array::from(rows);
         let files = files
             .into_iter()
@@ -88,7 +104,7 @@ impl Files {
             })
             .collect::<Result<Vec<_>>>()
             .map_err(failed)?;
-        let partitions = partition_batch(partition_values, files.len()).map_err(failed)?;
+        let partitions = partition_batch(partition_values, partition_fields, files.len()).map_err(failed)?;
         Ok(Files {
             files,
             partitions,
@@ -103,41 +119,90 @@ impl Files {
         counts.iter().map(|rows| rows.map(|rows| rows as usize)).sum()
     }
 
-    /// The files that satisfy the filter of the partition columns and may have rows that satisfy the other.
+    /// Each file.
+    pub(super) fn all(&self) -> Vec<bool> {
+        vec![true; self.files.len()]
+    }
+
+    /// Whether each file satisfies a filter of the partition columns.
+    pub(super) fn of_partition(&self, filter: &Arc<dyn PhysicalExpr>) -> Result<Vec<bool>> {
+        if self.files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let filter = reassign_expr_columns(filter.clone(), self.partitions.schema_ref())?;
+        let matches = filter.evaluate(&self.partitions)?.into_array(self.files.len())?;
+        let matches = cast(&matches, &DataType::Boolean)?;
+        Ok(matches
+            .as_boolean()
+            .iter()
+            .map(|matches| matches == Some(true))
+            .collect())
+    }
+
+    /// Leaves out the files that can have no row that satisfies the filter.
     pub(super) fn prune(
         &self,
-        partition_filter: Option<&Arc<dyn PhysicalExpr>>,
-        row_filter: Option<&Arc<dyn PhysicalExpr>>,
+        filter: &Arc<dyn PhysicalExpr>,
         schema: &SchemaRef,
-    ) -> Result<Vec<PartitionedFile>> {
-        let mut keep = vec![true; self.files.len()];
-        if let Some(filter) = partition_filter
-            && !self.files.is_empty()
-        {
-            let filter = reassign_expr_columns(filter.clone(), self.partitions.schema_ref())?;
-            let matches = filter.evaluate(&self.partitions)?.into_array(self.files.len())?;
-            let matches = cast(&matches, &DataType::Boolean)?;
-            if let Some(matches) = matches.as_any().downcast_ref::<BooleanArray>() {
-                keep.iter_mut()
-                    .zip(matches)
-                    .for_each(|(keep, matches)| *keep &= matches.unwrap_or(false));
-            }
-        }
-        if let Some(filter) = row_filter
-            && let Ok(predicate) = PruningPredicateBuilder::new()
-                .with_file_schema(schema.clone())
-                .try_build(filter.clone())
-        {
+        keep: &mut [bool],
+    ) -> Result<()> {
+        let builder = PruningPredicateBuilder::new().with_file_schema(schema.clone());
+        if let Ok(predicate) = builder.try_build(filter.clone()) {
             keep.iter_mut()
                 .zip(predicate.prune(self)?)
                 .for_each(|(keep, may)| *keep &= may);
         }
-        Ok(self
-            .files
+        Ok(())
+    }
+
+    /// Whether the bounds of each of the files `among` all show that the filter holds in all of its rows, or in none. Understands a
+    /// column compared with a constant; false for anything else.
+    pub(super) fn decide(&self, filter: &Expr, among: &[bool]) -> bool {
+        let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else {
+            return false;
+        };
+        let (Expr::Column(column), Expr::Literal(value, _)) = (left.as_ref(), right.as_ref()) else {
+            return false;
+        };
+        let Some(bounds) = self.bounds.get(column.name()) else {
+            return false;
+        };
+        let decided = bounds.decided(*op, value).unwrap_or_else(|_| self.none());
+        among
             .iter()
-            .zip(keep)
-            .filter(|(_, keep)| *keep)
+            .zip(&decided)
+            .all(|(among, decided)| !among || *decided)
+    }
+
+    /// The files themselves.
+    pub(super) fn take(&self, keep: &[bool]) -> Vec<PartitionedFile> {
+        let files = self.files.iter().zip(keep);
+        files
+            .filter(|(_, keep)| **keep)
             .map(|(file, _)| file.clone())
+            .collect()
+    }
+
+    fn none(&self) -> Vec<bool> {
+        vec![false; self.files.len()]
+    }
+}
+
+impl Bounds {
+    /// For each file whether `column op value` is the same for all its rows.
+    fn decided(&self, op: Operator, value: &ScalarValue) -> Result<Vec<bool>> {
+        let value = value.to_scalar()?;
+        let (holds, fails) = match op {
+            Operator::Lt => (cmp::lt(&self.max, &value)?, cmp::gt_eq(&self.min, &value)?),
+            Operator::LtEq => (cmp::lt_eq(&self.max, &value)?, cmp::gt(&self.min, &value)?),
+            Operator::Gt => (cmp::gt(&self.min, &value)?, cmp::lt_eq(&self.max, &value)?),
+            Operator::GtEq => (cmp::gt_eq(&self.min, &value)?, cmp::lt(&self.max, &value)?),
+            _ => return Ok(vec![false; self.min.len()]),
+        };
+        let decided = holds.iter().zip(&fails).zip(&self.nulls);
+        Ok(decided
+            // A comparison with NULL does not hold, whatever the bounds.
+            .map(|((holds, fails), nulls)| (holds == Some(true) && nulls == Some(0)) || fails == Some(true))
             .collect())
     }
 }
@@ -147,7 +212,7 @@ impl PruningStatistics for Files {
         let of_partition = || self.partitions.column_by_name(column.name()).cloned();
         self.bounds
             .get(column.name())
-            .map(|bounds| bounds.0.clone())
+            .map(|bounds| bounds.min.clone())
             .or_else(of_partition)
     }
 
@@ -155,7 +220,7 @@ impl PruningStatistics for Files {
         let of_partition = || self.partitions.column_by_name(column.name()).cloned();
         self.bounds
             .get(column.name())
-            .map(|bounds| bounds.1.clone())
+            .map(|bounds| bounds.max.clone())
             .or_else(of_partition)
     }
 
@@ -176,28 +241,29 @@ impl PruningStatistics for Files {
     }
 }
 
-/// The lake's directory as a path of the object store that queries read from.
-fn root_path(lake: &Lake) -> std::result::Result<StorePath, StoreError> {
-    StorePath::from_url_path(lake.location().url()?.path())
-        .map_err(|error| StoreError::storage("reach", lake.location(), error))
+/// The table's directory as a path of the object store that queries read from.
+fn root_path(table: &LakeTable) -> std::result::Result<StorePath, StoreError> {
+    StorePath::from_url_path(table.delta.table_url().path())
+        .map_err(|error| StoreError::storage("reach", &table.location, error))
 }
 
 /// The log's texts as typed values, in the order of the partition columns.
-fn partition_values_of(texts: &HashMap<String, Option<String>>) -> Result<[ScalarValue; 2]> {
-    let value = |name: &str, data_type: &DataType| match texts.get(name).and_then(Option::as_ref) {
-        Some(text) => ScalarValue::try_from_string(text.clone(), data_type),
-        None => ScalarValue::try_from(data_type),
+fn partition_values_of(
+    texts: &HashMap<String, Option<String>>,
+    fields: &[Arc<Field>],
+) -> Result<Vec<ScalarValue>> {
+    let value = |field: &Arc<Field>| match texts.get(field.name()).and_then(Option::as_ref) {
+        Some(text) => ScalarValue::try_from_string(text.clone(), field.data_type()),
+        None => ScalarValue::try_from(field.data_type()),
     };
-    let fields = partition_fields();
-    let [date, kind] = [&fields[0], &fields[1]];
-    Ok([
-        value(date.name(), date.data_type())?,
-        value(kind.name(), kind.data_type())?,
-    ])
+    fields.iter().map(value).collect()
 }
 
-fn partition_batch(values: [Vec<ScalarValue>; 2], rows: usize) -> Result<RecordBatch> {
-    let fields = partition_fields();
+fn partition_batch(
+    values: Vec<Vec<ScalarValue>>,
+    fields: Vec<Arc<Field>>,
+    rows: usize,
+) -> Result<RecordBatch> {
     let arrays = values.into_iter().zip(&fields).map(|(values, field)| {
         if values.is_empty() {
             Ok(datafusion::arrow::array::new_empty_array(field.data_type()))
@@ -207,7 +273,6 @@ fn partition_batch(values: [Vec<ScalarValue>; 2], rows: usize) -> Result<RecordB
     });
     let arrays = arrays.collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    debug_assert_eq!(fields.len(), PARTITION_COLUMNS.len());
     Ok(RecordBatch::try_new_with_options(
         Arc::new(Schema::new(fields)),
         arrays,
@@ -215,21 +280,27 @@ fn partition_batch(values: [Vec<ScalarValue>; 2], rows: usize) -> Result<RecordB
     )?)
 }
 
-/// Minimum and maximum of the statistics columns, in the types of the table.
+/// The bounds of the statistics columns, in the types of the table.
 fn bounds_of(
     log: &impl PruningStatistics,
+    shape: &TableShape,
     schema: &SchemaRef,
     files: usize,
-) -> Result<HashMap<&'static str, (ArrayRef, ArrayRef)>> {
+) -> Result<HashMap<&'static str, Bounds>> {
     let mut bounds = HashMap::new();
-    for name in STATISTICS_COLUMNS {
+    for name in shape.statistics.iter().copied() {
         let column = Column::from_name(name);
         let data_type = schema.field_with_name(name)?.data_type();
         if let (Some(min), Some(max)) = (log.min_values(&column), log.max_values(&column))
             && min.len() == files
             && max.len() == files
         {
-            bounds.insert(name, (cast(&min, data_type)?, cast(&max, data_type)?));
+            let unknown = || Arc::new(UInt64Array::new_null(files)) as ArrayRef;
+            let nulls = log.null_counts(&column).filter(|nulls| nulls.len() == files);
+            let nulls = cast(&nulls.unwrap_or_else(unknown), &DataType::UInt64)?;
+            let nulls = nulls.as_primitive().clone();
+            let (min, max) = (cast(&min, data_type)?, cast(&max, data_type)?);
+            bounds.insert(name, Bounds { min, max, nulls });
         }
     }
     Ok(bounds)
@@ -241,7 +312,7 @@ fn statistics_of(
     index: usize,
     size: u64,
     row_counts: &UInt64Array,
-    bounds: &HashMap<&'static str, (ArrayRef, ArrayRef)>,
+    bounds: &HashMap<&'static str, Bounds>,
     file_schema: &SchemaRef,
 ) -> Result<Statistics> {
     let mut statistics = Statistics::new_unknown(file_schema);
@@ -250,7 +321,7 @@ fn statistics_of(
     }
     statistics.total_byte_size = Precision::Inexact(usize::try_from(size).unwrap_or(usize::MAX));
     for (field, column) in file_schema.fields().iter().zip(&mut statistics.column_statistics) {
-        let Some((min, max)) = bounds.get(field.name().as_str()) else {
+        let Some(Bounds { min, max, .. }) = bounds.get(field.name().as_str()) else {
             continue;
         };
         let is_exact = min.as_any().is::<Int64Array>();

@@ -162,6 +162,25 @@ async fn row_filters_reach_the_parquet_reader() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn texts_are_read_only_of_rows_that_are_wanted() {
+    let (_directory, location) = new_location();
+    let mut lake = three_days(&location).await;
+    for (columns, order, is_late) in [
+        ("ts, statement", "", true),
+        ("*", "", true),
+        ("ts, server", "", false),
+        ("ts, statement", "ORDER BY query_time_us DESC LIMIT 3", true),
+    ] {
+        let query = format!("SELECT {columns} FROM events WHERE kind = 'query' AND rows_sent > 5 {order}");
+        let (text, _) = plan(&mut lake, &query).await;
+        assert_eq!(!text.contains("FilterExec"), is_late, "{text}");
+    }
+    // The rows that are wanted are the same.
+    let count = "SELECT count(*), count(statement) FROM events WHERE kind = 'query' AND query_time_us > 2050";
+    assert_eq!(ask(&mut lake, count).await, "149|0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn filters_may_hold_anything_sql_has() {
     let (_directory, location) = new_location();
     let mut lake = three_days(&location).await;
@@ -216,6 +235,68 @@ async fn counts_need_no_file() {
         assert_eq!(files, 0, "{text}");
         assert!(text.contains("PlaceholderRowExec"), "{text}");
         assert_eq!(ask(&mut lake, query).await, rows);
+    }
+}
+
+/// Days have a file each here, so a filter at midnight takes all rows of a file or none, and one at another time does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_that_files_decide_read_no_row() {
+    let (_directory, location) = new_location();
+    let mut lake = three_days(&location).await;
+    let cases = [
+        ("ts >= TIMESTAMP '2026-11-24T00:00:00Z'", true, "200"),
+        ("TIMESTAMP '2026-11-24T00:00:00Z' > ts", true, "100"),
+        (
+            "ts >= TIMESTAMP '2026-11-24T00:00:00Z' AND ts < TIMESTAMP '2026-11-25T00:00:00Z'",
+            true,
+            "100",
+        ),
+        (
+            "ts BETWEEN TIMESTAMP '2026-11-24' AND TIMESTAMP '2026-11-24 23:59:59'",
+            true,
+            "100",
+        ),
+        ("fingerprint > 0 AND server <= 'db1'", true, "100"),
+        ("server < 'db1'", true, "0"),
+        ("ts >= TIMESTAMP '2026-11-24T00:00:50Z'", false, "150"),
+        ("ts > TIMESTAMP '2026-11-24T00:00:00.000123Z'", false, "199"),
+        ("query_time_us > 2050", false, "149"),
+        ("rows_sent > 0", false, "0"),
+    ];
+    for (filter, is_decided, rows) in cases {
+        let query = format!("SELECT count(*) FROM events WHERE kind = 'query' AND {filter}");
+        let (text, files) = plan(&mut lake, &query).await;
+        assert_eq!(files == 0, is_decided, "{text}");
+        assert_eq!(ask(&mut lake, &query).await, rows, "{filter}");
+    }
+}
+
+/// Of the files of a day one has rows without a fingerprint, for which no comparison holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_with_nulls_decides_nothing_but_no() {
+    let (_directory, location) = new_location();
+    let mut lake = Lake::open_or_create(&location).await.unwrap();
+    let mut builder = RowBuilder::new();
+    for (source_offset, fingerprint) in [Some(5), None, Some(7)].into_iter().enumerate() {
+        builder.push_query(&QueryRow {
+            place: Place {
+                source: "a",
+                source_offset: source_offset as i64,
+                ts_us: Some(DAY_US),
+                ..Place::default()
+            },
+            fingerprint,
+            ..QueryRow::default()
+        });
+    }
+    commit(&mut lake, builder.finish(), "f/a", None, 3).await.unwrap();
+    for (filter, rows) in [
+        ("fingerprint > 4", "2"),
+        ("fingerprint > 7", "0"),
+        ("NOT fingerprint > 7", "2"),
+    ] {
+        let query = format!("SELECT count(*) FROM events WHERE kind = 'query' AND {filter}");
+        assert_eq!(ask(&mut lake, &query).await, rows, "{filter}");
     }
 }
 
@@ -285,7 +366,10 @@ async fn any_directory_name_will_do() {
         commit(&mut lake, executions("a", 0, 3), "a", None, 3)
             .await
             .unwrap();
-        assert!(directory.path().join(name).join("_delta_log").is_dir(), "{name}");
+        assert!(
+            directory.path().join(name).join("events/_delta_log").is_dir(),
+            "{name}"
+        );
         let mut lake = Lake::open(&location).await.unwrap();
         assert_eq!(
             ask(&mut lake, "SELECT sum(source_offset) FROM events").await,

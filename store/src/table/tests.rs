@@ -5,7 +5,7 @@ use std::fs;
 use deltalake::kernel::{DataType, StructField};
 
 use super::*;
-use crate::testing::{commit, executions, new_location};
+use crate::testing::{commit, copy_folder, executions, new_location};
 
 #[track_caller]
 fn check_error<T: std::fmt::Debug>(result: Result<T, StoreError>, expected: &str) {
@@ -16,7 +16,11 @@ fn check_error<T: std::fmt::Debug>(result: Result<T, StoreError>, expected: &str
 /// A Delta table with one column and these properties.
 async fn foreign_table(location: &LakeLocation, properties: &[(&str, &str)]) {
     CreateBuilder::new()
-        .with_log_store(table_at(location, location.object_store()).unwrap().log_store())
+        .with_log_store(
+            table_at(location, "", location.object_store().unwrap())
+                .unwrap()
+                .log_store(),
+        )
         .with_columns([StructField::new("a", DataType::STRING, true)])
         .with_configuration(properties.iter().map(|(name, value)| (*name, Some(*value))))
         .with_raise_if_key_not_exists(false)
@@ -31,7 +35,7 @@ async fn a_lake_is_made_once_and_opened_again() {
     let made = Lake::open_or_create(&location).await.unwrap();
     let opened = Lake::open_or_create(&location).await.unwrap();
     assert_eq!((made.version(), opened.version()), (0, 0));
-    assert_eq!(made.id, opened.id);
+    assert_eq!(made.events.id, opened.events.id);
     assert_eq!(opened.statistics().unwrap(), LakeStatistics::default());
     assert!(opened.provider().is_ok());
 }
@@ -48,7 +52,7 @@ async fn many_can_make_it_at_once() {
     let mut ids = Vec::new();
     for maker in makers {
         let lake = maker.await.unwrap();
-        ids.push((lake.version(), lake.id));
+        ids.push((lake.version(), lake.events.id));
     }
     ids.dedup();
     assert_eq!(ids.len(), 1, "{ids:?}");
@@ -66,13 +70,38 @@ async fn other_files_are_left_alone() {
     );
     check_error(Lake::open_or_create(&location).await, "holds other files");
     assert_eq!(fs::read_dir(location.directory().unwrap()).unwrap().count(), 1);
+
+    let (_directory, location) = new_location();
+    let events = location.directory().unwrap().join("events");
+    fs::create_dir_all(&events).unwrap();
+    fs::write(events.join("party.txt"), "saturday").unwrap();
+    check_error(
+        Lake::open_or_create(&location).await,
+        "holds other files, among them \"events/party.txt\"",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_have_a_directory_of_their_own() {
+    let (_directory, location) = new_location();
+    let mut lake = Lake::open_or_create(&location).await.unwrap();
+    commit(&mut lake, executions("a", 0, 3), "a", None, 3)
+        .await
+        .unwrap();
+    let names: Vec<_> = fs::read_dir(location.directory().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["events"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_off_creation_is_no_obstacle() {
-    let (_directory, location) = new_location();
-    fs::create_dir_all(location.directory().unwrap().join("_delta_log")).unwrap();
-    Lake::open_or_create(&location).await.unwrap();
+    for left in ["_delta_log", "events/_delta_log"] {
+        let (_directory, location) = new_location();
+        fs::create_dir_all(location.directory().unwrap().join(left)).unwrap();
+        Lake::open_or_create(&location).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,30 +147,54 @@ async fn foreign_and_newer_tables_are_refused() {
     check_error(Lake::open(&location).await, "Delta reader features");
 }
 
+/// Whatever its version is: less than the old one's, the same, or more.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_lake_in_its_place_is_left_alone() {
-    let (_directory, location) = new_location();
+    let steps = async |lake: &mut Lake, count: i64| {
+        for step in 0..count {
+            let prev = (step > 0).then_some(step);
+            commit(lake, executions("a", step, 1), "a", prev, step + 1)
+                .await
+                .unwrap();
+        }
+    };
+    for others in 0..6 {
+        let (_directory, location) = new_location();
+        let mut lake = Lake::open_or_create(&location).await.unwrap();
+        steps(&mut lake, 3).await;
+        fs::remove_dir_all(location.directory().unwrap()).unwrap();
+        let mut other = Lake::open_or_create(&location).await.unwrap();
+        steps(&mut other, others).await;
+        let left = commit(&mut lake, executions("a", 3, 1), "a", Some(3), 4).await;
+        assert!(matches!(left, Err(StoreError::Replaced { .. })), "{left:?}");
+        other.refresh().await.unwrap();
+        assert_eq!(
+            (other.version(), other.watermark("a").await.unwrap()),
+            (others, (others > 0).then_some(others))
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_copy_of_the_lake_is_gone_on_from() {
+    let (directory, location) = new_location();
     let mut lake = Lake::open_or_create(&location).await.unwrap();
-    for step in 0..3 {
-        commit(
-            &mut lake,
-            executions("a", step, 1),
-            "a",
-            (step > 0).then_some(step),
-            step + 1,
-        )
+    commit(&mut lake, executions("a", 0, 1), "a", None, 1)
         .await
         .unwrap();
-    }
-    fs::remove_dir_all(location.directory().unwrap()).unwrap();
-    let mut other = Lake::open_or_create(&location).await.unwrap();
-    assert!(
-        commit(&mut lake, executions("a", 3, 1), "a", Some(3), 4)
-            .await
-            .is_err()
-    );
-    other.refresh().await.unwrap();
-    assert_eq!((other.version(), other.watermark("a").await.unwrap()), (0, None));
+    let (place, copy) = (location.directory().unwrap(), directory.path().join("copy"));
+    copy_folder(place, &copy);
+    commit(&mut lake, executions("a", 1, 1), "a", Some(1), 2)
+        .await
+        .unwrap();
+    fs::remove_dir_all(place).unwrap();
+    fs::rename(&copy, place).unwrap();
+
+    let fenced = commit(&mut lake, executions("a", 2, 1), "a", Some(2), 3)
+        .await
+        .unwrap();
+    assert!(matches!(fenced, crate::Outcome::Fenced { .. }), "{fenced:?}");
+    assert_eq!((lake.version(), lake.watermark("a").await.unwrap()), (1, Some(1)));
 }
 
 #[test]

@@ -1,0 +1,119 @@
+//! Whether what is kept of a derived table is what the events say, day by day. Of days that retention took the executions from nothing can
+//! be said.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::row::{RowConverter, SortField};
+use datafusion::error::DataFusionError;
+use datafusion::prelude::SessionContext;
+use futures::TryStreamExt;
+
+use crate::derived::{DerivedTable, DerivedView};
+use crate::error::StoreError;
+use crate::maintain::derive::session;
+use crate::maintain::fsck::{Check, failed};
+use crate::maintain::resources::Resources;
+use crate::table::Lake;
+use crate::upload::date_text;
+
+pub(super) fn new(table: DerivedTable) -> Check {
+    match table {
+        DerivedTable::RollupHour => Check::new(
+            "rollup_hour",
+            "hourly roll-ups say what their executions do when they are summed up again",
+        ),
+        DerivedTable::Queries => Check::new(
+            "queries",
+            "queries have the texts, times and calls that their rows have when they are read again",
+        ),
+    }
+}
+
+pub(super) async fn check(
+    lake: &Lake,
+    resources: &Resources,
+    table: DerivedTable,
+    check: &mut Check,
+) -> Result<(), StoreError> {
+    let view = lake.derived(table).await?;
+    if view.kept.is_none() {
+        check.skipped = Some("nothing is kept of it yet".to_owned());
+        return Ok(());
+    }
+    let session = session(lake, &view, *resources)?;
+    let hasher = RandomState::new();
+    let (mut days, mut rows) = (0, 0);
+    for day in checkable_days(lake, &view).await? {
+        let [kept, computed] = view.day_sqls(day);
+        let computed = digest(&session, &hasher, &view, &computed)
+            .await
+            .map_err(|error| failed(lake, error))?;
+        match digest(&session, &hasher, &view, &kept).await {
+            Ok(kept) if kept == computed => {}
+            Ok(kept) => check.problem(|| {
+                format!(
+                    "{} has {} rows of {} that are not the {} of its events",
+                    table.name(),
+                    kept.rows,
+                    date_text(day),
+                    computed.rows
+                )
+            }),
+            Err(error) => check.problem(|| format!("{} of {}: {error}", table.name(), date_text(day))),
+        }
+        days += 1;
+        rows += computed.rows;
+    }
+    check.examined = vec![(days, "days"), (rows, "rows")];
+    Ok(())
+}
+
+/// The days of which events or anything kept of them is there.
+async fn checkable_days(lake: &Lake, view: &DerivedView) -> Result<BTreeSet<i32>, StoreError> {
+    let mut days = view.days_of_events(&lake.events)?;
+    days.extend(view.kept_days()?);
+    if let Some(first) = lake.raw_since(view.table()).await? {
+        days.retain(|day| *day >= first);
+    }
+    Ok(days)
+}
+
+/// Rows in any order: how many, and the sum of their hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Digest {
+    rows: u64,
+    sum: u64,
+}
+
+async fn digest(
+    session: &SessionContext,
+    hasher: &RandomState,
+    view: &DerivedView,
+    sql: &str,
+) -> Result<Digest, DataFusionError> {
+    let schema = view.schema();
+    let fields = schema.fields().iter();
+    let converter = RowConverter::new(
+        fields
+            .map(|field| SortField::new(field.data_type().clone()))
+            .collect(),
+    )?;
+    let mut batches = session.sql(sql).await?.execute_stream().await?;
+    let mut digest = Digest::default();
+    while let Some(batch) = batches.try_next().await? {
+        let columns = batch
+            .columns()
+            .iter()
+            .zip(schema.fields())
+            .map(|(column, field)| cast(column, field.data_type()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let rows = converter.convert_columns(&columns)?;
+        for row in &rows {
+            digest.sum = digest.sum.wrapping_add(hasher.hash_one(row.as_ref()));
+        }
+        digest.rows += batch.num_rows() as u64;
+    }
+    Ok(digest)
+}

@@ -1,0 +1,6 @@
+-- DuckDB's own percentile, which interpolates: another answer, for comparison of time only.
+SELECT server, date_trunc('hour', ts) AS hour, quantile_disc(query_time_us, 0.95) AS p95_us
+FROM executions
+WHERE ts >= TIMESTAMP '2026-11-11 00:00:00'
+GROUP BY server, hour
+ORDER BY server, hour
