@@ -1,5 +1,5 @@
 //! Regressions of queries, found in hour buckets: which query became slower on which server, since when, by how much, and how sure that
-//! is. Looks as often as it is asked to and keeps the share of false alerts under a level over a fortnight of daily looks. Pure and
+//! is. Looks as often as it is asked to and keeps the share of false alerts under a level over all daily looks. Pure and
 //! deterministic; reads no lake, no clock, and nothing but calls, their time and its squares.
 //!
 //! One look: log means with their variance (`noise`), without season (`seasonality`) and what a server's queries have in common
@@ -42,10 +42,10 @@ use discovery_rate::{LOOKS_PER_BUDGET, rejected};
 use look::{Candidate, Look};
 use noise::Residuals;
 use persistence::has_recovered;
-use pooling::{Move, taking_part};
-use window::WEEK;
+use pooling::{Move, common_move, taking_part};
+use window::{WEEK, Window};
 
-/// The share of alerts that may be false, over the daily looks of a fortnight.
+/// The share of alerts that may be false, over the daily looks of a week.
 pub const FALSE_DISCOVERY_RATE: f64 = 0.05;
 
 /// Placebo looks, as hours before the first look: five in the last week and a half of the history, a day and a half apart so that they
@@ -164,15 +164,31 @@ impl<'a> Detector<'a> {
     pub fn new(fleet: &'a Fleet, first_look: i64, direction: Direction) -> Detector<'a> {
         let strata = strata(fleet, first_look);
         let mut statistics = vec![Vec::new(); LEVELS * (STRATA.len() + 1)];
-        for look in PLACEBO_HOURS_BACK.iter().filter_map(|back| Look::at(fleet, first_look - back, direction)) {
-            for (level, strata) in [&look.series, &look.pooled, &look.servers].into_iter().zip(&strata) {
+        // A look that cannot tell weekends takes them for changes: no measure for looks that can.
+        let knows_weekends = |hour| Window::at(hour, fleet.first_hour).map(|window| window.knows_weekends());
+        let is_as_good = |hour: &i64| knows_weekends(*hour) == knows_weekends(first_look);
+        let placebo = PLACEBO_HOURS_BACK
+            .iter()
+            .map(|back| first_look - back)
+            .filter(is_as_good);
+        for look in placebo.filter_map(|hour| Look::at(fleet, hour, direction)) {
+            for (level, strata) in [&look.series, &look.pooled, &look.servers]
+                .into_iter()
+                .zip(&strata)
+            {
                 for (candidate, &stratum) in level.candidates.iter().zip(strata) {
                     statistics[stratum].push(candidate.statistic);
                 }
             }
         }
         let calibration = Calibration::of(statistics);
-        Detector { fleet, direction, calibration, strata, reported: BTreeMap::new() }
+        Detector {
+            fleet,
+            direction,
+            calibration,
+            strata,
+            reported: BTreeMap::new(),
+        }
     }
 
     /// Looks at what is known at `hour`: the hours before it. Empty if that is less than two weeks.
@@ -182,11 +198,19 @@ impl<'a> Detector<'a> {
         };
         let recovered = self.recovered(&look);
         let levels = [&look.series, &look.pooled, &look.servers];
-        let tests: Vec<(usize, usize, Candidate)> = levels.iter().enumerate().flat_map(|(level, rows)| {
-            rows.candidates.iter().enumerate().map(move |(i, &candidate)| (level, i, candidate))
-        }).collect();
+        let tests: Vec<(usize, usize, Candidate)> = levels
+            .iter()
+            .enumerate()
+            .flat_map(|(level, rows)| {
+                rows.candidates
+                    .iter()
+                    .enumerate()
+                    .map(move |(i, &candidate)| (level, i, candidate))
+            })
+            .collect();
         let p_value = |&(level, i, candidate): &(usize, usize, Candidate)| {
-            self.calibration.p_value(self.strata[level][i], candidate.statistic)
+            self.calibration
+                .p_value(self.strata[level][i], candidate.statistic)
         };
         let p_values: Vec<f64> = tests.iter().map(p_value).collect();
         let believed = rejected(&p_values, FALSE_DISCOVERY_RATE / LOOKS_PER_BUDGET);
@@ -198,7 +222,11 @@ impl<'a> Detector<'a> {
                 continue;
             }
             let p_value = p_values[test];
-            let claim = Claim { candidate, p_value, servers: 1 };
+            let claim = Claim {
+                candidate,
+                p_value,
+                servers: 1,
+            };
             match level {
                 0 => keep_surest(&mut claims, i, claim),
                 1 => self.spread(&look, i, claim, &mut claims),
@@ -206,8 +234,14 @@ impl<'a> Detector<'a> {
             }
         }
         Findings {
-            regressions: claims.into_iter().filter_map(|(i, claim)| self.regression(&look, hour, i, claim)).collect(),
-            servers: servers.into_iter().filter_map(|(i, claim)| self.server_change(&look, hour, i, claim)).collect(),
+            regressions: claims
+                .into_iter()
+                .filter_map(|(i, claim)| self.regression(&look, hour, i, claim))
+                .collect(),
+            servers: servers
+                .into_iter()
+                .filter_map(|(i, claim)| self.server_change(&look, hour, i, claim))
+                .collect(),
             recovered,
             new_queries: populations::new_queries(self.fleet, &look.window),
             vanished_queries: populations::vanished_queries(self.fleet, &look.window),
@@ -225,15 +259,32 @@ impl<'a> Detector<'a> {
                 let shift = persistence::shift(&look.series.rows[i], at, &mut pairs);
                 // A server that did not run the query on one side did not move.
                 let size = if shift.size.is_nan() { 0.0 } else { shift.size };
-                Move { size, error: look.series.error(i, at) }
+                Move {
+                    size,
+                    error: look.series.error(i, at),
+                }
             })
             .collect();
         let Some(takes_part) = taking_part(size, &moves) else {
             return;
         };
         let servers = takes_part.iter().filter(|&&takes_part| takes_part).count();
-        for (&i, _) in members.iter().zip(&takes_part).filter(|(_, takes_part)| **takes_part) {
-            keep_surest(claims, i, Claim { servers, ..claim });
+        let Move { size, error } = common_move(&moves, &takes_part);
+        let claim = Claim {
+            candidate: Candidate {
+                size,
+                error,
+                ..claim.candidate
+            },
+            servers,
+            ..claim
+        };
+        for (&i, _) in members
+            .iter()
+            .zip(&takes_part)
+            .filter(|(_, takes_part)| **takes_part)
+        {
+            keep_surest(claims, i, claim);
         }
     }
 
@@ -249,8 +300,17 @@ impl<'a> Detector<'a> {
             calls: series.calls_in(hours.clone()) / hours.len() as f64,
             time_us: series.time_in(hours.clone()) / hours.len() as f64,
         };
-        let server = fleet.servers.iter().find(|server| server.contains(&i)).cloned().unwrap_or(i..i + 1);
-        let server_us = fleet.series[server].iter().map(|series| series.time_in(after.clone())).sum::<f64>() / hours;
+        let server = fleet
+            .servers
+            .iter()
+            .find(|server| server.contains(&i))
+            .cloned()
+            .unwrap_or(i..i + 1);
+        let server_us = fleet.series[server]
+            .iter()
+            .map(|series| series.time_in(after.clone()))
+            .sum::<f64>()
+            / hours;
         let now = load(after.clone());
         let effect = |size| self.direction.effect(size);
         // The share of today's time that would not be there at the old time of a call; below zero for improvements.
@@ -275,16 +335,29 @@ impl<'a> Detector<'a> {
         let onset_hour = self.fleet.first_hour + (look.window.from + claim.candidate.at) as i64;
         self.report_once((server, None), onset_hour, claim.candidate.size)?;
         let effect = self.direction.effect(claim.candidate.size);
-        Some(ServerChange { server, look_hour: hour, onset_hour, effect, p_value: claim.p_value })
+        Some(ServerChange {
+            server,
+            look_hour: hour,
+            onset_hour,
+            effect,
+            p_value: claim.p_value,
+        })
     }
 
     /// `None` if the change was reported before.
     fn report_once(&mut self, key: (u32, Option<i64>), onset_hour: i64, size: f64) -> Option<()> {
         let known = self.reported.entry(key).or_default();
-        if known.iter().any(|open| (open.onset_hour - onset_hour).abs() <= SAME_CHANGE) {
+        if known
+            .iter()
+            .any(|open| (open.onset_hour - onset_hour).abs() <= SAME_CHANGE)
+        {
             return None;
         }
-        known.push(Open { onset_hour, size, has_recovered: false });
+        known.push(Open {
+            onset_hour,
+            size,
+            has_recovered: false,
+        });
         Some(())
     }
 
@@ -294,9 +367,14 @@ impl<'a> Detector<'a> {
         let mut pairs = Vec::new();
         let mut found = Vec::new();
         for (rows, series) in look.series.rows.iter().zip(&self.fleet.series) {
-            let known = self.reported.get_mut(&(series.server, Some(series.fingerprint))).into_iter().flatten();
+            let known = self
+                .reported
+                .get_mut(&(series.server, Some(series.fingerprint)))
+                .into_iter()
+                .flatten();
             for open in known.filter(|open| !open.has_recovered && open.onset_hour > first) {
-                open.has_recovered = has_recovered(rows, (open.onset_hour - first) as usize, open.size, &mut pairs);
+                open.has_recovered =
+                    has_recovered(rows, (open.onset_hour - first) as usize, open.size, &mut pairs);
                 if open.has_recovered {
                     found.push((series.server, series.fingerprint, open.onset_hour));
                 }
@@ -331,7 +409,15 @@ fn strata(fleet: &Fleet, first_look: i64) -> [Vec<usize>; LEVELS] {
     };
     [
         (0..fleet.series.len()).map(|i| of(0, rate(i))).collect(),
-        fleet.shared.iter().map(|members| of(1, members.iter().map(|&i| rate(i)).sum())).collect(),
-        fleet.servers.iter().map(|server| of(2, server.clone().map(rate).sum())).collect(),
+        fleet
+            .shared
+            .iter()
+            .map(|members| of(1, members.iter().map(|&i| rate(i)).sum()))
+            .collect(),
+        fleet
+            .servers
+            .iter()
+            .map(|server| of(2, server.clone().map(rate).sum()))
+            .collect(),
     ]
 }

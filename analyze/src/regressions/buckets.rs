@@ -57,7 +57,9 @@ impl Series {
     /// Summed time in the hours of `range`, µs.
     pub(super) fn time_in(&self, range: Range<usize>) -> f64 {
         let timed = range.filter(|&hour| !self.log_mean[hour].is_nan());
-        timed.map(|hour| self.calls[hour] * self.log_mean[hour].exp()).sum()
+        timed
+            .map(|hour| self.calls[hour] * self.log_mean[hour].exp())
+            .sum()
     }
 }
 
@@ -81,23 +83,38 @@ impl Fleet {
         // A total order, so that the sums of floats do not depend on the order of input.
         buckets.sort_unstable_by(|a, b| {
             let key = |bucket: &HourBucket| {
-                (bucket.server, bucket.fingerprint, bucket.hour, bucket.calls, bucket.total_us)
+                (
+                    bucket.server,
+                    bucket.fingerprint,
+                    bucket.hour,
+                    bucket.calls,
+                    bucket.total_us,
+                )
             };
             key(a).cmp(&key(b)).then(a.sumsq_us2.total_cmp(&b.sumsq_us2))
         });
         let hours = buckets.iter().map(|bucket| bucket.hour);
         let first_hour = hours.clone().min().unwrap_or_default();
         let n_hours = hours.max().map_or(0, |last| (last - first_hour) as usize + 1);
-        let same_series = |a: &HourBucket, b: &HourBucket| (a.server, a.fingerprint) == (b.server, b.fingerprint);
-        let series: Vec<Series> =
-            buckets.chunk_by(same_series).map(|rows| lay_out(rows, first_hour, n_hours)).collect();
+        let same_series =
+            |a: &HourBucket, b: &HourBucket| (a.server, a.fingerprint) == (b.server, b.fingerprint);
+        let series: Vec<Series> = buckets
+            .chunk_by(same_series)
+            .map(|rows| lay_out(rows, first_hour, n_hours))
+            .collect();
         let mut servers = Vec::new();
         for rows in series.chunk_by(|a, b| a.server == b.server) {
             let start = servers.last().map_or(0, |range: &Range<usize>| range.end);
             servers.push(start..start + rows.len());
         }
         let shared = by_fingerprint(&series);
-        Fleet { first_hour, n_hours, series, servers, shared }
+        Fleet {
+            first_hour,
+            n_hours,
+            series,
+            servers,
+            shared,
+        }
     }
 
     /// How many (server, fingerprint) there are.
@@ -138,5 +155,76 @@ fn by_fingerprint(series: &[Series]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..series.len()).collect();
     order.sort_by_key(|&i| (series[i].fingerprint, i));
     let groups = order.chunk_by(|&a, &b| series[a].fingerprint == series[b].fingerprint);
-    groups.filter(|group| group.len() >= 2).map(<[usize]>::to_vec).collect()
+    groups
+        .filter(|group| group.len() >= 2)
+        .map(<[usize]>::to_vec)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket(
+        server: u32,
+        fingerprint: i64,
+        hour: i64,
+        calls: i64,
+        total_us: i64,
+        sumsq_us2: f64,
+    ) -> HourBucket {
+        HourBucket {
+            server,
+            fingerprint,
+            hour,
+            calls,
+            total_us,
+            sumsq_us2,
+        }
+    }
+
+    #[test]
+    fn buckets_are_laid_out_by_server_and_query_and_added_up() {
+        let fleet = Fleet::new(vec![
+            bucket(2, 7, 12, 1, 50, 2500.0),
+            bucket(1, 9, 11, 2, 100, 6000.0),
+            bucket(1, 7, 10, 3, 300, 40_000.0),
+            bucket(1, 9, 11, 2, 300, 46_000.0),
+            bucket(1, 8, 10, 0, 0, 0.0),
+            bucket(1, 8, 10, 1, -1, 0.0),
+        ]);
+        assert_eq!(
+            (fleet.first_hour, fleet.end_hour(), fleet.n_series()),
+            (10, 13, 3)
+        );
+        assert_eq!(
+            (fleet.servers, fleet.shared),
+            (vec![0..2, 2..3], vec![vec![0, 2]])
+        );
+        let nine = &fleet.series[1];
+        assert_eq!(
+            (nine.calls.as_slice(), nine.log_mean[1]),
+            (&[0.0, 4.0, 0.0][..], 100f64.ln())
+        );
+        assert!(nine.log_mean[0].is_nan());
+        assert!((nine.time_in(0..3) - 400.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_relative_variance_is_pooled_within_buckets() {
+        // Calls of 1 and 3 in one hour, of 10 and 30 in another: variance 2 around 2, and 200 around 20; one call alone says nothing.
+        let fleet = Fleet::new(vec![
+            bucket(1, 1, 0, 2, 4, 10.0),
+            bucket(1, 1, 1, 2, 40, 1000.0),
+            bucket(1, 1, 2, 1, 500, 250_000.0),
+        ]);
+        assert!((fleet.series[0].relative_variance(0..3) - 0.5).abs() < 1e-12);
+        assert_eq!(fleet.series[0].relative_variance(2..3), 1.0);
+    }
+
+    #[test]
+    fn nothing_is_a_fleet_of_nothing() {
+        let fleet = Fleet::new(Vec::new());
+        assert_eq!((fleet.n_series(), fleet.end_hour()), (0, 0));
+    }
 }

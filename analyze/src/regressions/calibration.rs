@@ -45,7 +45,10 @@ impl Calibration {
         }
         let mut tails: Vec<Tail> = strata.into_iter().map(Tail::of).collect();
         // A stratum of few excesses has a scale that means nothing: it is drawn to that of all.
-        let (sum, n) = tails.iter().map(Tail::excesses).fold((0.0, 0.0), |all, own| (all.0 + own.0, all.1 + own.1));
+        let (sum, n) = tails
+            .iter()
+            .map(Tail::excesses)
+            .fold((0.0, 0.0), |all, own| (all.0 + own.0, all.1 + own.1));
         let shared = if n > 0.0 { sum / n } else { TAIL_SCALE_UNKNOWN };
         for tail in &mut tails {
             let (sum, n) = tail.excesses();
@@ -68,7 +71,12 @@ impl Tail {
         statistics.sort_unstable_by(f64::total_cmp);
         // `max` passes over the NaN of an empty stratum.
         let start = quantile(&statistics, TAIL_QUANTILE).max(TAIL_START_MIN);
-        let mut tail = Tail { statistics, start, share: 1.0, scale: TAIL_SCALE_UNKNOWN };
+        let mut tail = Tail {
+            statistics,
+            start,
+            share: 1.0,
+            scale: TAIL_SCALE_UNKNOWN,
+        };
         let n = tail.statistics.len().max(1) as f64;
         tail.share = tail.excesses().1.max(1.0) / n;
         tail
@@ -118,7 +126,10 @@ mod tests {
     fn an_exponential_tail_is_found_again() {
         // Quantiles of an exponential of scale 0.8 that begins at 2, as the upper twentieth of the statistics.
         let tail = (0..500).map(|i| 2.0 - 0.8 * (1.0 - (f64::from(i) + 0.5) / 500.0).ln());
-        let statistics: Vec<f64> = (0..9500).map(|i| f64::from(i) / 9500.0 * 2.0).chain(tail).collect();
+        let statistics: Vec<f64> = (0..9500)
+            .map(|i| f64::from(i) / 9500.0 * 2.0)
+            .chain(tail)
+            .collect();
         let calibration = Calibration::of(vec![statistics]);
         for (z, expect) in [(2.8, 0.05 * (-1.0f64).exp()), (6.0, 0.05 * (-5.0f64).exp())] {
             let found = calibration.p_value(0, z);
@@ -132,7 +143,9 @@ mod tests {
         let loud: Vec<f64> = (0..1000).map(|i| f64::from(i) / 200.0).collect();
         let calibration = Calibration::of(vec![loud, vec![0.0; 1000], Vec::new()]);
         let tails = calibration.tails.unwrap();
-        assert!((tails[0].scale - tails[1].scale).abs() < 1e-9 && (tails[1].scale - tails[2].scale).abs() < 1e-9);
+        assert!(
+            (tails[0].scale - tails[1].scale).abs() < 1e-9 && (tails[1].scale - tails[2].scale).abs() < 1e-9
+        );
         assert_eq!(tails[1].share, 0.001);
     }
 
@@ -145,8 +158,18 @@ mod tests {
 
     #[test]
     fn the_normal_tail_is_that_of_the_tables() {
-        for (z, expect) in [(0.0, 0.5), (1.0, 0.158_655_254), (2.9, 1.865_813_3e-3), (3.1, 9.676_032e-4), (-1.0, 0.841_344_746)] {
-            assert!((normal_tail(z) / expect - 1.0).abs() < 1e-6, "{z}: {}", normal_tail(z));
+        for (z, expect) in [
+            (0.0, 0.5),
+            (1.0, 0.158_655_254),
+            (2.9, 1.865_813_3e-3),
+            (3.1, 9.676_032e-4),
+            (-1.0, 0.841_344_746),
+        ] {
+            assert!(
+                (normal_tail(z) / expect - 1.0).abs() < 1e-6,
+                "{z}: {}",
+                normal_tail(z)
+            );
         }
     }
 }

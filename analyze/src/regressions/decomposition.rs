@@ -49,7 +49,11 @@ impl LoadChange {
 fn logarithmic_mean(a: f64, b: f64) -> f64 {
     let ratio = (b / a).ln();
     // Near equality the quotient is 0/0; its series is a (1 + r/2 + r²/6).
-    if ratio.abs() < 1e-6 { a * (1.0 + ratio / 2.0) } else { (b - a) / ratio }
+    if ratio.abs() < 1e-6 {
+        a * (1.0 + ratio / 2.0)
+    } else {
+        (b - a) / ratio
+    }
 }
 
 #[cfg(test)]
@@ -62,10 +66,19 @@ mod tests {
         match (found, expect) {
             (
                 Some(LoadChange::Both { calls_us, latency_us }),
-                Some(LoadChange::Both { calls_us: calls, latency_us: latency }),
+                Some(LoadChange::Both {
+                    calls_us: calls,
+                    latency_us: latency,
+                }),
             ) => {
-                assert!((calls_us - calls).abs() < 1e-6 * calls.abs().max(1.0), "{found:?}");
-                assert!((latency_us - latency).abs() < 1e-6 * latency.abs().max(1.0), "{found:?}");
+                assert!(
+                    (calls_us - calls).abs() < 1e-6 * calls.abs().max(1.0),
+                    "{found:?}"
+                );
+                assert!(
+                    (latency_us - latency).abs() < 1e-6 * latency.abs().max(1.0),
+                    "{found:?}"
+                );
             }
             _ => assert_eq!(found, expect),
         }

@@ -7,10 +7,10 @@ use super::calibration::TAIL_START_MIN;
 use super::common_factor::remove_common_factor;
 use super::dependence::{Dependence, Prior};
 use super::impact;
-use super::noise::Residuals;
+use super::noise::{Measured, Residuals};
 use super::persistence::{Pairs, onset, shift};
 use super::pooling::pooled;
-use super::scan::{AFTER_MIN, Sums, standardised};
+use super::scan::{AFTER_MIN, Sums};
 use super::seasonality::{Cells, remove_season};
 use super::window::{WEEK, Window};
 
@@ -34,7 +34,7 @@ pub(super) struct Look {
 /// Rows of one kind, with what is most likely a change in each.
 #[derive(Debug, Default)]
 pub(super) struct Level {
-    pub(super) rows: Vec<Residuals>,
+    pub(super) rows: Vec<Measured>,
     pub(super) candidates: Vec<Candidate>,
     /// λ of each row.
     inflations: Vec<f64>,
@@ -58,28 +58,35 @@ impl Look {
     pub(super) fn at(fleet: &Fleet, hour: i64, direction: Direction) -> Option<Look> {
         let window = Window::at(hour.min(fleet.end_hour()), fleet.first_hour)?;
         let baseline = window.baseline();
-        let (mut cells, mut scratch) = (Cells::new(), Vec::new());
+        let (mut cells, mut scratch) = (Cells::new(&window), Vec::new());
         let mut series: Vec<Residuals> = Vec::with_capacity(fleet.series.len());
         for one in &fleet.series {
             let mut rows = Residuals::of_series(one, &window);
             rows.center(baseline, &mut scratch);
-            remove_season(&mut rows, &window, &mut cells);
+            remove_season(&mut rows, &mut cells);
             direction.turn(&mut rows);
             series.push(rows);
         }
-        let factor = |servers: &std::ops::Range<usize>| remove_common_factor(&mut series[servers.clone()], &mut scratch);
-        let mut servers: Vec<Residuals> = fleet.servers.iter().map(factor).map(Option::unwrap_or_default).collect();
-        for rows in series.iter_mut().chain(&mut servers) {
-            rows.center(baseline, &mut scratch);
-            rows.add_process_noise(baseline, &mut scratch);
-        }
-        let pool = |members: &Vec<usize>| {
-            let mut rows = pooled(members.iter().map(|&i| &series[i]));
-            rows.center(baseline, &mut scratch);
-            rows.add_process_noise(baseline, &mut scratch);
-            rows
+        let factor = |servers: &std::ops::Range<usize>| {
+            remove_common_factor(&mut series[servers.clone()], &mut scratch)
         };
-        let pools: Vec<Residuals> = fleet.shared.iter().map(pool).collect();
+        let servers: Vec<Residuals> = fleet
+            .servers
+            .iter()
+            .map(factor)
+            .map(Option::unwrap_or_default)
+            .collect();
+        let mut measure = |mut rows: Residuals| {
+            rows.center(baseline, &mut scratch);
+            rows.measured(baseline, &mut scratch)
+        };
+        let series: Vec<Measured> = series.into_iter().map(&mut measure).collect();
+        let pools = fleet
+            .shared
+            .iter()
+            .map(|members| measure(pooled(members.iter().map(|&i| &series[i]))))
+            .collect();
+        let servers = servers.into_iter().map(measure).collect();
         let mut look = Look {
             window,
             series: Level::of(series, &window),
@@ -96,7 +103,10 @@ impl Look {
         let is_testable = |members: &[usize], candidate: &Candidate| {
             let after = window.from + candidate.at..window.to;
             let calls = |hours: std::ops::Range<usize>| {
-                members.iter().map(|&i| fleet.series[i].calls_in(hours.clone())).sum::<f64>()
+                members
+                    .iter()
+                    .map(|&i| fleet.series[i].calls_in(hours.clone()))
+                    .sum::<f64>()
             };
             let has_calls = |hour: &usize| members.iter().any(|&i| fleet.series[i].calls[*hour] > 0.0);
             calls(week..window.to) >= CALLS_MIN
@@ -117,40 +127,37 @@ impl Look {
 }
 
 impl Level {
-    fn of(rows: Vec<Residuals>, window: &Window) -> Level {
-        let baseline = window.baseline();
-        let mut clipped = Vec::new();
-        let measure = |rows: &Residuals| {
-            clipped.clear();
-            clipped.extend(standardised(rows).take(baseline));
-            Dependence::of(&clipped)
-        };
-        let dependences: Vec<Dependence> = rows.iter().map(measure).collect();
+    fn of(rows: Vec<Measured>, window: &Window) -> Level {
+        let dependences: Vec<Dependence> = rows
+            .iter()
+            .map(|rows| Dependence::of(rows, window.baseline()))
+            .collect();
         let prior = Prior::of(&dependences);
         let inflations: Vec<f64> = dependences.iter().map(|row| prior.inflation(row)).collect();
         let (mut sums, mut pairs) = (Sums::default(), Pairs::new());
-        let find = |(rows, &inflation): (&Residuals, &f64)| {
-            clipped.clear();
-            clipped.extend(standardised(rows));
-            sums.load(rows, &clipped, inflation);
-            candidate(rows, &clipped, &sums, &mut pairs, window)
+        let find = |(rows, &inflation): (&Measured, &f64)| {
+            sums.load(rows, inflation);
+            candidate(rows, &sums, &mut pairs, window)
         };
         let candidates = rows.iter().zip(&inflations).map(find).collect();
-        Level { rows, candidates, inflations }
+        Level {
+            rows,
+            candidates,
+            inflations,
+        }
     }
 
     /// The standard error of row `i`'s change at hour `at`.
     pub(super) fn error(&self, i: usize, at: usize) -> f64 {
-        let clipped: Vec<f64> = standardised(&self.rows[i]).collect();
         let mut sums = Sums::default();
-        sums.load(&self.rows[i], &clipped, self.inflations[i]);
+        sums.load(&self.rows[i], self.inflations[i]);
         sums.error(at)
     }
 }
 
-fn candidate(rows: &Residuals, clipped: &[f64], sums: &Sums, pairs: &mut Pairs, window: &Window) -> Candidate {
+fn candidate(rows: &Measured, sums: &Sums, pairs: &mut Pairs, window: &Window) -> Candidate {
     // A server without a common factor has no hours.
-    let split = if rows.y.is_empty() { None } else { sums.scan(rows, clipped) };
+    let split = if rows.y.is_empty() { None } else { sums.scan(rows) };
     let Some(split) = split.filter(|split| split.is_inside && split.z > TAIL_START_MIN) else {
         return Candidate::default();
     };
@@ -159,5 +166,10 @@ fn candidate(rows: &Residuals, clipped: &[f64], sums: &Sums, pairs: &mut Pairs, 
     let shift = shift(rows, at, pairs);
     let error = sums.error(at);
     let counts = shift.stays && impact::is_large(shift.size, error, window.knows_weekends());
-    Candidate { statistic: if counts { split.z } else { 0.0 }, at, size: shift.size, error }
+    Candidate {
+        statistic: if counts { split.z } else { 0.0 },
+        at,
+        size: shift.size,
+        error,
+    }
 }

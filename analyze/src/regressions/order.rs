@@ -21,18 +21,22 @@ pub(super) fn median_of_known(values: &[f64], scratch: &mut Vec<f64>) -> f64 {
     median(scratch)
 }
 
-/// Sorts `pairs` of (value, weight) and gives the first value at which half of the weight is reached. NaN for none.
+/// Reorders `pairs` of (value, weight) and gives the first value, in rising order, at which half of the weight is reached. NaN for none.
 pub(super) fn weighted_median(pairs: &mut [(f64, f64)]) -> f64 {
-    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let half = pairs.iter().map(|pair| pair.1).sum::<f64>() / 2.0;
-    let mut reached = 0.0;
-    for &(value, weight) in pairs.iter() {
-        reached += weight;
-        if reached >= half {
-            return value;
+    let (mut rest, mut before) = (pairs, 0.0);
+    while rest.len() > 1 {
+        let middle = rest.len() / 2;
+        rest.select_nth_unstable_by(middle, |a, b| a.0.total_cmp(&b.0));
+        let (lower, upper) = rest.split_at_mut(middle);
+        let weight = before + lower.iter().map(|pair| pair.1).sum::<f64>();
+        if weight >= half {
+            rest = lower;
+        } else {
+            (rest, before) = (upper, weight);
         }
     }
-    f64::NAN
+    rest.first().map_or(f64::NAN, |pair| pair.0)
 }
 
 /// The value below which the share `q` of sorted `values` lies, interpolated. NaN for none.
@@ -44,4 +48,39 @@ pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let (low, share) = (at.floor() as usize, at.fract());
     let high = (low + 1).min(last);
     sorted[low] * (1.0 - share) + sorted[high] * share
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&mut [3.0, -1.0, 2.0]), 2.0);
+        assert_eq!(median(&mut [4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert!(median(&mut []).is_nan());
+        assert_eq!(
+            median_of_known(&[f64::NAN, 5.0, 1.0, f64::NAN, 3.0], &mut Vec::new()),
+            3.0
+        );
+    }
+
+    #[test]
+    fn weighted_medians() {
+        assert_eq!(weighted_median(&mut [(3.0, 1.0), (1.0, 1.0), (2.0, 1.0)]), 2.0);
+        assert_eq!(
+            weighted_median(&mut [(1.0, 1.0), (2.0, 1.0), (3.0, 9.0), (4.0, 1.0)]),
+            3.0
+        );
+        assert_eq!(weighted_median(&mut [(9.0, 3.0), (1.0, 1.0), (2.0, 1.0)]), 9.0);
+        assert_eq!(weighted_median(&mut [(2.0, 1.0), (1.0, 1.0)]), 1.0);
+        assert!(weighted_median(&mut []).is_nan());
+    }
+
+    #[test]
+    fn quantiles_are_interpolated() {
+        assert_eq!(quantile(&[0.0, 1.0, 2.0, 3.0, 4.0], 0.5), 2.0);
+        assert_eq!(quantile(&[0.0, 10.0], 0.95), 9.5);
+        assert!(quantile(&[], 0.5).is_nan());
+    }
 }

@@ -1,7 +1,7 @@
 //! Step 6: how large a change is, since when exactly, and whether it stayed. Something that came and went is an incident, not a
 //! regression.
 
-use super::noise::Residuals;
+use super::noise::Measured;
 use super::order::weighted_median;
 use super::window::DAY;
 
@@ -31,7 +31,7 @@ pub(super) struct Shift {
 pub(super) type Pairs = Vec<(f64, f64)>;
 
 /// Measures the change at hour `at`.
-pub(super) fn shift(rows: &Residuals, at: usize, pairs: &mut Pairs) -> Shift {
+pub(super) fn shift(rows: &Measured, at: usize, pairs: &mut Pairs) -> Shift {
     let n = rows.y.len();
     let before = level(rows, 0..at, pairs);
     let size = level(rows, at..n, pairs) - before;
@@ -40,11 +40,15 @@ pub(super) fn shift(rows: &Residuals, at: usize, pairs: &mut Pairs) -> Shift {
     let late = level(rows, n - late_hours..n, pairs) - before;
     let early_hours = (after / 2).max(EARLY_HOURS_MIN).min(after);
     let early = level(rows, at..at + early_hours, pairs) - before;
-    Shift { before, size, stays: late > LATE_SHARE * size && early > EARLY_SHARE * size }
+    Shift {
+        before,
+        size,
+        stays: late > LATE_SHARE * size && early > EARLY_SHARE * size,
+    }
 }
 
 /// Whether a change of `size` at hour `at` is no longer there in the last day.
-pub(super) fn has_recovered(rows: &Residuals, at: usize, size: f64, pairs: &mut Pairs) -> bool {
+pub(super) fn has_recovered(rows: &Measured, at: usize, size: f64, pairs: &mut Pairs) -> bool {
     let n = rows.y.len();
     level(rows, n - DAY..n, pairs) - level(rows, 0..at, pairs) < RECOVERED_SHARE * size
 }
@@ -53,12 +57,16 @@ pub(super) fn has_recovered(rows: &Residuals, at: usize, size: f64, pairs: &mut 
 ///
 /// The scan clips at three deviations, so that an hour a little off and one far off look the same to it; here the two levels are known,
 /// and each hour votes for the one it is nearer to. Of a ramp this is the middle. The last of equals.
-pub(super) fn onset(rows: &Residuals, shift: &Shift, from: usize) -> usize {
+pub(super) fn onset(rows: &Measured, shift: &Shift, from: usize) -> usize {
     let half = shift.size.abs() / 2.0;
     let middle = shift.before + shift.size / 2.0;
     let vote = |hour: usize| {
         let above = (rows.y[hour] - middle) * shift.size.signum();
-        if above.is_nan() { 0.0 } else { above.clamp(-half, half) / rows.variance[hour].sqrt() }
+        if above.is_nan() {
+            0.0
+        } else {
+            above.clamp(-half, half) * rows.precision[hour]
+        }
     };
     let (mut votes, mut best, mut onset) = (0.0, f64::NEG_INFINITY, from);
     for hour in (from..rows.y.len()).rev() {
@@ -71,9 +79,13 @@ pub(super) fn onset(rows: &Residuals, shift: &Shift, from: usize) -> usize {
 }
 
 /// The weighted median of some hours.
-fn level(rows: &Residuals, hours: std::ops::Range<usize>, pairs: &mut Pairs) -> f64 {
+fn level(rows: &Measured, hours: std::ops::Range<usize>, pairs: &mut Pairs) -> f64 {
     pairs.clear();
-    pairs.extend(hours.filter(|&hour| !rows.y[hour].is_nan()).map(|hour| (rows.y[hour], 1.0 / rows.variance[hour])));
+    pairs.extend(
+        hours
+            .filter(|&hour| !rows.y[hour].is_nan())
+            .map(|hour| (rows.y[hour], rows.precision[hour].powi(2))),
+    );
     weighted_median(pairs)
 }
 
@@ -81,8 +93,12 @@ fn level(rows: &Residuals, hours: std::ops::Range<usize>, pairs: &mut Pairs) -> 
 mod tests {
     use super::*;
 
-    fn rows(y: impl Fn(usize) -> f64) -> Residuals {
-        Residuals { y: (0..600).map(y).collect(), variance: vec![0.01; 600] }
+    fn rows(y: impl Fn(usize) -> f64) -> Measured {
+        Measured {
+            y: (0..600).map(y).collect(),
+            z: Vec::new(),
+            precision: vec![10.0; 600],
+        }
     }
 
     #[test]
@@ -109,8 +125,15 @@ mod tests {
 
     #[test]
     fn the_onset_is_where_the_levels_change_and_the_middle_of_a_ramp() {
-        let change = Shift { before: 0.0, size: 1.0, stays: true };
-        assert_eq!(onset(&rows(|hour| if hour >= 520 { 1.0 } else { 0.0 }), &change, 440), 520);
+        let change = Shift {
+            before: 0.0,
+            size: 1.0,
+            stays: true,
+        };
+        assert_eq!(
+            onset(&rows(|hour| if hour >= 520 { 1.0 } else { 0.0 }), &change, 440),
+            520
+        );
         let ramp = rows(|hour| ((hour as f64 - 500.0) / 24.0).clamp(0.0, 1.0));
         assert!(onset(&ramp, &change, 440).abs_diff(512) <= 1);
     }

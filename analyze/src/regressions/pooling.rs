@@ -1,8 +1,7 @@
 //! Step 9: one query on several servers as one row of hours. What moves everywhere shows long before it does on any one server; what
 //! moves on one must not be blamed on all.
 
-use super::noise::Residuals;
-use super::scan::CLIP;
+use super::noise::{Measured, Residuals};
 
 /// A claim about all servers needs this share of them to move…
 const MOVING_SHARE: f64 = 0.6;
@@ -17,20 +16,26 @@ const OTHERS_Z: f64 = 2.33;
 
 /// The inverse-variance mean of the members' hours, each clipped at three deviations, so that an incident of one server is not one of
 /// all.
-pub(super) fn pooled<'a>(members: impl Iterator<Item = &'a Residuals> + Clone) -> Residuals {
-    let n_hours = members.clone().next().map_or(0, |rows| rows.y.len());
-    let (mut moments, mut weights) = (vec![0.0; n_hours], vec![0.0; n_hours]);
+pub(super) fn pooled<'a>(members: impl Iterator<Item = &'a Measured>) -> Residuals {
+    let (mut moments, mut weights) = (Vec::new(), Vec::new());
     for rows in members {
-        for (at, (y, variance)) in rows.y.iter().zip(&rows.variance).enumerate() {
-            if !y.is_nan() {
-                let limit = CLIP * variance.sqrt();
-                moments[at] += y.clamp(-limit, limit) / variance;
-                weights[at] += 1.0 / variance;
-            }
+        moments.resize(rows.z.len(), 0.0);
+        weights.resize(rows.z.len(), 0.0);
+        let sums = moments.iter_mut().zip(&mut weights);
+        for ((moment, weight), (z, precision)) in sums.zip(rows.z.iter().zip(&rows.precision)) {
+            *moment += z * precision;
+            *weight += precision * precision;
         }
     }
-    let y = moments.iter().zip(&weights).map(|(moment, weight)| moment / weight).collect();
-    Residuals { y, variance: weights.iter().map(|weight| 1.0 / weight).collect() }
+    let y = moments
+        .iter()
+        .zip(&weights)
+        .map(|(moment, weight)| moment / weight)
+        .collect();
+    Residuals {
+        y,
+        variance: weights.iter().map(|weight| 1.0 / weight).collect(),
+    }
 }
 
 /// How far one server moved at the time of a common change.
@@ -44,7 +49,10 @@ pub(super) struct Move {
 
 /// Which members a common change of `size` is a change of; `None` if it is none of most of them, or only of one.
 pub(super) fn taking_part(size: f64, moves: &[Move]) -> Option<Vec<bool>> {
-    let moving = moves.iter().filter(|member| member.size > MOVING_SIZE * size).count();
+    let moving = moves
+        .iter()
+        .filter(|member| member.size > MOVING_SIZE * size)
+        .count();
     if (moving as f64) < MOVING_SHARE * moves.len() as f64 || !others_agree(moves) {
         return None;
     }
@@ -55,6 +63,25 @@ pub(super) fn taking_part(size: f64, moves: &[Move]) -> Option<Vec<bool>> {
     Some(moves.iter().map(takes_part).collect())
 }
 
+/// What the members that take part moved together: the pool itself, of clipped hours, tells large changes from none but not how large.
+pub(super) fn common_move(moves: &[Move], takes_part: &[bool]) -> Move {
+    let taking_part = || {
+        moves
+            .iter()
+            .zip(takes_part)
+            .filter(|(_, takes_part)| **takes_part)
+            .map(|(member, _)| member)
+    };
+    let weight: f64 = taking_part().map(|member| member.error.powi(-2)).sum();
+    let moment: f64 = taking_part()
+        .map(|member| member.size * member.error.powi(-2))
+        .sum();
+    Move {
+        size: moment / weight,
+        error: weight.powf(-0.5),
+    }
+}
+
 /// Whether the change is still there without the member that says most about it.
 fn others_agree(moves: &[Move]) -> bool {
     let evidence = |member: &Move| member.size / (member.error * member.error);
@@ -62,7 +89,13 @@ fn others_agree(moves: &[Move]) -> bool {
         let z = |i: usize| moves[i].size / moves[i].error;
         z(a).total_cmp(&z(b)).then(b.cmp(&a))
     });
-    let others = || moves.iter().enumerate().filter(|(i, _)| Some(*i) != strongest).map(|(_, member)| member);
+    let others = || {
+        moves
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| Some(*i) != strongest)
+            .map(|(_, member)| member)
+    };
     let weight: f64 = others().map(|member| 1.0 / (member.error * member.error)).sum();
     let sum: f64 = others().map(evidence).sum();
     sum > OTHERS_Z * weight.sqrt()
@@ -74,19 +107,29 @@ mod tests {
 
     #[test]
     fn hours_are_weighted_by_what_they_know() {
-        let member = |y: [f64; 3], variance: [f64; 3]| Residuals { y: y.to_vec(), variance: variance.to_vec() };
-        let known = member([0.3, 0.0, f64::NAN], [0.1, 0.1, f64::INFINITY]);
-        let vague = member([0.0, 0.3, f64::NAN], [0.2, 0.2, f64::INFINITY]);
+        let member = |y: [f64; 3], precision: f64| Measured {
+            y: y.to_vec(),
+            z: y.map(|y| if y.is_nan() { 0.0 } else { y * precision }).to_vec(),
+            precision: y.map(|y| if y.is_nan() { 0.0 } else { precision }).to_vec(),
+        };
+        let (known, vague) = (
+            member([0.3, 0.0, f64::NAN], 2.0),
+            member([0.0, 0.3, f64::NAN], 1.0),
+        );
         let pool = pooled([&known, &vague].into_iter());
-        assert!((pool.y[0] - 0.2).abs() < 1e-12 && (pool.y[1] - 0.1).abs() < 1e-12);
-        assert!((pool.variance[0] - 1.0 / 15.0).abs() < 1e-12);
+        assert!((pool.y[0] - 0.24).abs() < 1e-12 && (pool.y[1] - 0.06).abs() < 1e-12);
+        assert!((pool.variance[0] - 0.2).abs() < 1e-12);
         assert!(pool.y[2].is_nan() && pool.variance[2].is_infinite());
     }
 
     #[test]
     fn one_wild_server_moves_the_pool_by_three_deviations() {
-        let member = |y| Residuals { y: vec![y], variance: vec![0.01] };
-        let (wild, calm) = (member(5.0), member(0.0));
+        let member = |y, z| Measured {
+            y: vec![y],
+            z: vec![z],
+            precision: vec![10.0],
+        };
+        let (wild, calm) = (member(5.0, 3.0), member(0.0, 0.0));
         assert!((pooled([&wild, &calm].into_iter()).y[0] - 0.15).abs() < 1e-12);
     }
 
@@ -99,13 +142,31 @@ mod tests {
     #[test]
     fn a_change_everywhere_is_told_from_a_change_on_one() {
         check(&[0.2, 0.18, 0.22, 0.2, 0.2], 0.03, Some(&[true; 5]));
-        check(&[0.2, 0.2, 0.2, 0.2, 0.0], 0.03, Some(&[true, true, true, true, false]));
+        check(
+            &[0.2, 0.2, 0.2, 0.2, 0.0],
+            0.03,
+            Some(&[true, true, true, true, false]),
+        );
         // One moved; the rest scatter around nothing.
         check(&[1.0, 0.03, -0.03, 0.02, 0.0], 0.03, None);
         // One moved so far that the mean would do, and the others are measured badly: three of five move by chance.
         check(&[0.7, 0.09, 0.09, 0.0, 0.0], 0.2, None);
         // All are measured badly, but they agree.
-        check(&[0.2, 0.15, 0.25, 0.05, 0.2], 0.1, Some(&[true, true, true, false, true]));
+        check(
+            &[0.2, 0.15, 0.25, 0.05, 0.2],
+            0.08,
+            Some(&[true, true, true, false, true]),
+        );
         check(&[], 0.1, None);
+    }
+
+    #[test]
+    fn the_common_move_is_that_of_those_that_take_part() {
+        let moves = [(1.2, 0.1), (0.9, 0.2), (0.0, 0.1)].map(|(size, error)| Move { size, error });
+        let common = common_move(&moves, &[true, true, false]);
+        assert!(
+            (common.size - 1.14).abs() < 1e-12 && (common.error - 125f64.powf(-0.5)).abs() < 1e-12,
+            "{common:?}"
+        );
     }
 }

@@ -2,13 +2,11 @@
 //! not a drift, not something older than the week. Makes no decision about chance; see `calibration`.
 
 use super::calibration::TAIL_START_MIN;
-use super::noise::Residuals;
+use super::noise::Measured;
 use super::window::WEEK;
 
 /// A change is looked at once it has lasted this many hours.
 pub(super) const AFTER_MIN: usize = 18;
-/// Standardised hours count for at most this much (Huber): one wild hour is not a change.
-pub(super) const CLIP: f64 = 3.0;
 /// A split this near to the week's edge (hours) may as well be older than the week.
 const EDGE: usize = 12;
 /// A step must beat the split at the edge of the week by this much (z).
@@ -36,49 +34,58 @@ pub(super) struct Sums {
     inflation: f64,
 }
 
-/// Hours over their standard deviation, clipped; NaN where nothing is known.
-pub(super) fn standardised(rows: &Residuals) -> impl Iterator<Item = f64> {
-    rows.y.iter().zip(&rows.variance).map(|(y, variance)| (y / variance.sqrt()).clamp(-CLIP, CLIP))
-}
-
 impl Sums {
-    /// Adds up a row of hours, whose standardised hours are `clipped`.
-    pub(super) fn load(&mut self, rows: &Residuals, clipped: &[f64], inflation: f64) {
+    /// Adds up a row of hours.
+    pub(super) fn load(&mut self, rows: &Measured, inflation: f64) {
         self.inflation = inflation;
         self.weights.clear();
         self.moments.clear();
         let (mut weight, mut moment) = (0.0, 0.0);
-        for (z, variance) in clipped.iter().zip(&rows.variance) {
+        for (z, precision) in rows.z.iter().zip(&rows.precision) {
             self.weights.push(weight);
             self.moments.push(moment);
-            if !z.is_nan() {
-                weight += 1.0 / variance;
-                moment += z / variance.sqrt();
-            }
+            weight += precision * precision;
+            moment += z * precision;
         }
         self.weights.push(weight);
         self.moments.push(moment);
     }
 
-    /// Tries every split in the last week. `None` if one side of all of them is empty.
-    pub(super) fn scan(&self, rows: &Residuals, clipped: &[f64]) -> Option<Split> {
-        let n = rows.y.len();
-        let candidates = (n - WEEK..=n - AFTER_MIN).filter(|&at| self.is_split(at));
-        // The first of equals.
-        let best = |best: Option<(f64, usize)>, at| {
-            let z = self.difference(at) / self.error(at);
-            if best.is_none_or(|best| z > best.0) { Some((z, at)) } else { best }
-        };
-        let (mut z, at) = candidates.fold(None, best)?;
-        let edge = if self.is_split(n - WEEK) { self.difference(n - WEEK) / self.error(n - WEEK) } else { 0.0 };
-        let is_inside = at >= n - WEEK + EDGE && z - edge.max(0.0) > EDGE_MARGIN;
-        if is_inside && z > TAIL_START_MIN {
-            let (line, beside_line) = self.trend(rows, clipped, at);
-            if z * z <= line + TREND_MARGIN {
-                z = z.min(beside_line);
+    /// Finds the best split in the last week; of a row that drifts, the best beside its drift. `None` if one side of all splits is empty.
+    pub(super) fn scan(&self, rows: &Measured) -> Option<Split> {
+        let step = self.best(|at| self.step(at))?;
+        if step.z <= TAIL_START_MIN {
+            return Some(step);
+        }
+        let line = Line::through(rows);
+        if step.is_inside && step.z * step.z > line.gain(self) + TREND_MARGIN {
+            return Some(step);
+        }
+        self.best(|at| line.step_beside(self, at))
+    }
+
+    /// The split in the last week with the largest z, the first of equals.
+    fn best(&self, z: impl Fn(usize) -> f64) -> Option<Split> {
+        let n = self.weights.len() - 1;
+        let week = n - WEEK;
+        let mut best: Option<(f64, usize)> = None;
+        for at in (week..=n - AFTER_MIN).filter(|&at| self.is_split(at)) {
+            let z = z(at);
+            if best.is_none_or(|best| z > best.0) {
+                best = Some((z, at));
             }
         }
-        Some(Split { z, at, is_inside })
+        let (best, at) = best?;
+        let edge = if self.is_split(week) {
+            z(week).max(0.0)
+        } else {
+            0.0
+        };
+        Some(Split {
+            z: best,
+            at,
+            is_inside: at >= week + EDGE && best - edge > EDGE_MARGIN,
+        })
     }
 
     /// The standard error of the difference of the parts at a split.
@@ -91,56 +98,97 @@ impl Sums {
         self.weights.last().copied().unwrap_or_default()
     }
 
+    fn moment(&self) -> f64 {
+        self.moments.last().copied().unwrap_or_default()
+    }
+
     fn is_split(&self, at: usize) -> bool {
         // Sums of weights that differ by rounding only hold no hour between them.
         let rounding = self.all() * 1e-12;
         self.weights[at] > rounding && self.all() - self.weights[at] > rounding
     }
 
-    fn difference(&self, at: usize) -> f64 {
+    /// The z of a step at `at`: the difference of the parts' means over its error.
+    fn step(&self, at: usize) -> f64 {
         let (before, moment) = (self.weights[at], self.moments[at]);
-        let all_moments = self.moments.last().copied().unwrap_or_default();
-        (all_moments - moment) / (self.all() - before) - moment / before
+        let after = self.all() - before;
+        let difference = (self.moment() - moment) * before - moment * after;
+        difference / (self.inflation * before * after * self.all()).sqrt()
+    }
+}
+
+/// A straight line through a row of hours: weighted sums over them, with x the hours from their middle.
+struct Line {
+    x: f64,
+    xx: f64,
+    xy: f64,
+    /// The sum of x over the hours before.
+    xs: Vec<f64>,
+}
+
+impl Line {
+    fn through(rows: &Measured) -> Line {
+        let n = rows.z.len();
+        let middle = n as f64 / 2.0;
+        let mut line = Line {
+            x: 0.0,
+            xx: 0.0,
+            xy: 0.0,
+            xs: Vec::with_capacity(n),
+        };
+        for (hour, (z, precision)) in rows.z.iter().zip(&rows.precision).enumerate() {
+            line.xs.push(line.x);
+            let x = (hour as f64 - middle) * precision;
+            line.x += x * precision;
+            line.xx += x * x;
+            line.xy += x * z;
+        }
+        line
     }
 
-    /// What a straight line over all hours gains over a constant in twice the log likelihood, and the z of a step at `at` beside it.
-    fn trend(&self, rows: &Residuals, clipped: &[f64], at: usize) -> (f64, f64) {
-        let n = rows.y.len();
-        let (all, moment) = (self.weights[n], self.moments[n]);
-        let (after, after_moment) = (all - self.weights[at], moment - self.moments[at]);
-        let middle = n as f64 / 2.0;
-        let (mut x1, mut x2, mut xy, mut x_after) = (0.0, 0.0, 0.0, 0.0);
-        for (hour, (z, variance)) in clipped.iter().zip(&rows.variance).enumerate().filter(|(_, row)| !row.0.is_nan()) {
-            let x = hour as f64 - middle;
-            let weighted = x / variance;
-            x1 += weighted;
-            x2 += x * weighted;
-            xy += x * z / variance.sqrt();
-            if hour >= at {
-                x_after += weighted;
-            }
-        }
-        let (line_line, line_y) = (x2 - x1 * x1 / all, xy - x1 * moment / all);
-        let (step_step, step_y) = (after - after * after / all, after_moment - after * moment / all);
-        let step_line = x_after - after * x1 / all;
-        let line = line_y * line_y / line_line / self.inflation;
-        let own = (step_step - step_line * step_line / line_line) * self.inflation;
-        (line, (step_y - step_line * line_y / line_line) / own.sqrt())
+    /// What the line gains over a constant in twice the log likelihood.
+    fn gain(&self, sums: &Sums) -> f64 {
+        let (own, y) = self.slope(sums);
+        y * y / own / sums.inflation
+    }
+
+    /// The z of a step at `at` beside the line.
+    fn step_beside(&self, sums: &Sums, at: usize) -> f64 {
+        let (all, moment) = (sums.all(), sums.moment());
+        let (after, after_moment) = (all - sums.weights[at], moment - sums.moments[at]);
+        let (line, line_y) = self.slope(sums);
+        let step_y = after_moment - after * moment / all;
+        let step_line = self.x - self.xs[at] - after * self.x / all;
+        let own = after - after * after / all - step_line * step_line / line;
+        (step_y - step_line * line_y / line) / (own * sums.inflation).sqrt()
+    }
+
+    /// The squares of x around its mean, and its products with y.
+    fn slope(&self, sums: &Sums) -> (f64, f64) {
+        (
+            self.xx - self.x * self.x / sums.all(),
+            self.xy - self.x * sums.moment() / sums.all(),
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::noise::Residuals;
     use super::*;
 
     const N: usize = 4 * WEEK;
 
     fn scanned(y: impl Fn(usize) -> f64) -> Split {
-        let rows = Residuals { y: (0..N).map(y).collect(), variance: vec![0.01; N] };
-        let clipped: Vec<f64> = standardised(&rows).collect();
+        let rows = Residuals {
+            y: (0..N).map(y).collect(),
+            variance: vec![0.01; N],
+        };
+        // Without scatter in the baseline there is no process noise.
+        let rows = rows.measured(0, &mut Vec::new());
         let mut sums = Sums::default();
-        sums.load(&rows, &clipped, 1.0);
-        sums.scan(&rows, &clipped).unwrap()
+        sums.load(&rows, 1.0);
+        sums.scan(&rows).unwrap()
     }
 
     /// Noise without chance: up and down by a tenth.
@@ -153,7 +201,8 @@ mod tests {
         let split = scanned(|hour| if hour >= N - 100 { 0.2 } else { 0.0 });
         assert_eq!(split.at, N - 100);
         assert!(split.is_inside);
-        let expect = 0.2 / (0.01 * (1.0 / 100.0 + 1.0 / (N as f64 - 100.0))).sqrt();
+        // Beside the hours' own variance, the least process noise.
+        let expect = 0.2 / ((0.01 + 1e-6) * (1.0 / 100.0 + 1.0 / (N as f64 - 100.0))).sqrt();
         assert!((split.z - expect).abs() < 1e-9, "{split:?}");
     }
 
@@ -179,10 +228,13 @@ mod tests {
 
     #[test]
     fn nothing_to_compare_is_no_split() {
-        let rows = Residuals { y: vec![f64::NAN; N], variance: vec![f64::INFINITY; N] };
-        let clipped: Vec<f64> = standardised(&rows).collect();
+        let rows = Measured {
+            y: vec![f64::NAN; N],
+            z: vec![0.0; N],
+            precision: vec![0.0; N],
+        };
         let mut sums = Sums::default();
-        sums.load(&rows, &clipped, 1.0);
-        assert_eq!(sums.scan(&rows, &clipped), None);
+        sums.load(&rows, 1.0);
+        assert_eq!(sums.scan(&rows), None);
     }
 }

@@ -4,42 +4,45 @@
 use std::f64::consts::TAU;
 
 /// Servers that run the same queries.
-pub const SHARDS: usize = 5;
+pub(super) const SHARDS: usize = 5;
 /// Queries of a cluster.
 const QUERIES: usize = 25;
 /// Hours of history before anything is planted: four weeks.
-pub const HISTORY: usize = 28 * 24;
+pub(super) const HISTORY: usize = 28 * 24;
 /// Hours in all: two weeks more.
-pub const HOURS: usize = 42 * 24;
+pub(super) const HOURS: usize = 42 * 24;
 
 /// What a fleet is like.
 #[derive(Debug, Clone, Copy)]
-pub struct Recipe {
+pub(super) struct Recipe {
     /// Groups of [`SHARDS`] servers; each has 125 series.
-    pub clusters: usize,
+    pub(super) clusters: usize,
     /// Whether queries become slower, faster, and slow for a time. Otherwise nothing real happens to any query.
-    pub planted: bool,
+    pub(super) planted: bool,
     /// Whether there are incidents, drifts, steps of traffic and lock waits, which are no regressions.
-    pub traps: bool,
+    pub(super) traps: bool,
 }
 
 /// One made-up bucket.
 #[derive(Debug, Clone, Copy)]
-pub struct Simulated {
-    pub server: u32,
-    pub fingerprint: i64,
-    pub hour: i64,
-    pub calls: i64,
-    pub total_us: i64,
-    pub sumsq_us2: f64,
+pub(super) struct Simulated {
+    pub(super) server: u32,
+    pub(super) fingerprint: i64,
+    pub(super) hour: i64,
+    pub(super) calls: i64,
+    pub(super) total_us: i64,
+    pub(super) sumsq_us2: f64,
 }
 
 /// What happens to a series in truth.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Truth {
+pub(super) enum Truth {
     Nothing,
     /// Slower by a share, for good.
-    Slower { effect: f64, onset: i64 },
+    Slower {
+        effect: f64,
+        onset: i64,
+    },
     /// Faster for good.
     Faster,
     /// Slower for 13 to 36 hours: an alert is neither right nor wrong.
@@ -48,20 +51,21 @@ pub enum Truth {
 
 /// One series' key, truth and size.
 #[derive(Debug, Clone, Copy)]
-pub struct Planted {
-    pub server: u32,
-    pub fingerprint: i64,
-    pub truth: Truth,
-    pub calls_per_hour: f64,
+pub(super) struct Planted {
+    pub(super) server: u32,
+    pub(super) fingerprint: i64,
+    pub(super) truth: Truth,
+    pub(super) calls_per_hour: f64,
     /// Whether the whole server became slower at some time.
-    pub server_moved: bool,
+    pub(super) server_moved: bool,
 }
 
 /// Makes up a fleet.
-pub fn fleet(recipe: Recipe, seed: u64) -> (Vec<Simulated>, Vec<Planted>) {
+pub(super) fn fleet(recipe: Recipe, seed: u64) -> (Vec<Simulated>, Vec<Planted>) {
     let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D);
-    let servers: Vec<(Vec<f64>, bool)> =
-        (0..recipe.clusters * SHARDS).map(|_| server_factor(recipe, &mut chance)).collect();
+    let servers: Vec<(Vec<f64>, bool)> = (0..recipe.clusters * SHARDS)
+        .map(|_| server_factor(recipe, &mut chance))
+        .collect();
     let (mut buckets, mut truths) = (Vec::new(), Vec::new());
     for cluster in 0..recipe.clusters {
         let phase = chance.uniform(0.0, 24.0);
@@ -70,7 +74,11 @@ pub fn fleet(recipe: Recipe, seed: u64) -> (Vec<Simulated>, Vec<Planted>) {
             for shard in 0..SHARDS {
                 let server = cluster * SHARDS + shard;
                 let fingerprint = (cluster * QUERIES + query) as i64;
-                let truth = if shape.scope.is_none_or(|only| only == shard) { shape.truth } else { Truth::Nothing };
+                let truth = if shape.scope.is_none_or(|only| only == shard) {
+                    shape.truth
+                } else {
+                    Truth::Nothing
+                };
                 let (server, factor) = (server as u32, &servers[server]);
                 truths.push(Planted {
                     server,
@@ -79,12 +87,31 @@ pub fn fleet(recipe: Recipe, seed: u64) -> (Vec<Simulated>, Vec<Planted>) {
                     calls_per_hour: shape.base,
                     server_moved: factor.1,
                 });
-                let key = Simulated { server, fingerprint, hour: 0, calls: 0, total_us: 0, sumsq_us2: 0.0 };
-                shape.hours(truth, &factor.0, recipe, &mut chance, |hour, calls, mean_us, phi| {
-                    let sumsq_us2 = calls * mean_us * mean_us * (1.0 + phi);
-                    let total_us = (calls * mean_us).round() as i64;
-                    buckets.push(Simulated { hour: hour as i64, calls: calls as i64, total_us, sumsq_us2, ..key });
-                });
+                let key = Simulated {
+                    server,
+                    fingerprint,
+                    hour: 0,
+                    calls: 0,
+                    total_us: 0,
+                    sumsq_us2: 0.0,
+                };
+                shape.hours(
+                    truth,
+                    &factor.0,
+                    recipe,
+                    &mut chance,
+                    |hour, calls, mean_us, phi| {
+                        let sumsq_us2 = calls * mean_us * mean_us * (1.0 + phi);
+                        let total_us = (calls * mean_us).round() as i64;
+                        buckets.push(Simulated {
+                            hour: hour as i64,
+                            calls: calls as i64,
+                            total_us,
+                            sumsq_us2,
+                            ..key
+                        });
+                    },
+                );
             }
         }
     }
@@ -148,7 +175,11 @@ impl Shape {
             correlation: chance.uniform(0.2, 0.8),
             heavy_noise: chance.unit() < 0.3,
             lock_waits: recipe.traps && chance.unit() < 0.25,
-            growth: if recipe.traps && chance.unit() < 0.1 { chance.uniform(0.005, 0.02) } else { 0.0 },
+            growth: if recipe.traps && chance.unit() < 0.1 {
+                chance.uniform(0.005, 0.02)
+            } else {
+                0.0
+            },
             call_step: None,
             truth: Truth::Nothing,
             duration: 0,
@@ -180,7 +211,11 @@ impl Shape {
             self.scope = (!whole).then_some(shard);
             self.ramp = chance.unit() < 0.3;
         } else if kind < 0.34 {
-            self.truth = if kind < 0.30 { Truth::Faster } else { Truth::RolledBack };
+            self.truth = if kind < 0.30 {
+                Truth::Faster
+            } else {
+                Truth::RolledBack
+            };
             self.duration = 13 + chance.below(24);
         }
     }
@@ -225,7 +260,10 @@ impl Shape {
         let phi = (call_phi + waits * 150.0 * 150.0) * (0.2 * chance.normal()).exp();
         for t in 0..HOURS {
             let weekend = if t / 24 % 7 >= 5 { 1.0 } else { 0.0 };
-            let step = self.call_step.filter(|step| t >= step.0).map_or(0.0, |step| step.1);
+            let step = self
+                .call_step
+                .filter(|step| t >= step.0)
+                .map_or(0.0, |step| step.1);
             let rate = (self.base * calls_scale).ln()
                 + self.call_amplitude * self.daily[t] * 0.5
                 + self.weekend_calls * weekend

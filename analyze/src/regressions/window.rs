@@ -30,7 +30,11 @@ impl Window {
         }
         let from = to.saturating_sub(HISTORY);
         let first_hour_of_week = (first_hour + from as i64).rem_euclid(WEEK as i64) as usize;
-        Some(Window { from, to, first_hour_of_week })
+        Some(Window {
+            from,
+            to,
+            first_hour_of_week,
+        })
     }
 
     pub(super) fn hours(&self) -> Range<usize> {
@@ -57,5 +61,42 @@ impl Window {
     /// Whether the baseline has enough weekends to tell them from other days.
     pub(super) fn knows_weekends(&self) -> bool {
         self.baseline() >= WEEKEND_PROFILE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_sees_four_weeks_back_as_far_as_there_are_hours() {
+        let check = |hour, first_hour, expect: Option<(usize, usize, bool)>| {
+            let window = Window::at(hour, first_hour);
+            assert_eq!(
+                window.map(|window| (window.from, window.to, window.knows_weekends())),
+                expect
+            );
+        };
+        let week = WEEK as i64;
+        check(2 * week - 1, 0, None);
+        check(2 * week, 0, Some((0, 2 * WEEK, false)));
+        check(3 * week, 0, Some((0, 3 * WEEK, true)));
+        check(5 * week, 0, Some((WEEK, 5 * WEEK, true)));
+        check(5 * week, 3 * week, Some((0, 2 * WEEK, false)));
+        check(week, 5 * week, None);
+        check(i64::MIN, 1, None);
+    }
+
+    #[test]
+    fn cells_are_hours_of_working_days_and_of_weekends() {
+        let window = Window::at(4 * WEEK as i64 + 5 * DAY as i64 + 3, 0).unwrap();
+        // The window begins on a Saturday at three.
+        assert_eq!(
+            (window.cell(0), window.cell(2 * DAY - 3), window.cell(7 * DAY + 1)),
+            (DAY + 3, 0, DAY + 4)
+        );
+        // Of a short history, weekends are days as others.
+        let short = Window::at(5 * DAY as i64 + 2 * WEEK as i64, 5 * DAY as i64).unwrap();
+        assert_eq!((short.cell(0), short.cell(30)), (0, 6));
     }
 }
