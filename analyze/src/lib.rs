@@ -4,6 +4,7 @@
 mod error;
 mod events;
 mod filter;
+mod regressions;
 mod report;
 mod rollups;
 mod rows;
@@ -15,6 +16,10 @@ pub use events::{
     EventRow, EventsRequest, QuerySteps, SlowExecution, events, normalized_texts, prepared, slow_executions,
 };
 pub use filter::Filters;
+pub use regressions::{
+    Appearance, Detector, Direction, FALSE_DISCOVERY_RATE, Findings, Fleet, HourBucket, Impact, Load,
+    LoadChange, Regression, ServerChange, Severity,
+};
 pub use report::{
     Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,
     TopTotals,

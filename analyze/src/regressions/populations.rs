@@ -1,0 +1,177 @@
+//! Step 12, the part that calls alone can tell: queries that are new and queries that are gone. No test of time is run on either.
+
+use super::buckets::{Fleet, Series};
+use super::window::{DAY, WEEK, Window};
+
+/// Calls that should have come in the time a query is silent before it counts as gone: none of 20 has a chance of e⁻²⁰.
+const EXPECTED_CALLS_MIN: f64 = 20.0;
+
+/// A query that was not there before, or is there no more.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Appearance {
+    /// The server.
+    pub server: u32,
+    /// The query.
+    pub fingerprint: i64,
+    /// The hour of its first bucket, or the hour after its last.
+    pub hour: i64,
+    /// Average active sessions since, or until then.
+    pub sessions: f64,
+}
+
+/// Queries seen in the last week for the first time, though their server was there before; heaviest first.
+pub(super) fn new_queries(fleet: &Fleet, window: &Window) -> Vec<Appearance> {
+    let week = window.to - WEEK;
+    let mut found = Vec::new();
+    for range in &fleet.servers {
+        let server = &fleet.series[range.clone()];
+        let Some(server_first) = server
+            .iter()
+            .filter_map(first_hour)
+            .min()
+            .filter(|&first| first < week)
+        else {
+            continue;
+        };
+        let is_new = |first: &usize| *first >= week.max(server_first) && *first < window.to;
+        for series in server {
+            if let Some(first) = first_hour(series).filter(is_new) {
+                found.push(appearance(fleet, series, first, first..window.to));
+            }
+        }
+    }
+    heaviest_first(found)
+}
+
+/// Queries that have been silent while their server was not, for as long as at least 20 calls were due; heaviest first.
+pub(super) fn vanished_queries(fleet: &Fleet, window: &Window) -> Vec<Appearance> {
+    let week = window.to - WEEK;
+    let mut found = Vec::new();
+    for range in &fleet.servers {
+        let server = &fleet.series[range.clone()];
+        let is_present: Vec<bool> = (window.from..window.to)
+            .map(|hour| server.iter().any(|series| series.calls[hour] > 0.0))
+            .collect();
+        for series in server {
+            let seen = |hour: &usize| series.calls[*hour] > 0.0;
+            let Some(last) = (window.from..window.to)
+                .rev()
+                .find(seen)
+                .filter(|&last| last + 1 > week)
+            else {
+                continue;
+            };
+            let due = expected_calls(series, window, &is_present, last + 1);
+            if due >= EXPECTED_CALLS_MIN {
+                found.push(appearance(fleet, series, last + 1, window.from..last + 1));
+            }
+        }
+    }
+    heaviest_first(found)
+}
+
+/// The calls that the baseline's hours of the day and week let expect from hour `from` on, in the hours the server was there.
+fn expected_calls(series: &Series, window: &Window, is_present: &[bool], from: usize) -> f64 {
+    let (mut calls, mut hours) = ([0.0; 2 * DAY], [0.0; 2 * DAY]);
+    for at in (0..window.baseline()).filter(|&at| is_present[at]) {
+        calls[window.cell(at)] += series.calls[window.from + at];
+        hours[window.cell(at)] += 1.0;
+    }
+    let silent = (from - window.from..window.len()).filter(|&at| is_present[at]);
+    silent
+        .map(|at| window.cell(at))
+        .filter(|&cell| hours[cell] > 0.0)
+        .map(|cell| calls[cell] / hours[cell])
+        .sum()
+}
+
+fn first_hour(series: &Series) -> Option<usize> {
+    series.calls.iter().position(|&calls| calls > 0.0)
+}
+
+fn appearance(fleet: &Fleet, series: &Series, at: usize, hours: std::ops::Range<usize>) -> Appearance {
+    let n_hours = hours.len() as f64;
+    Appearance {
+        server: series.server,
+        fingerprint: series.fingerprint,
+        hour: fleet.first_hour + at as i64,
+        sessions: series.time_in(hours) / n_hours / 3.6e9,
+    }
+}
+
+fn heaviest_first(mut found: Vec<Appearance>) -> Vec<Appearance> {
+    found.sort_by(|a, b| {
+        b.sessions
+            .total_cmp(&a.sessions)
+            .then((a.server, a.fingerprint).cmp(&(b.server, b.fingerprint)))
+    });
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::buckets::HourBucket;
+    use super::*;
+
+    /// A query that runs all the time, and one that runs in some hours.
+    fn fleet(calls: i64, runs: impl Fn(i64) -> bool) -> (Fleet, Window) {
+        let bucket = |fingerprint, hour| HourBucket {
+            server: 3,
+            fingerprint,
+            hour,
+            calls,
+            total_us: calls * 1000,
+            sumsq_us2: calls as f64 * 1e6,
+        };
+        let end = 4 * WEEK as i64;
+        let steady = (0..end).map(|hour| bucket(1, hour));
+        let other = (0..end).filter(|&hour| runs(hour)).map(|hour| bucket(2, hour));
+        let fleet = Fleet::new(steady.chain(other).collect());
+        let window = Window::at(end, 0).unwrap();
+        (fleet, window)
+    }
+
+    #[test]
+    fn a_query_is_new_in_its_first_week() {
+        let (week_four, end) = (3 * WEEK as i64, 4 * WEEK as i64);
+        for (first, expect) in [
+            (week_four - 1, None),
+            (week_four + 50, Some(week_four + 50)),
+            (end - 1, Some(end - 1)),
+        ] {
+            let (fleet, window) = fleet(36, |hour| hour >= first);
+            let found = new_queries(&fleet, &window);
+            assert_eq!(found.first().map(|query| query.hour), expect);
+            assert!(
+                found
+                    .iter()
+                    .all(|query| query.fingerprint == 2 && (query.sessions - 1e-5).abs() < 1e-12)
+            );
+        }
+        // Of a server that is new itself, nothing is.
+        let (fleet, window) = fleet(36, |_| false);
+        assert!(new_queries(&fleet, &window).is_empty());
+    }
+
+    #[test]
+    fn a_query_has_vanished_once_twenty_calls_are_missing() {
+        let end = 4 * WEEK as i64;
+        for (calls, last, expect) in [
+            (1, end - 25, true),
+            (1, end - 15, false),
+            (30, end - 3, true),
+            (30, end - WEEK as i64 - 9, false),
+        ] {
+            let (fleet, window) = fleet(calls, |hour| hour <= last);
+            let found = vanished_queries(&fleet, &window);
+            assert_eq!(
+                found.first().map(|query| query.hour),
+                expect.then_some(last + 1),
+                "{calls} an hour until {last}"
+            );
+        }
+        // It runs at night only, and it is day.
+        let (fleet, window) = fleet(30, |hour| hour % 24 < 6);
+        assert!(vanished_queries(&fleet, &window).is_empty());
+    }
+}
