@@ -1,5 +1,6 @@
 //! The commands, one module each: what it takes, and how it runs.
 
+pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod digest;
 pub(crate) mod fingerprint;
@@ -9,5 +10,6 @@ pub(crate) mod lake;
 pub(crate) mod maintain;
 pub(crate) mod reading;
 pub(crate) mod report;
+pub(crate) mod run;
 pub(crate) mod sql;
 pub(crate) mod window;

@@ -2,6 +2,7 @@
 
 mod batch;
 mod command;
+mod configuration;
 mod digest;
 mod exit_code;
 mod ingestion;
@@ -12,6 +13,7 @@ mod progress;
 mod render;
 mod report_sections;
 mod report_summary;
+mod service;
 mod settings;
 mod summary;
 
@@ -20,12 +22,14 @@ use std::process;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::command::check::CheckArguments;
 use crate::command::demo::DemoArguments;
 use crate::command::digest::DigestArguments;
 use crate::command::fingerprint::FingerprintArguments;
 use crate::command::ingest::IngestArguments;
 use crate::command::maintain::MaintainArguments;
 use crate::command::report::ReportArguments;
+use crate::command::run::RunArguments;
 use crate::command::sql::SqlArguments;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
@@ -47,6 +51,10 @@ enum Command {
     Digest(DigestArguments),
     /// Read logs into a lake, each byte once
     Ingest(IngestArguments),
+    /// Follow the logs of a configuration file into a lake, until told to stop
+    Run(RunArguments),
+    /// Look whether a configuration file can be run, and change nothing
+    Check(CheckArguments),
     /// Compute a report from a lake
     Report(ReportArguments),
     /// Ask a lake in SQL: a shell, or one statement with -c
@@ -69,6 +77,8 @@ fn main() -> process::ExitCode {
     let result = match &line.command {
         Command::Digest(arguments) => command::digest::run(arguments, &settings),
         Command::Ingest(arguments) => command::ingest::run(arguments, &settings),
+        Command::Run(arguments) => command::run::run(arguments, &settings),
+        Command::Check(arguments) => command::check::run(arguments, &settings),
         Command::Report(arguments) => command::report::run(arguments, &settings),
         Command::Sql(arguments) => command::sql::run(arguments, &settings),
         Command::Maintain(arguments) => command::maintain::run(arguments, &settings),

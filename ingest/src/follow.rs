@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::discover::has_pattern;
 use crate::error::IngestError;
 use crate::follow::candidates::{Candidate, FileKey, look};
-use crate::follow::generation::{Check, Stage, gzip_size};
+use crate::follow::generation::{Check, Stage};
 use crate::follow::watch::{Watch, folder_of};
 
 pub use crate::follow::generation::Generation;
@@ -155,18 +155,16 @@ impl FollowOptions {
             open_files_max: 512,
         }
     }
-}
 
-impl Follower {
-    /// A follower that has not looked yet.
+    /// Whether files can be followed by these options.
     ///
     /// # Errors
     /// [`IngestError::NothingNamed`], [`IngestError::NotFollowable`] for `-`, [`IngestError::Pattern`]. What does not exist is no error.
-    pub fn new(options: FollowOptions) -> Result<Follower, IngestError> {
-        if options.arguments.is_empty() {
+    pub fn check(&self) -> Result<(), IngestError> {
+        if self.arguments.is_empty() {
             return Err(IngestError::NothingNamed);
         }
-        for argument in &options.arguments {
+        for argument in &self.arguments {
             if argument == "-" {
                 return Err(IngestError::NotFollowable);
             }
@@ -177,6 +175,17 @@ impl Follower {
                 });
             }
         }
+        Ok(())
+    }
+}
+
+impl Follower {
+    /// A follower that has not looked yet.
+    ///
+    /// # Errors
+    /// Those of [`FollowOptions::check`].
+    pub fn new(options: FollowOptions) -> Result<Follower, IngestError> {
+        options.check()?;
         Ok(Follower {
             watch: Watch::new(!options.polls),
             options,
@@ -538,9 +547,8 @@ fn age(candidate: &Candidate) -> Duration {
 
 /// Whether a file has more than what is known of it, or may come to have.
 fn has_more_than(generation: &Generation, offset: u64, is_rotated: bool) -> bool {
-    const GZIP_SIZE_MASK: u64 = u32::MAX as u64;
     if generation.is_archive() {
-        return gzip_size(&generation.path) != Some(offset & GZIP_SIZE_MASK);
+        return !generation.says_size(offset);
     }
     generation.size > offset || (generation.size == offset && !is_rotated)
 }

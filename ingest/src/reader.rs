@@ -47,25 +47,38 @@ impl Reader {
     /// named pipe, and for the first bytes of any pipe.
     pub fn open(source: &Source) -> Result<Reader, IngestError> {
         let name = source.name.clone();
-        let (input, first, metadata) = match &source.location {
+        match &source.location {
             Location::Stdin => {
                 let (input, first) = open_stream(&name, Box::new(io::stdin()))?;
-                (input, first, None)
+                Reader::new(name, input, &first, None)
             }
             Location::File(path) => {
                 let file = open_file(&name, path)?;
-                let metadata = file
-                    .metadata()
-                    .map_err(|error| open_error(&name, "inspect", error))?;
-                let (input, first) = if metadata.is_file() {
-                    rewind_after_first(&name, file)?
-                } else {
-                    open_stream(&name, Box::new(file))?
-                };
-                (input, first, Some(metadata))
+                Reader::of_file(name, file)
             }
+        }
+    }
+
+    /// The same for a file that is open, wherever its path leads by now.
+    pub(crate) fn of_file(name: String, file: File) -> Result<Reader, IngestError> {
+        let metadata = file
+            .metadata()
+            .map_err(|error| open_error(&name, "inspect", error))?;
+        let (input, first) = if metadata.is_file() {
+            rewind_after_first(&name, file)?
+        } else {
+            open_stream(&name, Box::new(file))?
         };
-        let compression = match detect(&first) {
+        Reader::new(name, input, &first, Some(metadata))
+    }
+
+    fn new(
+        name: String,
+        input: Input,
+        first: &[u8],
+        metadata: Option<Metadata>,
+    ) -> Result<Reader, IngestError> {
+        let compression = match detect(first) {
             Magic::Known(compression) => compression,
             Magic::Unsupported(format) => return Err(IngestError::UnsupportedArchive { name, format }),
         };

@@ -1,7 +1,6 @@
 //! `slowlake ingest`: logs into a lake, each byte once, however often it is called.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use clap::Args;
@@ -10,18 +9,19 @@ use slowlake_ingest::{Discovery, Follower, IngestError, discover};
 use slowlake_parse::Ledger;
 use slowlake_store::Lake;
 
-use crate::command::follow::{FollowArguments, stop_on_signal};
+use crate::command::follow::FollowArguments;
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::reading::{ReadArguments, ingest_error, say_failure, say_source_failure};
 use crate::exit_code::ExitCode;
 use crate::ingestion::{
-    FollowLimits, Ingested, Ingestion, IngestionError, RowMaker, ServerName, Stop, TextPolicy, Texts,
+    Committed, Ingested, Ingestion, IngestionError, RowMaker, ServerName, TextPolicy, Texts,
 };
 use crate::output;
 use crate::pipeline::StatementOptions;
 use crate::progress::Progress;
 use crate::render::json::ledger;
 use crate::render::quantity::{bytes, count, percent, plural};
+use crate::service::{self, Followed};
 use crate::settings::Settings;
 use crate::summary::Coverage;
 
@@ -90,14 +90,14 @@ pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::R
     let location = location(arguments.lake.as_ref(), settings)?;
     let input = arguments.input().map_err(ingest_error)?;
     let runtime = runtime(settings)?;
-    let lake = runtime
-        .block_on(Lake::open_or_create(&location))
-        .map_err(store_error)?;
     let maker = arguments.row_maker(settings, options.statement);
     let began = Instant::now();
     let mut tally = Tally::default();
     let (lake, code) = match input {
         Input::Found(found) => {
+            let lake = runtime
+                .block_on(Lake::open_or_create(&location))
+                .map_err(store_error)?;
             let progress = Progress::start(settings, &found.sources);
             let bytes_read = progress.bytes.clone();
             let mut ingestion = Ingestion::new(&runtime, lake, options, maker, &bytes_read);
@@ -105,13 +105,19 @@ pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::R
             progress.finish();
             (ingestion.into_lake(), tally.exit_code())
         }
-        Input::Followed(mut follower) => {
-            let stop = stop_on_signal(&runtime, follower.waker())?;
-            let bytes_read = AtomicU64::new(0);
-            let mut ingestion = Ingestion::new(&runtime, lake, options, maker, &bytes_read);
-            tally.follow(&mut follower, arguments.following.limits(), &stop, &mut ingestion)?;
+        Input::Followed(follower) => {
+            let followed = Followed {
+                follower: *follower,
+                options,
+                maker,
+            };
+            let every = arguments.following.commit_every();
+            let followings = service::follow(&runtime, &location, vec![followed], every)?;
+            tally.failures = followings.failures;
+            tally.add_committed(followings.committed);
+            let lake = runtime.block_on(Lake::open(&location)).map_err(store_error)?;
             // It was told to stop, and did.
-            (ingestion.into_lake(), ExitCode::Ok)
+            (lake, ExitCode::Ok)
         }
     };
     let elapsed_s = began.elapsed().as_secs_f64();
@@ -132,12 +138,7 @@ impl IngestArguments {
     }
 
     fn row_maker(&self, settings: &Settings, statement: StatementOptions) -> RowMaker {
-        let server = match &self.server {
-            Some(name) => ServerName::Given(name.clone()),
-            None => ServerName::Found {
-                otherwise: settings.host.clone(),
-            },
-        };
+        let server = ServerName::new(self.server.clone(), settings);
         let texts = if self.redact {
             Texts::Redacted
         } else {
@@ -171,38 +172,6 @@ impl Tally {
         Ok(())
     }
 
-    /// Follows until it is told to stop.
-    fn follow(
-        &mut self,
-        follower: &mut Follower,
-        limits: FollowLimits,
-        stop: &Stop,
-        ingestion: &mut Ingestion<'_>,
-    ) -> anyhow::Result<()> {
-        let mut failures = 0;
-        let followed = ingestion.follow(follower, limits, stop, &mut |failure| {
-            say_source_failure(failure);
-            failures += 1;
-        });
-        let committed = followed.map_err(|error| match error {
-            IngestionError::Lake(error) => store_error(error),
-            error => error.into(),
-        })?;
-        self.failures = failures;
-        self.sources = committed.sources;
-        self.commits = committed.commits;
-        self.ledger = committed.ledger;
-        let lost = follower.counts().truncations_without_copy;
-        if lost > 0 {
-            let files = plural(i64::try_from(lost).unwrap_or(i64::MAX), "file");
-            output::say(
-                "warning",
-                &format!("{files} cut off without a copy: what was not read by then is lost"),
-            );
-        }
-        Ok(())
-    }
-
     fn exit_code(&self) -> ExitCode {
         if self.sources == 0 && self.failures > 0 {
             ExitCode::Failed
@@ -214,14 +183,22 @@ impl Tally {
     }
 
     fn add(&mut self, ingested: Ingested) {
-        self.sources += 1;
         self.bytes_known += ingested.bytes_known;
-        self.commits += ingested.commits;
-        self.ledger.merge(&ingested.outcome.ledger);
+        self.add_committed(Committed {
+            sources: 1,
+            commits: ingested.commits,
+            ledger: ingested.outcome.ledger,
+        });
         if let Some(failure) = &ingested.outcome.failure {
             say_source_failure(failure);
             self.failures += 1;
         }
+    }
+
+    fn add_committed(&mut self, committed: Committed) {
+        self.sources += committed.sources;
+        self.commits += committed.commits;
+        self.ledger.merge(&committed.ledger);
     }
 }
 

@@ -56,7 +56,7 @@ impl StatementArguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum FormatName {
+pub(crate) enum FormatName {
     Auto,
     PostgresStderr,
     PostgresCsv,
@@ -69,6 +69,41 @@ enum FormatName {
     Pgbouncer,
 }
 
+/// Why a format and a `log_line_prefix` do not go together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PrefixConflict {
+    /// The format cannot be read without it.
+    Missing,
+    /// The format has none.
+    Unfitting,
+}
+
+impl FormatName {
+    /// What the server writes, if it is not to be found out.
+    pub(crate) fn grammar(self) -> Option<Grammar> {
+        match self {
+            FormatName::Auto | FormatName::PostgresStderr => None,
+            FormatName::PostgresCsv => Some(Grammar::PostgresCsv),
+            FormatName::PostgresJson => Some(Grammar::PostgresJson),
+            FormatName::MysqlSlow => Some(Grammar::MysqlSlow),
+            FormatName::MysqlTable => Some(Grammar::MysqlSlowTable),
+            FormatName::MysqlGeneral => Some(Grammar::MysqlGeneral),
+            FormatName::MysqlError => Some(Grammar::MysqlError),
+            FormatName::MysqlErrorJson => Some(Grammar::MysqlErrorJson),
+            FormatName::Pgbouncer => Some(Grammar::PgBouncer),
+        }
+    }
+
+    /// Whether it goes with a `log_line_prefix`, or without.
+    pub(crate) fn goes_with(self, has_prefix: bool) -> Result<(), PrefixConflict> {
+        match (self, has_prefix) {
+            (FormatName::PostgresStderr, false) => Err(PrefixConflict::Missing),
+            (FormatName::Auto | FormatName::PostgresStderr, _) | (_, false) => Ok(()),
+            (_, true) => Err(PrefixConflict::Unfitting),
+        }
+    }
+}
+
 impl ReadArguments {
     /// Checks and resolves them.
     pub(crate) fn resolve(&self) -> anyhow::Result<ReadOptions> {
@@ -79,31 +114,17 @@ impl ReadArguments {
             })?),
             None => None,
         };
-        let grammar = match self.format {
-            FormatName::Auto | FormatName::PostgresStderr => None,
-            FormatName::PostgresCsv => Some(Grammar::PostgresCsv),
-            FormatName::PostgresJson => Some(Grammar::PostgresJson),
-            FormatName::MysqlSlow => Some(Grammar::MysqlSlow),
-            FormatName::MysqlTable => Some(Grammar::MysqlSlowTable),
-            FormatName::MysqlGeneral => Some(Grammar::MysqlGeneral),
-            FormatName::MysqlError => Some(Grammar::MysqlError),
-            FormatName::MysqlErrorJson => Some(Grammar::MysqlErrorJson),
-            FormatName::Pgbouncer => Some(Grammar::PgBouncer),
-        };
-        if self.format == FormatName::PostgresStderr && self.log_line_prefix.is_none() {
-            anyhow::bail!(
+        match self.format.goes_with(self.log_line_prefix.is_some()) {
+            Ok(()) => {}
+            Err(PrefixConflict::Missing) => anyhow::bail!(
                 "--format postgres-stderr needs --log-line-prefix\nhint: ask the server with SHOW log_line_prefix"
-            );
-        }
-        if self.log_line_prefix.is_some()
-            && !matches!(self.format, FormatName::Auto | FormatName::PostgresStderr)
-        {
-            anyhow::bail!(
+            ),
+            Err(PrefixConflict::Unfitting) => anyhow::bail!(
                 "--log-line-prefix is a setting of PostgreSQL's stderr format, not of the --format given"
-            );
+            ),
         }
         Ok(ReadOptions {
-            grammar,
+            grammar: self.format.grammar(),
             prefix: self.log_line_prefix.clone(),
             zone,
             chunk_bytes: self.chunk_bytes.max(1),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use slowlake_ingest::Follower;
+use slowlake_ingest::{Follower, Waker};
 
 use crate::ingestion::round::Outlet;
 use crate::ingestion::tail::{Surroundings, Tail};
@@ -27,17 +27,23 @@ pub(crate) struct FollowLimits {
     pub(crate) flush_partial_after: Duration,
 }
 
-/// Says stop, from any thread.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Stop(Arc<AtomicBool>);
+/// Says stop to some followers, from any thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop(Arc<(AtomicBool, Vec<Waker>)>);
 
 impl Stop {
+    pub(crate) fn new(followers: Vec<Waker>) -> Stop {
+        Stop(Arc::new((AtomicBool::new(false), followers)))
+    }
+
     pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        let (is_set, followers) = self.0.as_ref();
+        is_set.store(true, Ordering::Relaxed);
+        followers.iter().for_each(Waker::wake);
     }
 
     pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.0.load(Ordering::Relaxed)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::ingestion::round::Part;
 use crate::ingestion::sampling::{Sampler, TextPolicy};
 use crate::pipeline::StatementOptions;
 use crate::plan_json;
+use crate::settings::Settings;
 use crate::summary::dialect_name;
 
 const DAY_US: i64 = 86_400_000_000;
@@ -57,6 +58,16 @@ pub(crate) enum ServerName {
 }
 
 impl ServerName {
+    /// The name that was given, or what is found.
+    pub(crate) fn new(given: Option<String>, settings: &Settings) -> ServerName {
+        match given {
+            Some(name) => ServerName::Given(name),
+            None => ServerName::Found {
+                otherwise: settings.host.clone(),
+            },
+        }
+    }
+
     /// The name for all that no wrapper names.
     pub(crate) fn name(&self) -> &str {
         match self {

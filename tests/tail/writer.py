@@ -1,6 +1,6 @@
 """A server that writes its log: numbered entries in a real format, at a rate, until SIGTERM. Says at the end how much it wrote.
 
-Usage: writer.py postgres|mysql LOG BYTES_PER_SECOND PAUSED
+Usage: writer.py postgres|mysql LOG BYTES_PER_SECOND PAUSED USER
 
 SIGHUP has it open its log anew, as a server does after rotation. SIGUSR1 has it pause after a whole entry, which it shows by making the
 file PAUSED, until SIGUSR2. Entry n took n % VALUES + 1 µs, so that a lake can be asked which entries it has.
@@ -33,10 +33,10 @@ STATEMENTS = [
 class Writer:
     """One log that is being written."""
 
-    def __init__(self, kind: str, path: pathlib.Path, rate: int, paused: pathlib.Path):
+    def __init__(self, kind: str, path: pathlib.Path, rate: int, paused: pathlib.Path, user: str):
         self.entry = {"postgres": postgres, "mysql": mysql}[kind]
         self.banner = {"postgres": "", "mysql": BANNER}[kind].encode()
-        self.path, self.rate, self.paused = path, rate, paused
+        self.path, self.rate, self.paused, self.user = path, rate, paused, user
         self.bytes = self.entries = 0
         self.is_to_end = self.is_to_open = self.is_to_pause = False
 
@@ -79,7 +79,7 @@ class Writer:
         now = time.gmtime()
         entries = []
         while size > 0:
-            entry = self.entry(self.entries, now)
+            entry = self.entry(self.entries, now, self.user)
             entries.append(entry)
             size -= len(entry)
             self.entries += 1
@@ -88,26 +88,26 @@ class Writer:
         return data
 
 
-def postgres(n: int, now: time.struct_time) -> str:
+def postgres(n: int, now: time.struct_time, user: str) -> str:
     took_us = n % VALUES + 1
     return (
-        f"2026-11-23 {now.tm_hour:02d}:{now.tm_min:02d}:{now.tm_sec:02d}.{n % 1000:03d} UTC [{4000 + n % 24}] app@shop LOG:  "
+        f"2026-11-23 {now.tm_hour:02d}:{now.tm_min:02d}:{now.tm_sec:02d}.{n % 1000:03d} UTC [{4000 + n % 24}] {user}@shop LOG:  "
         f"duration: {took_us // 1000}.{took_us % 1000:03d} ms  statement: {STATEMENTS[n % len(STATEMENTS)]}\n"
     )
 
 
-def mysql(n: int, now: time.struct_time) -> str:
+def mysql(n: int, now: time.struct_time, user: str) -> str:
     time_line = f"# Time: 261123 {now.tm_hour:2d}:{now.tm_min:02d}:{now.tm_sec:02d}\n" if n % 50 == 0 else ""
     return (
-        f"{time_line}# User@Host: app[app] @ localhost []\n# Thread_id: {40 + n % 24}  Schema: shop  QC_hit: No\n"
+        f"{time_line}# User@Host: {user}[{user}] @ localhost []\n# Thread_id: {40 + n % 24}  Schema: shop  QC_hit: No\n"
         f"# Query_time: 0.{n % VALUES + 1:06d}  Lock_time: 0.000001  Rows_sent: 1  Rows_examined: {n % 97}\n"
         f"# Rows_affected: 0  Bytes_sent: 57\nSET timestamp=1795392000;\n{STATEMENTS[n % len(STATEMENTS)]};\n"
     )
 
 
 def main() -> None:
-    kind, path, rate, paused = sys.argv[1:]
-    writer = Writer(kind, pathlib.Path(path), int(rate), pathlib.Path(paused))
+    kind, path, rate, paused, user = sys.argv[1:]
+    writer = Writer(kind, pathlib.Path(path), int(rate), pathlib.Path(paused), user)
     for number, name, value in [
         (signal.SIGTERM, "is_to_end", True),
         (signal.SIGHUP, "is_to_open", True),

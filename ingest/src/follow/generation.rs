@@ -12,7 +12,7 @@ use crate::error::IngestError;
 use crate::follow::candidates::{Candidate, FileKey};
 use crate::identity::{Identity, PREFIX_BYTES_MAX};
 use crate::reader::{Reader, open_error, open_file, read_error};
-use crate::source::{Location, Source, display_name};
+use crate::source::display_name;
 
 /// How far back from the end of a file its last line break is looked for.
 const LINE_BYTES_MAX: u64 = 64 << 10;
@@ -59,6 +59,8 @@ enum Body {
         reader: Box<Reader>,
         /// The decompressed size, once its end was reached.
         end: Option<u64>,
+        /// The decompressed size as a gzip file of one member says itself, modulo 4 GiB; of others a number that is as good as any.
+        gzip_size: Option<u32>,
     },
 }
 
@@ -136,6 +138,15 @@ impl Generation {
     /// Whether it is compressed, so that it will not grow.
     pub fn is_archive(&self) -> bool {
         matches!(self.body, Body::Archive { .. })
+    }
+
+    /// Whether an archive says of itself that it has this size, decompressed. Only a gzip file can, and only modulo 4 GiB.
+    pub(super) fn says_size(&self, bytes: u64) -> bool {
+        const GZIP_SIZE_MASK: u64 = u32::MAX as u64;
+        match &self.body {
+            Body::Archive { gzip_size, .. } => gzip_size.map(u64::from) == Some(bytes & GZIP_SIZE_MASK),
+            _ => false,
+        }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -259,9 +270,14 @@ impl Generation {
             self.reopen()?;
         }
         let n_bytes = match &mut self.body {
-            Body::Archive { reader, end } => {
+            Body::Archive { reader, end, .. } => {
                 if offset < reader.position() {
-                    **reader = Reader::open(&source(&self.path))?;
+                    // From its beginning again; later, if it got another name just now.
+                    let Some(file) = open_same(&self.path, self.key)? else {
+                        buffer.clear();
+                        return Ok(());
+                    };
+                    **reader = Reader::of_file(display_name(&self.path), file)?;
                 }
                 reader.skip_to(offset)?;
                 if reader.read_chunk(buffer, limit)? == 0 {
@@ -334,42 +350,40 @@ impl Generation {
     /// Opens what is at its path, if that is still its file; without, it stays closed.
     fn reopen(&mut self) -> Result<(), IngestError> {
         let name = self.name();
-        let Some(file) = unless_gone(open_file(&name, &self.path))? else {
+        let Some(file) = open_same(&self.path, self.key)? else {
             return Ok(());
         };
-        let metadata = file
-            .metadata()
-            .map_err(|error| open_error(&name, "inspect", error))?;
-        if (metadata.dev(), metadata.ino()) != self.key {
-            return Ok(());
+        if self.prefix.is_empty() {
+            let metadata = file.metadata();
+            self.size = metadata
+                .map_err(|error| open_error(&name, "inspect", error))?
+                .len();
         }
         let mut first = [0; MAGIC_BYTES];
         let n_bytes = read_full(&file, &mut first, 0).map_err(|error| self.read_error(0, error))?;
         match detect(&first[..n_bytes]) {
-            Magic::Unsupported(format) => Err(IngestError::UnsupportedArchive { name, format }),
+            Magic::Unsupported(format) => return Err(IngestError::UnsupportedArchive { name, format }),
             Magic::Known(Compression::None) => {
                 self.body = Body::File(file);
                 if self.prefix.is_empty() {
-                    self.size = metadata.len();
                     self.begins_as_before()?;
                 }
-                Ok(())
             }
-            Magic::Known(_) => {
-                let Some(mut reader) = unless_gone(Reader::open(&source(&self.path)))? else {
-                    return Ok(());
-                };
+            Magic::Known(compression) => {
+                let is_gzip = compression == Compression::Gzip;
+                let gzip_size = is_gzip.then(|| gzip_size(&file)).flatten();
+                let mut reader = Box::new(Reader::of_file(name, file)?);
                 if self.prefix.is_empty() {
-                    self.size = metadata.len();
                     self.prefix = crate::identity::read_prefix(&mut reader, PREFIX_BYTES_MAX)?;
                 }
                 self.body = Body::Archive {
-                    reader: Box::new(reader),
+                    reader,
                     end: None,
+                    gzip_size,
                 };
-                Ok(())
             }
         }
+        Ok(())
     }
 
     fn read_error(&self, offset: u64, error: io::Error) -> IngestError {
@@ -377,37 +391,26 @@ impl Generation {
     }
 }
 
-/// The decompressed size of a gzip file of one member below 4 GiB, as it says itself; of others a number that is as good as any.
-pub(super) fn gzip_size(path: &Path) -> Option<u64> {
+/// Opens the file at a path, if it is the one with this key: names move while files are put aside.
+fn open_same(path: &Path, key: FileKey) -> Result<Option<File>, IngestError> {
+    let name = display_name(path);
+    let file = match open_file(&name, path) {
+        Err(IngestError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let metadata = file.metadata();
+    let metadata = metadata.map_err(|error| open_error(&name, "inspect", error))?;
+    Ok(((metadata.dev(), metadata.ino()) == key).then_some(file))
+}
+
+/// The size in the last bytes of a gzip file.
+fn gzip_size(file: &File) -> Option<u32> {
     const TRAILER_BYTES: u64 = 4;
-    let file = File::open(path).ok()?;
-    let mut magic = [0; MAGIC_BYTES];
-    file.read_exact_at(&mut magic, 0).ok()?;
-    if detect(&magic) != Magic::Known(Compression::Gzip) {
-        return None;
-    }
     let mut trailer = [0; TRAILER_BYTES as usize];
     let end = file.metadata().ok()?.len();
     file.read_exact_at(&mut trailer, end.checked_sub(TRAILER_BYTES)?)
         .ok()?;
-    Some(u32::from_le_bytes(trailer).into())
-}
-
-/// What was opened; `None` where it got another name just now, so that it will be found there.
-fn unless_gone<T>(opened: Result<T, IngestError>) -> Result<Option<T>, IngestError> {
-    match opened {
-        Err(IngestError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-        opened => opened.map(Some),
-    }
-}
-
-fn source(path: &Path) -> Source {
-    Source {
-        location: Location::File(path.to_owned()),
-        name: display_name(path),
-        compression: Compression::None,
-        bytes_on_disk: None,
-    }
+    Some(u32::from_le_bytes(trailer))
 }
 
 /// Reads until the buffer is full or the file ends.

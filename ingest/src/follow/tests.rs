@@ -292,6 +292,30 @@ fn compressed_while_nobody_looked() {
     assert_eq!(scene.follower.generations().len(), 1);
 }
 
+/// While archives get other names, another one may be found where one was looked for.
+#[test]
+fn an_archive_at_the_path_of_another() {
+    let scene = Scene::new(&["a.log"]);
+    scene.append("a.log", "one\n");
+    for (name, text) in [("a.log.1", "first\n"), ("a.log.2", "second, and longer\n")] {
+        scene.append(name, &text.repeat(100));
+        scene.gzip(name);
+    }
+    let looked = look(&scene.options.arguments).candidates;
+    let candidate = looked.iter().find(|it| it.path.ends_with("a.log.1.gz")).unwrap();
+    let mut generation = Generation::open(candidate).unwrap();
+    assert!(generation.says_size(600) && !generation.says_size(601));
+    scene.rename("a.log.1.gz", "aside");
+    scene.rename("a.log.2.gz", "a.log.1.gz");
+    let mut buffer = Vec::new();
+    generation.read_at(0, &mut buffer, 10).unwrap();
+    assert_eq!(
+        buffer, b"",
+        "its prefix was read; from the beginning again it is not there"
+    );
+    assert!(!Generation::open(candidate).unwrap().is_open());
+}
+
 #[test]
 fn an_archive_that_is_still_being_packed() {
     let hour = Duration::from_secs(3_600);
