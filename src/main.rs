@@ -44,7 +44,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read logs and print the report: no set-up, no lake
-    Digest(DigestArguments),
+    Digest(Box<DigestArguments>),
     /// Read logs into a lake, each byte once
     Ingest(IngestArguments),
     /// Compute a report from a lake
