@@ -48,7 +48,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read logs and print the report: no set-up, no lake
-    Digest(DigestArguments),
+    Digest(Box<DigestArguments>),
     /// Read logs into a lake, each byte once
     Ingest(IngestArguments),
     /// Follow the logs of a configuration file into a lake, until told to stop

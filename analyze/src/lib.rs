@@ -18,7 +18,8 @@ pub use events::{
 pub use filter::Filters;
 pub use regressions::{
     Appearance, Detector, Direction, FALSE_DISCOVERY_RATE, Findings, Fleet, HourBucket, Impact, Load,
-    LoadChange, Regression, ServerChange, Severity,
+    LoadChange, QueryAppearance, QueryChange, Regression, RegressionsReport, RegressionsRequest,
+    ServerChange, Severity, WholeServer, regressions,
 };
 pub use report::{
     Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,
@@ -26,7 +27,7 @@ pub use report::{
 };
 pub use rollups::ReadFrom;
 pub use top::{TopOrder, TopRequest, top};
-pub use window::TimeWindow;
+pub use window::{TimeWindow, parse_time};
 
 #[cfg(test)]
 #[path = "../../sql/src/fixture.rs"]

@@ -1,6 +1,6 @@
 //! Regressions of queries, found in hour buckets: which query became slower on which server, since when, by how much, and how sure that
-//! is. Looks as often as it is asked to and keeps the share of false alerts under a level over all daily looks. Pure and
-//! deterministic; reads no lake, no clock, and nothing but calls, their time and its squares.
+//! is. Looks as often as it is asked to and keeps the share of false alerts under a level over a fortnight of daily looks. Pure and
+//! deterministic; reads no clock, and nothing but calls, their time and its squares; `job` alone reads a lake.
 //!
 //! One look: log means with their variance (`noise`), without season (`seasonality`) and what a server's queries have in common
 //! (`common_factor`); the best step in the last week (`dependence`, `scan`, `persistence`), on each server and over all servers that run
@@ -14,6 +14,7 @@ mod decomposition;
 mod dependence;
 mod discovery_rate;
 mod impact;
+mod job;
 mod look;
 mod noise;
 mod order;
@@ -32,6 +33,9 @@ mod tests;
 pub use buckets::{Fleet, HourBucket};
 pub use decomposition::{Load, LoadChange};
 pub use impact::{Impact, Severity};
+pub use job::{
+    QueryAppearance, QueryChange, RegressionsReport, RegressionsRequest, WholeServer, regressions,
+};
 pub use populations::Appearance;
 
 use std::collections::BTreeMap;
@@ -45,7 +49,7 @@ use persistence::has_recovered;
 use pooling::{Move, common_move, taking_part};
 use window::{WEEK, Window};
 
-/// The share of alerts that may be false, over the daily looks of a week.
+/// The share of alerts that may be false, over the daily looks of a fortnight.
 pub const FALSE_DISCOVERY_RATE: f64 = 0.05;
 
 /// Placebo looks, as hours before the first look: five in the last week and a half of the history, a day and a half apart so that they

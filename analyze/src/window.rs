@@ -61,8 +61,11 @@ impl TimeWindow {
     }
 }
 
-/// A point in time as people write it, µs since 1970 UTC.
-fn parse_time(text: &str) -> Result<i64, AnalyzeError> {
+/// A point in time as people write it, µs since 1970 UTC; without a zone it is UTC, a day is its begin.
+///
+/// # Errors
+/// [`AnalyzeError::Time`] if it cannot be read.
+pub fn parse_time(text: &str) -> Result<i64, AnalyzeError> {
     let text = text.trim();
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time.as_microsecond());

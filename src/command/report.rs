@@ -1,5 +1,7 @@
 //! `slowlake report`: answers computed from a lake.
 
+mod regressions;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -25,7 +27,9 @@ pub(crate) struct ReportArguments {
 #[derive(Debug, Subcommand)]
 enum Report {
     /// Queries by the time they take, by calls, percentiles, or rows read for rows returned
-    Top(TopArguments),
+    Top(Box<TopArguments>),
+    /// Queries that became slower or faster in the last week, and those that are new or gone
+    Regressions(regressions::RegressionsArguments),
 }
 
 #[derive(Debug, Args)]
@@ -116,6 +120,7 @@ const LIMIT_TEXT: usize = 10;
 pub(crate) fn run(arguments: &ReportArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
     match &arguments.report {
         Report::Top(arguments) => run_top(arguments, settings),
+        Report::Regressions(arguments) => regressions::run(arguments, settings),
     }
 }
 

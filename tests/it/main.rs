@@ -10,6 +10,7 @@ mod ingest;
 mod lake;
 mod maintain;
 mod redact;
+mod regressions;
 mod report;
 mod sections;
 mod slt;

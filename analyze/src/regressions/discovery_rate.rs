@@ -1,10 +1,9 @@
 //! Step 8: which of many p-values to believe, so that the expected share of false alerts stays under a level, over one look and over
 //! the looks of a fortnight together. Knows nothing of what was tested.
 
-/// Daily looks that share one budget: those of a week, the stretch in which a look searches. What is there by chance is seen again as long
-/// as it is in that stretch; whatever depends on what, the false discoveries of all its looks together are bounded by the sum of what
-/// each may have.
-pub(super) const LOOKS_PER_BUDGET: f64 = 7.0;
+/// Daily looks that share one budget. Their windows overlap, so that what is there by chance is seen again and again; whatever depends on
+/// what, the false discoveries of all looks together are bounded by the sum of what each may have.
+pub(super) const LOOKS_PER_BUDGET: f64 = 14.0;
 
 /// The positions of the p-values that Benjamini and Hochberg's procedure rejects at `level`, by ascending p-value.
 pub(super) fn rejected(p_values: &[f64], level: f64) -> Vec<usize> {

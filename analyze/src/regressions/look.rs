@@ -162,7 +162,11 @@ fn candidate(rows: &Measured, sums: &Sums, pairs: &mut Pairs, window: &Window) -
         return Candidate::default();
     };
     let rough = shift(rows, split.at, pairs);
-    let at = onset(rows, &rough, window.baseline()).min(rows.y.len() - AFTER_MIN);
+    let at = onset(rows, &rough, window.baseline());
+    // The scan's split has hours enough after it; where the change itself came later, a later look will tell.
+    if at > rows.y.len() - AFTER_MIN {
+        return Candidate::default();
+    }
     let shift = shift(rows, at, pairs);
     let error = sums.error(at);
     let counts = shift.stays && impact::is_large(shift.size, error, window.knows_weekends());

@@ -193,7 +193,7 @@ mod tests {
 
     /// Noise without chance: up and down by a tenth.
     fn wave(hour: usize) -> f64 {
-        if hour % 2 == 0 { 0.1 } else { -0.1 }
+        if hour.is_multiple_of(2) { 0.1 } else { -0.1 }
     }
 
     #[test]

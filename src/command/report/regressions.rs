@@ -1,0 +1,203 @@
+//! `slowlake report regressions`: what became slower, faster, new or gone, as of a point in time.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use slowlake_analyze::{
+    QueryAppearance, QueryChange, RegressionsReport, RegressionsRequest, WholeServer, parse_time, regressions,
+};
+
+use crate::command::lake::{location, open, runtime};
+use crate::command::report::analyze_error;
+use crate::exit_code::ExitCode;
+use crate::output;
+use crate::render::quantity::{percent, plural, time};
+use crate::settings::Settings;
+
+#[derive(Debug, Args)]
+pub(crate) struct RegressionsArguments {
+    /// The lake [default: the environment's SLOWLAKE_LAKE]
+    #[arg(long, value_name = "URI")]
+    lake: Option<String>,
+    /// Say what could be known then, for example 2026-11-16 or 2026-11-16T08:00:00Z [default: the lake's last hour]
+    #[arg(long, value_name = "T")]
+    as_of: Option<String>,
+    /// Only findings of this server; may be given several times
+    #[arg(long, value_name = "NAME")]
+    server: Vec<String>,
+    /// Form of the report
+    #[arg(long, value_enum, default_value = "text")]
+    output: Form,
+    /// Write the report to this file instead of standard output
+    #[arg(short = 'o', value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// For a terminal
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Findings of one kind in a text report; all are in JSON.
+const LIMIT_TEXT: usize = 20;
+
+/// Computes the report and writes it.
+pub(crate) fn run(arguments: &RegressionsArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let as_of_us = arguments
+        .as_of
+        .as_deref()
+        .map(parse_time)
+        .transpose()
+        .map_err(analyze_error)?;
+    let request = RegressionsRequest {
+        as_of_us,
+        servers: arguments.server.clone(),
+    };
+    let location = location(arguments.lake.as_ref(), settings)?;
+    let report = runtime(settings)?.block_on(async {
+        let (_, session) = open(&location, settings).await?;
+        regressions(&session, &request).await.map_err(analyze_error)
+    })?;
+    if !report.has_history {
+        output::say(
+            "warning",
+            "there are less than two weeks of executions before that time: too few to tell what is usual",
+        );
+    }
+    let text = match arguments.output {
+        Form::Text => text(&report, settings.columns),
+        Form::Json => json(&report)?,
+    };
+    output::write(&text, arguments.file.as_ref())?;
+    Ok(if report.has_history {
+        ExitCode::Ok
+    } else {
+        ExitCode::Found
+    })
+}
+
+/// One JSON document, indented, with a line end. The keys are a contract: names and meanings stay, new ones may come.
+fn json(report: &RegressionsReport) -> anyhow::Result<String> {
+    let mut document = serde_json::to_value(report)?;
+    document["report"] = "regressions".into();
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+fn text(report: &RegressionsReport, columns: usize) -> String {
+    let mut text = String::new();
+    let as_of = report.as_of_us.map_or_else(|| "never".to_owned(), time);
+    let since = report.first_hour_us.map_or_else(|| "never".to_owned(), time);
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "Regressions as of {as_of} UTC, of {} on a server, known since {since} UTC",
+        plural_of_series(report.series)
+    );
+    section(&mut text, "slower", &report.regressions, |change| {
+        change_line(change, columns)
+    });
+    section(&mut text, "faster", &report.improvements, |change| {
+        change_line(change, columns)
+    });
+    section(
+        &mut text,
+        "servers that changed as a whole",
+        &report.servers,
+        server_line,
+    );
+    section(&mut text, "new queries", &report.new_queries, |query| {
+        appearance_line(query, "since", columns)
+    });
+    section(&mut text, "vanished queries", &report.vanished_queries, |query| {
+        appearance_line(query, "until", columns)
+    });
+    text
+}
+
+fn plural_of_series(series: usize) -> String {
+    match series {
+        1 => "1 query".to_owned(),
+        _ => format!("{series} queries"),
+    }
+}
+
+fn section<T>(text: &mut String, title: &str, findings: &[T], line: impl Fn(&T) -> String) {
+    let _ = writeln!(
+        text,
+        "\n{title}: {}",
+        if findings.is_empty() {
+            "none".to_owned()
+        } else {
+            findings.len().to_string()
+        }
+    );
+    for finding in findings.iter().take(LIMIT_TEXT) {
+        text.push_str(&line(finding));
+    }
+    if findings.len() > LIMIT_TEXT {
+        let _ = writeln!(
+            text,
+            "  {} more: --output json has all",
+            findings.len() - LIMIT_TEXT
+        );
+    }
+}
+
+fn change_line(change: &QueryChange, columns: usize) -> String {
+    let others = match change.servers {
+        0 | 1 => String::new(),
+        servers => format!(" and on {} at once", plural(servers as i64 - 1, "other")),
+    };
+    let recovered = if change.has_recovered { ", gone again" } else { "" };
+    format!(
+        "  {} ({} to {}) since {} on {}{others}{recovered}\n      {}; {:+.3} sessions, {} of the server; {}\n",
+        signed(change.effect),
+        signed(change.effect_low),
+        signed(change.effect_high),
+        time(change.onset_us),
+        server_name(&change.server),
+        change.severity,
+        change.extra_sessions,
+        percent(change.server_share.abs()),
+        query_name(&change.fingerprint, &change.normalized, columns),
+    )
+}
+
+fn server_line(change: &WholeServer) -> String {
+    format!(
+        "  {} since {} on {}\n",
+        signed(change.effect),
+        time(change.onset_us),
+        server_name(&change.server)
+    )
+}
+
+fn appearance_line(query: &QueryAppearance, word: &str, columns: usize) -> String {
+    format!(
+        "  {word} {} on {}, {:.3} sessions\n      {}\n",
+        time(query.at_us),
+        server_name(&query.server),
+        query.sessions,
+        query_name(&query.fingerprint, &query.normalized, columns),
+    )
+}
+
+fn signed(effect: f64) -> String {
+    format!("{:+.0} %", effect * 100.0)
+}
+
+fn server_name(server: &Option<String>) -> &str {
+    server.as_deref().unwrap_or("(unknown)")
+}
+
+/// The fingerprint, and as much of the text as fits into half a line.
+fn query_name(fingerprint: &str, normalized: &Option<String>, columns: usize) -> String {
+    let text = normalized.as_deref().unwrap_or_default();
+    let shown: String = text.chars().take(columns / 2).collect();
+    let rest = if shown.len() < text.len() { "…" } else { "" };
+    format!("{fingerprint} {shown}{rest}").trim_end().to_owned()
+}
