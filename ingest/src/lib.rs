@@ -14,12 +14,14 @@ mod compression;
 mod discover;
 
 mod archive;
+mod collector;
 mod reader;
 
 mod identity;
 
 mod follow;
 
+pub use collector::{Collector, CollectorConfig, Engine, Pace, Password, Sample, Tls};
 pub use compression::Compression;
 pub use discover::{Discovery, discover};
 pub use error::IngestError;
