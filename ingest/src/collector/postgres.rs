@@ -45,7 +45,7 @@ impl Postgres {
         client
             .batch_execute(&set)
             .await
-            .map_err(|error| refused(error.to_string()))?;
+            .map_err(|error| refused(cause(&error)))?;
         let mut session = Postgres { client, version: 0 };
         let answer = session
             .ask("SELECT current_setting('server_version_num') AS num, current_setting('server_version') AS name")
@@ -115,7 +115,7 @@ async fn log_in(config: &CollectorConfig) -> Result<Client, IngestError> {
     }
     let refused = |error: tokio_postgres::Error| IngestError::Connect {
         server: config.server.clone(),
-        cause: error.to_string(),
+        cause: cause(&error),
     };
     let tls = if config.is_socket() {
         None
@@ -152,7 +152,18 @@ fn failure(error: tokio_postgres::Error) -> Failure {
             code: refusal.code().code().to_owned(),
             message: refusal.message().to_owned(),
         },
-        _ => Failure::Lost(error.to_string()),
+        _ => Failure::Lost(cause(&error)),
+    }
+}
+
+/// The server's own words where there are any, else the driver's with what lies behind them.
+fn cause(error: &tokio_postgres::Error) -> String {
+    if let Some(refusal) = error.as_db_error() {
+        return refusal.message().to_owned();
+    }
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
     }
 }
 

@@ -132,6 +132,11 @@ fn moment_us(moment: &str) -> String {
     format!("(extract(epoch FROM {moment}) * 1000000)::bigint")
 }
 
+/// A difference of bytes that were read at two moments. `greatest` would make a zero of what is unknown.
+fn not_negative(difference: &str) -> String {
+    format!("(CASE WHEN {difference} < 0 THEN 0 ELSE {difference} END)::bigint")
+}
+
 /// A place in the WAL as bytes since its beginning.
 fn bytes(lsn: &str) -> String {
     format!("pg_wal_lsn_diff({lsn}, '0/0')::bigint")
@@ -167,7 +172,7 @@ fn replica(version: u32) -> String {
         "CASE WHEN pg_is_wal_replay_paused() THEN 'paused' ELSE 'running' END"
     };
     format!(
-        "SELECT receiver, applier, CASE WHEN receiver = 'running' THEN greatest(received - applied, 0)::bigint END AS size_bytes, \
+        "SELECT receiver, applier, CASE WHEN receiver = 'running' THEN {backlog} END AS size_bytes, \
          received_lsn, applied_lsn, {received} AS received_position, {applied} AS applied_position, timeline, {commit} AS last_commit_at_us, \
          {lag} AS vendor_lag_us, {clock} AS server_clock_us, delay_ms * 1000 AS configured_delay_us, source_host, slot \
          FROM (SELECT CASE WHEN r.pid IS NULL THEN 'none' WHEN r.status IS NULL THEN 'unknown' WHEN r.status = 'streaming' \
@@ -177,6 +182,7 @@ fn replica(version: u32) -> String {
          r.slot_name AS slot, pg_last_xact_replay_timestamp() AS last_commit, \
          (SELECT setting::bigint FROM pg_settings WHERE name = 'recovery_min_apply_delay') AS delay_ms \
          FROM (SELECT 1) AS one LEFT JOIN pg_stat_wal_receiver AS r ON true) AS replica",
+        backlog = not_negative("received - applied"),
         received = bytes("received_lsn"),
         applied = bytes("applied_lsn"),
         received_now = bytes("pg_last_wal_receive_lsn()"),
@@ -190,11 +196,12 @@ fn replica(version: u32) -> String {
 fn standby() -> String {
     format!(
         "SELECT coalesce(nullif(application_name, ''), client_addr::text, pid::text) AS object, {replay_lag} AS duration_us, \
-         greatest(pg_wal_lsn_diff(source_lsn, replay_lsn), 0)::bigint AS size_bytes, pid, host(client_addr) AS client, state, sync_state, \
+         {backlog} AS size_bytes, pid, host(client_addr) AS client, state, sync_state, \
          {source} AS source_position, {sent} AS sent_position, {written} AS written_position, {flushed} AS flushed_position, \
          {applied} AS applied_position, {write_lag} AS write_lag_us, {flush_lag} AS flush_lag_us, {reply} AS reply_age_us \
          FROM pg_stat_replication, (SELECT {END_OF_WAL} AS source_lsn) AS wal ORDER BY pid LIMIT {ROWS_MAX}",
         replay_lag = interval_us("replay_lag"),
+        backlog = not_negative("pg_wal_lsn_diff(source_lsn, replay_lsn)"),
         source = bytes("source_lsn"),
         sent = bytes("sent_lsn"),
         written = bytes("write_lsn"),
@@ -229,9 +236,10 @@ fn subscription(version: u32) -> String {
     };
     format!(
         "SELECT subname AS object, CASE WHEN pid IS NULL THEN 'stopped' ELSE 'running' END AS receiver, \
-         CASE WHEN pid IS NOT NULL THEN greatest(pg_wal_lsn_diff(received_lsn, latest_end_lsn), 0)::bigint END AS size_bytes, \
+         CASE WHEN pid IS NOT NULL THEN {backlog} END AS size_bytes, \
          received_lsn, {received} AS received_position, latest_end_lsn, {age} AS last_message_age_us \
          FROM pg_stat_subscription WHERE relid IS NULL {leader} ORDER BY subname LIMIT {ROWS_MAX}",
+        backlog = not_negative("pg_wal_lsn_diff(received_lsn, latest_end_lsn)"),
         received = bytes("received_lsn"),
         age = interval_us("(clock_timestamp() - last_msg_receipt_time)"),
     )
