@@ -75,7 +75,7 @@ mod tls;
 
 use std::time::{Duration, Instant};
 
-pub use config::{CollectorConfig, Engine, Password, Tls};
+pub use config::{CollectorConfig, Engine, Password, Secret, Tls};
 pub use pace::Pace;
 pub use sample::Sample;
 

@@ -296,7 +296,7 @@ impl IngestError {
             Self::Backwards { .. } => Some("open the source again"),
             Self::NoIdentity { .. } => Some("write the stream to a file first"),
             Self::IdentityText { .. } => None,
-            Self::Password { .. } => Some("name an environment variable or a file that holds it"),
+            Self::Password { .. } => Some("name a file that holds it in its first line and that may be read"),
             Self::Certificates { .. } => {
                 Some("name a PEM file with the certificate of the server's authority")
             }

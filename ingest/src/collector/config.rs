@@ -37,18 +37,18 @@ pub enum Tls {
     Off,
 }
 
-/// Where the password is. It is read anew for every connection, so that it may change while the collector runs.
+/// Where the password is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Password {
     /// The server asks for none: peer authentication, a trusted socket.
     None,
-    /// The environment variable of this name.
-    Environment(String),
-    /// The first line of this file.
+    /// The caller has it, from the environment or a vault.
+    Given(Secret),
+    /// The first line of this file, which is read anew for every connection: it may change while the collector runs.
     File(PathBuf),
 }
 
-/// One server and how to ask it. Holds no secret.
+/// One server and how to ask it. `Debug` shows no password.
 #[derive(Debug, Clone)]
 pub struct CollectorConfig {
     /// What it is.
@@ -105,25 +105,14 @@ impl CollectorConfig {
     }
 
     pub(super) fn read_password(&self) -> Result<Option<Secret>, IngestError> {
-        let refused = |cause: String| IngestError::Password {
-            server: self.server.clone(),
-            cause,
-        };
         match &self.password {
             Password::None => Ok(None),
-            // The error of a variable that is not Unicode would show its value.
-            Password::Environment(name) => match std::env::var(name) {
-                Ok(value) => Ok(Some(Secret(value))),
-                Err(std::env::VarError::NotPresent) => {
-                    Err(refused(format!("the environment has no variable {name}")))
-                }
-                Err(std::env::VarError::NotUnicode(_)) => {
-                    Err(refused(format!("the variable {name} is not Unicode")))
-                }
-            },
+            Password::Given(secret) => Ok(Some(secret.clone())),
             Password::File(path) => {
-                let text = fs::read_to_string(path)
-                    .map_err(|error| refused(format!("{}: {error}", path.display())))?;
+                let text = fs::read_to_string(path).map_err(|error| IngestError::Password {
+                    server: self.server.clone(),
+                    cause: format!("{}: {error}", path.display()),
+                })?;
                 Ok(Some(Secret(text.lines().next().unwrap_or_default().to_owned())))
             }
         }
@@ -131,9 +120,15 @@ impl CollectorConfig {
 }
 
 /// A password, which no message shows.
-pub(super) struct Secret(String);
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
 
 impl Secret {
+    /// A password in plain text.
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
@@ -176,10 +171,6 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        assert_eq!(
-            read(Password::Environment("SLOWLAKE_NO_SUCH_VARIABLE".to_owned())),
-            Err("db1: no password: the environment has no variable SLOWLAKE_NO_SUCH_VARIABLE".to_owned())
-        );
         let error = read(Password::File(PathBuf::from("/nonexistent/password"))).unwrap_err();
         assert!(
             error.starts_with("db1: no password: /nonexistent/password: "),
@@ -188,7 +179,17 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_shown() {
-        assert_eq!(format!("{:?}", Secret("s3cret".to_owned())), "(hidden)");
+    fn a_given_password_is_used_and_not_shown() {
+        let password = Password::Given(Secret::new("s3cret"));
+        let config = CollectorConfig {
+            password: password.clone(),
+            ..CollectorConfig::new(Engine::Postgres, "db1", "slowlake")
+        };
+        let shown = format!("{config:?}");
+        assert!(
+            shown.contains("Given((hidden))") && !shown.contains("s3cret"),
+            "{shown}"
+        );
+        assert_eq!(read(password), Ok(Some("s3cret".to_owned())));
     }
 }

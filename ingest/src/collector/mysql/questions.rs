@@ -386,3 +386,73 @@ fn statement_text() -> String {
          WHERE DIGEST IN ({STATEMENTS_PLACE}) GROUP BY DIGEST"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Columns and values of one row, space-separated; `-` is NULL and `_` is empty.
+    fn check(columns: &str, values: &str, expect: &str) {
+        let value = |text: &str| match text {
+            "-" => None,
+            "_" => Some(String::new()),
+            text => Some(text.to_owned()),
+        };
+        let told = replica(Answer {
+            columns: columns.split(' ').map(str::to_owned).collect(),
+            rows: vec![values.split(' ').map(value).collect()],
+        });
+        let pairs = told.columns.iter().zip(&told.rows[0]);
+        let shown: Vec<String> = pairs
+            .filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)))
+            .collect();
+        assert_eq!(shown.join(" "), expect);
+    }
+
+    const NEWER: &str = "Source_Log_File Read_Source_Log_Pos Relay_Source_Log_File Exec_Source_Log_Pos Replica_IO_Running \
+        Replica_SQL_Running Seconds_Behind_Source SQL_Delay Last_SQL_Error Executed_Gtid_Set Channel_Name";
+    const OLDER: &str = "Connection_name Master_Log_File Read_Master_Log_Pos Relay_Master_Log_File Exec_Master_Log_Pos \
+        Slave_IO_Running Slave_SQL_Running Seconds_Behind_Master";
+
+    #[test]
+    fn both_spellings_are_one() {
+        check(
+            NEWER,
+            "bin.2 900 bin.2 700 Yes Yes 3 60 text u:1-9 _",
+            "received_file=bin.2 received_position=900 applied_file=bin.2 applied_position=700 receiver=running applier=running \
+             vendor_lag_us=3000000 configured_delay_us=60000000 applied_gtid=u:1-9 object=default size_bytes=200",
+        );
+        check(
+            OLDER,
+            "other bin.2 900 bin.2 700 Yes Yes 3",
+            "object=other received_file=bin.2 received_position=900 applied_file=bin.2 applied_position=700 receiver=running \
+             applier=running vendor_lag_us=3000000 size_bytes=200",
+        );
+    }
+
+    #[test]
+    fn a_backlog_is_told_only_while_it_can_be_known() {
+        let rest = "object=default received_file=bin.3 received_position=900";
+        // Between two files.
+        check(
+            OLDER,
+            "_ bin.3 900 bin.2 700 Yes Yes 0",
+            &format!(
+                "{rest} applied_file=bin.2 applied_position=700 receiver=running applier=running vendor_lag_us=0"
+            ),
+        );
+        // Nothing comes in: received is applied, and that is no news of the source.
+        check(
+            OLDER,
+            "_ bin.3 900 bin.3 900 Connecting Yes -",
+            &format!("{rest} applied_file=bin.3 applied_position=900 receiver=connecting applier=running"),
+        );
+        check(
+            OLDER,
+            "_ bin.3 900 bin.3 700 Yes No -",
+            &format!(
+                "{rest} applied_file=bin.3 applied_position=700 receiver=running applier=stopped size_bytes=200"
+            ),
+        );
+    }
+}
