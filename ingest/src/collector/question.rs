@@ -16,6 +16,8 @@ pub(super) const RANKED_BY: &str = "time_us";
 pub(super) const STATEMENT_BYTES_MAX: usize = 16 * 1024;
 /// How many statements' counters are read at most; where there are more, one that was not seen before is not told as new.
 pub(super) const STATEMENTS_READ_MAX: usize = 20_000;
+/// How many statements are remembered as told with their text; beyond that all are told anew.
+const TEXTS_KNOWN_MAX: usize = 50_000;
 /// What in `text_sql` stands for the list of statements.
 pub(super) const STATEMENTS_PLACE: &str = "{statements}";
 
@@ -215,6 +217,9 @@ impl Memory {
 
     /// Adds the texts of an answer to their samples.
     pub(super) fn add_texts(&mut self, samples: &mut [Sample], answer: &Answer) {
+        if self.texts.len() >= TEXTS_KNOWN_MAX {
+            self.texts.clear();
+        }
         let texts: HashMap<&str, &str> = (0..answer.rows.len())
             .filter_map(|row| Some((answer.get(row, "object")?, answer.get(row, "statement")?)))
             .collect();
