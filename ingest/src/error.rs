@@ -197,6 +197,66 @@ pub enum IngestError {
         /// The text as stored.
         text: String,
     },
+
+    /// A password that is not where it should be.
+    #[error("{server}: no password: {cause}")]
+    Password {
+        /// The server's name.
+        server: String,
+        /// What is missing; never the password.
+        cause: String,
+    },
+
+    /// No certificates to verify a server's against.
+    #[error("{server}: the server's certificate cannot be verified: {cause}")]
+    Certificates {
+        /// The server's name.
+        server: String,
+        /// What is wrong with them.
+        cause: String,
+    },
+
+    /// A server that cannot be reached, or does not let the collector in.
+    #[error("{server}: cannot connect: {cause}")]
+    Connect {
+        /// The server's name.
+        server: String,
+        /// The network's or the server's reason.
+        cause: String,
+    },
+
+    /// A server that a collector cannot ask, being too old.
+    #[error("{server}: {found} is too old: collectors need {oldest} or later")]
+    ServerTooOld {
+        /// The server's name.
+        server: String,
+        /// Its version, as it says.
+        found: String,
+        /// The first version that has what collectors ask for.
+        oldest: &'static str,
+    },
+
+    /// A connection that broke between two samples or within one.
+    #[error("{server}: the connection was lost while asking for {asked}: {cause}")]
+    ConnectionLost {
+        /// The server's name.
+        server: String,
+        /// What was asked for: a metric.
+        asked: &'static str,
+        /// The network's or the server's reason.
+        cause: String,
+    },
+
+    /// A server that keeps silent for longer than configured.
+    #[error("{server}: no answer when asked for {asked} within {limit_ms} ms")]
+    NoAnswer {
+        /// The server's name.
+        server: String,
+        /// What was asked for: a connection or a metric.
+        asked: &'static str,
+        /// How long it was waited for, in milliseconds.
+        limit_ms: u64,
+    },
 }
 
 impl IngestError {
@@ -236,6 +296,17 @@ impl IngestError {
             Self::Backwards { .. } => Some("open the source again"),
             Self::NoIdentity { .. } => Some("write the stream to a file first"),
             Self::IdentityText { .. } => None,
+            Self::Password { .. } => Some("name a file that holds it in its first line and that may be read"),
+            Self::Certificates { .. } => {
+                Some("name a PEM file with the certificate of the server's authority")
+            }
+            Self::Connect { .. } => {
+                Some("check host, port and grants; TLS is verified unless it is switched off for this server")
+            }
+            Self::ServerTooOld { .. } => Some("its logs can be read all the same"),
+            Self::ConnectionLost { .. } | Self::NoAnswer { .. } => {
+                Some("the next sample connects again; see the server's log if it goes on")
+            }
         }
     }
 }

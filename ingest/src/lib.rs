@@ -4,8 +4,10 @@
 //! [`discover`] turns command-line arguments into a list of [`Source`]s; [`Reader`] reads one of them; [`Identity`] tells whether a
 //! file is still the one that was read before. [`Follower`] reads files that are being written, through their rotation.
 //!
-//! This crate never looks inside a statement or a line, never decides what the bytes mean, never writes, and uses plain blocking
-//! IO: who wants several sources at once gives each its own thread.
+//! [`Collector`] asks a live server for what no log holds, as [`Sample`]s.
+//!
+//! This crate never looks inside a statement or a line, never decides what the bytes mean, and never writes. Files are read with plain
+//! blocking IO: who wants several sources at once gives each its own thread. Collectors run within the caller's Tokio runtime.
 
 mod error;
 mod source;
@@ -14,12 +16,14 @@ mod compression;
 mod discover;
 
 mod archive;
+mod collector;
 mod reader;
 
 mod identity;
 
 mod follow;
 
+pub use collector::{Collector, CollectorConfig, Engine, Pace, Password, Sample, Secret, Tls};
 pub use compression::Compression;
 pub use discover::{Discovery, discover};
 pub use error::IngestError;
