@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::archive::WINDOW_BYTES_MAX;
 use crate::discover::{DIRECTORY_DEPTH_MAX, SOURCES_MAX};
 use crate::follow::FOLLOWED_MAX;
+use crate::kafka::KafkaTrouble;
 
 /// Why a source could not be found, opened or read on. Cheap to clone, so that a reader can repeat it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -197,6 +198,10 @@ pub enum IngestError {
         /// The text as stored.
         text: String,
     },
+
+    /// Something about Kafka.
+    #[error(transparent)]
+    Kafka(#[from] KafkaTrouble),
 }
 
 impl IngestError {
@@ -236,6 +241,7 @@ impl IngestError {
             Self::Backwards { .. } => Some("open the source again"),
             Self::NoIdentity { .. } => Some("write the stream to a file first"),
             Self::IdentityText { .. } => None,
+            Self::Kafka(trouble) => trouble.hint(),
         }
     }
 }

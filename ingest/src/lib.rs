@@ -2,7 +2,8 @@
 //! chunks, each with its place in the decompressed stream.
 //!
 //! [`discover`] turns command-line arguments into a list of [`Source`]s; [`Reader`] reads one of them; [`Identity`] tells whether a
-//! file is still the one that was read before. [`Follower`] reads files that are being written, through their rotation.
+//! file is still the one that was read before. [`Follower`] reads files that are being written, through their rotation; [`kafka::Consumer`]
+//! reads topics.
 //!
 //! This crate never looks inside a statement or a line, never decides what the bytes mean, never writes, and uses plain blocking
 //! IO: who wants several sources at once gives each its own thread.
@@ -19,6 +20,8 @@ mod reader;
 mod identity;
 
 mod follow;
+
+pub mod kafka;
 
 pub use compression::Compression;
 pub use discover::{Discovery, discover};
