@@ -1,6 +1,8 @@
 //! Consumers against the mock brokers that librdkafka has: real sockets, real groups, no Kafka. What is read of a partition is kept like a lake
 //! keeps it, and must be every offset once.
 
+mod real;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -40,7 +42,8 @@ impl Brokers {
         config
             .set("bootstrap.servers", mock.bootstrap_servers())
             .set("compression.codec", codec)
-            .set("linger.ms", "0");
+            .set("linger.ms", "0")
+            .set("message.max.bytes", "8000000");
         let producer = config.create().unwrap();
         Brokers { mock, producer }
     }
@@ -102,6 +105,7 @@ struct Reader {
     places: HashMap<PartitionId, (String, i32, u64)>,
     failures: Vec<String>,
     lost: Vec<OutOfRange>,
+    missing: Vec<Range<u64>>,
     payloads: Vec<String>,
     /// Why the lake cannot be asked.
     trouble: Option<String>,
@@ -116,20 +120,26 @@ impl Reader {
             places: HashMap::new(),
             failures: Vec::new(),
             lost: Vec::new(),
+            missing: Vec::new(),
             payloads: Vec::new(),
             trouble: None,
         }
     }
 
-    fn poll(&mut self) {
+    /// Polls once; returns whether anything happened.
+    fn poll(&mut self) -> bool {
         let (lake, trouble) = (Rc::clone(&self.lake), self.trouble.clone());
         let mut known = |topic: &str, number: i32| match &trouble {
             Some(trouble) => Err(trouble.clone()),
             None => Ok(lake.borrow().next.get(&(topic.to_owned(), number)).copied()),
         };
-        match self.consumer.poll(&mut known, Duration::from_millis(20)).unwrap() {
+        let event = self.consumer.poll(&mut known, Duration::from_millis(20)).unwrap();
+        let has_happened = event.is_some();
+        match event {
             Some(Event::Message(delivery)) => {
                 let payload = delivery.message().payload.unwrap_or_default();
+                self.missing
+                    .extend(Some(delivery.missing()).filter(|missing| !missing.is_empty()));
                 self.payloads.push(String::from_utf8_lossy(payload).into_owned());
                 self.buffers
                     .entry(delivery.partition())
@@ -150,6 +160,19 @@ impl Reader {
         }
         let failures = self.consumer.take_failures();
         self.failures.extend(failures.iter().map(ToString::to_string));
+        has_happened
+    }
+
+    /// Polls on, until nothing happens or this often.
+    fn poll_up_to(&mut self, n_polls: usize) {
+        let _ = (0..n_polls).all(|_| self.poll());
+    }
+
+    /// Polls for a while, whatever happens.
+    fn poll_for_a_while(&mut self) {
+        for _ in 0..20 {
+            self.poll();
+        }
     }
 
     fn until(&mut self, what: &str, mut is_done: impl FnMut(&Reader) -> bool) {
@@ -341,6 +364,30 @@ fn kafka_every_compression_is_read() {
 }
 
 #[test]
+fn kafka_a_message_that_is_larger_than_a_fetch_is_read() {
+    let brokers = Brokers::with(&[("a", 1)]);
+    let payload = vec![b'x'; 3 << 20];
+    for payload in [b"before".as_slice(), &payload, b"behind"] {
+        let record = BaseRecord::<(), _>::to("a").partition(0).payload(payload);
+        brokers.producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    brokers.producer.flush(PATIENCE).unwrap();
+    let mut reader = Reader::new(brokers.options(&["a"]), &lake());
+    reader.until_read(3);
+    assert_eq!(
+        Vec::from_iter(reader.payloads.iter().map(String::len)),
+        [6, 3 << 20, 6]
+    );
+    assert_eq!(reader.failures, Vec::<String>::new());
+}
+
+#[test]
+fn kafka_a_consumer_can_go_to_another_thread() {
+    fn check<T: Send>() {}
+    check::<Consumer>();
+}
+
+#[test]
 fn kafka_begins_where_the_lake_is_whatever_the_group_says() {
     let brokers = Brokers::with(&[("a", 3)]);
     for number in 0..3 {
@@ -433,7 +480,7 @@ fn kafka_two_consumers_share_partitions_and_nothing_is_lost_or_doubled() {
     while read(&lake) < 600 {
         assert!(begun.elapsed() < PATIENCE, "{:?}", lake.borrow().next);
         for reader in [&mut first, &mut second] {
-            (0..20).for_each(|_| reader.poll());
+            reader.poll_for_a_while();
             reader.commit();
         }
     }
@@ -444,7 +491,7 @@ fn kafka_two_consumers_share_partitions_and_nothing_is_lost_or_doubled() {
     first.until_assigned(6);
     while read(&lake) < 900 {
         assert!(begun.elapsed() < 2 * PATIENCE, "{:?}", lake.borrow().next);
-        (0..20).for_each(|_| first.poll());
+        first.poll_for_a_while();
         first.commit();
     }
     for (place, offsets) in &lake.borrow().read {
@@ -491,7 +538,7 @@ fn kafka_pausing_stops_one_partition_and_resuming_goes_on_with_the_next_message(
     // Reading elsewhere does not resume it.
     reader.consumer.seek(paused, 50);
     reader.buffers.remove(&paused);
-    (0..20).for_each(|_| reader.poll());
+    reader.poll_for_a_while();
     assert!(reader.offsets("a", 0).is_empty());
     reader.consumer.resume(paused);
     reader.until("the rest", |it| it.offsets("a", 0).len() == 950);
@@ -576,7 +623,7 @@ fn kafka_what_retention_took_of_a_paused_partition_is_told() {
     let id = reader.id("a", 0);
     reader.consumer.pause(id);
     let end = 10 + brokers.write_too_much("a", 0);
-    (0..20).for_each(|_| reader.poll());
+    reader.poll_for_a_while();
     assert_eq!(reader.n_read(), 10);
     reader.consumer.resume(id);
     reader.until("the end", |it| it.consumer.partition(id).unwrap().next == end);
@@ -598,7 +645,7 @@ fn kafka_a_broker_that_comes_back_is_read_on() {
     for round in 1..3 {
         brokers.mock.broker_down(-1).unwrap();
         reader.failures.clear();
-        (0..20).for_each(|_| reader.poll());
+        reader.poll_for_a_while();
         brokers.mock.broker_up(-1).unwrap();
         brokers.write("a", 0, round * 100..(round + 1) * 100);
         reader.until_read(usize::try_from((round + 1) * 100).unwrap());
