@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::archive::WINDOW_BYTES_MAX;
 use crate::discover::{DIRECTORY_DEPTH_MAX, SOURCES_MAX};
 use crate::follow::FOLLOWED_MAX;
+#[cfg(feature = "kafka")]
+use crate::kafka::KafkaTrouble;
 
 /// Why a source could not be found, opened or read on. Cheap to clone, so that a reader can repeat it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -257,6 +259,10 @@ pub enum IngestError {
         /// How long it was waited for, in milliseconds.
         limit_ms: u64,
     },
+    /// Something about Kafka.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] KafkaTrouble),
 }
 
 impl IngestError {
@@ -307,6 +313,8 @@ impl IngestError {
             Self::ConnectionLost { .. } | Self::NoAnswer { .. } => {
                 Some("the next sample connects again; see the server's log if it goes on")
             }
+            #[cfg(feature = "kafka")]
+            Self::Kafka(trouble) => trouble.hint(),
         }
     }
 }
