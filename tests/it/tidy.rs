@@ -36,7 +36,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// Third-party crate → folders whose crate may use it. A name that ends in `*` stands for all that begin so.
-const FENCES: [(&str, &[&str]); 15] = [
+const FENCES: [(&str, &[&str]); 18] = [
     ("nom", &["parse"]),
     ("deltalake*", &["store"]),
     ("object_store", &["store"]),
@@ -46,6 +46,9 @@ const FENCES: [(&str, &[&str]); 15] = [
     ("sqlparser", &["sql"]),
     ("ballista*", &["sql"]),
     ("rdkafka*", &["ingest"]),
+    ("tokio_postgres*", &["ingest"]),
+    ("mysql_async", &["ingest"]),
+    ("rustls*", &["ingest"]),
     ("flate2", &["ingest"]),
     ("liblzma", &["ingest"]),
     ("clap*", &["src"]),
