@@ -225,16 +225,30 @@ async fn details(
     rollups: Option<&RollUps>,
     ranked: &[Ranked],
 ) -> Result<HashMap<i64, Detail>, AnalyzeError> {
-    let mut details: HashMap<i64, Detail> = HashMap::new();
     let fingerprints: Vec<i64> = ranked.iter().map(|query| query.fingerprint).collect();
     if fingerprints.is_empty() {
-        return Ok(details);
+        return Ok(HashMap::new());
     }
-    let of = |rows: &Rows, row| rows.integer(row, 1).unwrap_or_default();
+    let (mut details, examples, breakdowns) = futures::try_join!(
+        texts(session, &fingerprints),
+        examples(session, request, ranked),
+        breakdowns(session, request, rollups, &fingerprints)
+    )?;
+    for (fingerprint, example) in examples {
+        details.entry(fingerprint).or_default().example = Some(example);
+    }
+    for (fingerprint, groups) in breakdowns {
+        details.entry(fingerprint).or_default().breakdown = groups.finish();
+    }
+    Ok(details)
+}
 
-    let texts = session.query(&statements::texts(&fingerprints)).await?;
-    each_row(texts, |rows, row| {
-        let detail = details.entry(of(rows, row)).or_default();
+/// What the queries are, without examples and breakdown.
+async fn texts(session: &Session, fingerprints: &[i64]) -> Result<HashMap<i64, Detail>, AnalyzeError> {
+    let mut details: HashMap<i64, Detail> = HashMap::new();
+    let found = session.query(&statements::texts(fingerprints)).await?;
+    each_row(found, |rows, row| {
+        let detail = details.entry(fingerprint_of(rows, row)).or_default();
         detail.dialect = rows.text(row, 2).map(str::to_owned);
         detail.normalized = rows.text(row, 3).map(str::to_owned);
         detail.verb = rows.text(row, 4).map(str::to_owned);
@@ -243,29 +257,35 @@ async fn details(
         }
     })
     .await?;
+    Ok(details)
+}
 
-    for (fingerprint, example) in examples(session, request, ranked).await? {
-        details.entry(fingerprint).or_default().example = Some(example);
-    }
-
+/// Who ran each query where.
+async fn breakdowns(
+    session: &Session,
+    request: &TopRequest,
+    rollups: Option<&RollUps>,
+    fingerprints: &[i64],
+) -> Result<HashMap<i64, Groups>, AnalyzeError> {
     let mut groups: HashMap<i64, Groups> = HashMap::new();
     let breakdown = match rollups {
-        Some(rollups) => statements::breakdown_of_rollups(&rollups.relation, &fingerprints),
-        None => statements::breakdown(request, &fingerprints),
+        Some(rollups) => statements::breakdown_of_rollups(&rollups.relation, fingerprints),
+        None => statements::breakdown(request, fingerprints),
     };
     let parts = session.query(&breakdown).await?;
     each_row(parts, |rows, row| {
         let dimension = rows.integer(row, 0).unwrap_or_default();
         groups
-            .entry(of(rows, row))
+            .entry(fingerprint_of(rows, row))
             .or_default()
             .push(dimension, rows, row, 2);
     })
     .await?;
-    for (fingerprint, groups) in groups {
-        details.entry(fingerprint).or_default().breakdown = groups.finish();
-    }
-    Ok(details)
+    Ok(groups)
+}
+
+fn fingerprint_of(rows: &Rows, row: usize) -> i64 {
+    rows.integer(row, 1).unwrap_or_default()
 }
 
 /// The text of the slowest execution of each query that kept its own. That is nearly always one of the slowest of all, which are found
