@@ -10,6 +10,7 @@ use datafusion::catalog::{MemoryCatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::Result;
 use datafusion::datasource::{TableType, ViewTable};
 use datafusion::prelude::SessionContext;
+use futures::future::try_join_all;
 use slowlake_store::{DerivedTable, DerivedView, Lake, StoreError};
 
 use crate::views::{VIEWS, View};
@@ -36,11 +37,12 @@ impl Source {
     pub(crate) async fn of_lake(lake: &Lake) -> std::result::Result<Source, StoreError> {
         let mut source = Source::of_events(lake.provider()?);
         source.derived.clear();
-        for table in DerivedTable::ALL {
-            let view = lake.derived(table).await?;
+        // Their logs are read at the same time: opening a lake is waiting for storage.
+        for view in try_join_all(DerivedTable::ALL.map(|table| lake.derived(table))).await? {
+            let stored_name = view.table().stored_name();
             source
                 .stored
-                .extend(view.stored()?.map(|stored| (table.stored_name(), stored)));
+                .extend(view.stored()?.map(|stored| (stored_name, stored)));
             source.derived.push(view);
         }
         Ok(source)
