@@ -15,3 +15,4 @@ mod report;
 mod sections;
 mod slt;
 mod tidy;
+mod weekly;
