@@ -17,7 +17,8 @@ const BETTER_BY: f64 = 0.95;
 const DAMPING: f64 = 0.98;
 /// Days of growth that a damped trend is measured over.
 const DAMPED_DAYS: usize = 14;
-/// A day's change of the logarithm beyond so many of the usual ones is a jump: what was before tells nothing of what comes.
+/// A day's step of the logarithm that differs from a week before by so many of the usual differences is a jump: what was before tells nothing
+/// of what comes.
 const JUMP: f64 = 12.0;
 /// And it must be so large: 10 %.
 const JUMP_MIN: f64 = 0.1;
@@ -190,19 +191,21 @@ fn slope(values: &[f64]) -> f64 {
     median(pairs.map(|(from, to)| (values[to] - values[from]) / (to - from) as f64))
 }
 
-/// Where the part of a series begins that tells of the future: behind its last jump.
+/// Where the part of a series begins that tells of the future: behind its last jump. A day's step is held against that of the same day of
+/// the week before, so that a weekend is none; a week behind a jump the same difference comes back with the other sign, and is none either.
 fn last_jump(values: &[f64]) -> usize {
-    let step = |day: usize| (values[day] / values[day - 1]).ln();
-    if values.len() < 3 || values.iter().any(|value| *value <= 0.0) {
+    if values.len() < 2 * SEASON || values.iter().any(|value| *value <= 0.0) {
         return 0;
     }
-    let usual = median((1..values.len()).map(step));
-    let spread = median((1..values.len()).map(|day| (step(day) - usual).abs()));
-    let jump = (JUMP * spread).max(JUMP_MIN);
-    (1..values.len())
-        .rev()
-        .find(|day| (step(*day) - usual).abs() > jump)
-        .unwrap_or(0)
+    let step = |day: usize| {
+        (values[day] / values[day - 1]).ln() - (values[day - SEASON] / values[day - SEASON - 1]).ln()
+    };
+    let days = SEASON + 1..values.len();
+    let jump = (JUMP * median(days.clone().map(|day| step(day).abs()))).max(JUMP_MIN);
+    let is_echo =
+        |day: usize| day > 2 * SEASON && (step(day) + step(day - SEASON)).abs() < step(day).abs() / 2.0;
+    let is_jump = |day: &usize| step(*day).abs() > jump && !is_echo(*day);
+    days.rev().find(is_jump).unwrap_or(0)
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
