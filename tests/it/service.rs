@@ -77,7 +77,7 @@ fn check_looks_at_everything_and_changes_nothing() {
     insta::assert_snapshot!(said(&run.stderr), @r#"
     error: slowlake.toml:2: lake: …/lake is not a lake: it holds other files, among them "others"
     hint: name an empty or a new directory; slowlake never writes among other files
-    error: slowlake.toml:16: source.file[2].paths: m.log: a zip archive, which is not supported
+    error: slowlake.toml:15: source.file[2].paths: m.log: a zip archive, which is not supported
     hint: unpack it first; gzip, zstd, bzip2 and xz are read as they are
     "#);
 }
@@ -95,7 +95,7 @@ fn mistakes_of_a_configuration_are_said_with_their_lines() {
     hint: did you mean server?
     error: slowlake.toml:14: source.file[2].sever: no such key
     hint: did you mean server?
-    error: slowlake.toml:16: source.file[2].format: there is no "mysql"
+    error: slowlake.toml:15: source.file[2].format: there is no "mysql"
     hint: did you mean "mysql-slow"?
     "#);
     let run = lake.binary.run(&["run", "-c", "slowlake.toml"]).exits(2);
