@@ -17,9 +17,9 @@ pub use events::{
 };
 pub use filter::Filters;
 pub use regressions::{
-    Appearance, Detector, Direction, FALSE_DISCOVERY_RATE, Findings, Fleet, HourBucket, Impact, Load,
-    LoadChange, QueryAppearance, QueryChange, Regression, RegressionsReport, RegressionsRequest,
-    ServerChange, Severity, WholeServer, regressions,
+    Appearance, FALSE_DISCOVERY_RATE, Findings, Fleet, HourBucket, Impact, Load, LoadChange, QueryAppearance,
+    QueryChange, Regression, RegressionsReport, RegressionsRequest, ServerChange, Severity, Watched,
+    WholeServer, regressions, watch,
 };
 pub use report::{
     Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,
