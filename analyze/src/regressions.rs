@@ -1,6 +1,6 @@
 //! Regressions of queries, found in hour buckets: which query became slower on which server, since when, by how much, and how sure that
 //! is. Looks as often as it is asked to and keeps the share of false alerts under a level over a fortnight of daily looks. Pure and
-//! deterministic; reads no clock, and nothing but calls, their time and its squares; `job` alone reads a lake.
+//! deterministic; reads no clock, and nothing but calls, their time and its squares. `job` alone reads a lake, through `history` and `evidence`.
 //!
 //! One `look`: log means with their variance (`noise`), without season (`seasonality`) and what a server's queries have in common
 //! (`common_factor`); the best step in the last week (`trial`: `dependence`, `scan`, `persistence`), on each server and over all servers
@@ -10,10 +10,14 @@
 
 mod buckets;
 mod calibration;
+mod causes;
+mod claims;
 mod common_factor;
 mod decomposition;
 mod dependence;
 mod discovery_rate;
+mod evidence;
+mod history;
 mod impact;
 mod job;
 mod look;
@@ -38,11 +42,11 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 
 pub use buckets::{Fleet, HourBucket};
+pub use causes::{Cause, CauseKind};
+pub use claims::{QueryAppearance, QueryChange, RegressionsReport, WholeServer};
 pub use decomposition::{Load, LoadChange};
 pub use impact::{Impact, Severity};
-pub use job::{
-    QueryAppearance, QueryChange, RegressionsReport, RegressionsRequest, WholeServer, regressions,
-};
+pub use job::{RegressionsRequest, regressions};
 pub use populations::Appearance;
 use survey::{Schedule, Survey};
 
