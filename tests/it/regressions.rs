@@ -227,9 +227,9 @@ fn findings_are_recorded_once_and_keep_what_people_say_of_them() {
         "--record",
     ];
     let first = lake.binary.run(&record).exits(0);
-    assert!(first.stderr.contains("recorded: 2 changes"), "{}", first.stderr);
+    assert!(first.stderr.contains("recorded: 2 revisions"), "{}", first.stderr);
     let again = lake.binary.run(&record).exits(0);
-    assert!(again.stderr.contains("recorded: 0 changes"), "{}", again.stderr);
+    assert!(again.stderr.contains("recorded: 0 revisions"), "{}", again.stderr);
 
     let known = lake.sql("SELECT id, kind, state, from_ts, effect FROM findings ORDER BY kind");
     assert_eq!(
@@ -253,7 +253,7 @@ fn findings_are_recorded_once_and_keep_what_people_say_of_them() {
     .exits(0);
     let told = lake.binary.run(&record).exits(0);
     assert!(
-        told.stderr.contains("recorded: 0 changes") && told.stdout.contains("acknowledged"),
+        told.stderr.contains("recorded: 0 revisions") && told.stdout.contains("acknowledged"),
         "{}",
         told.stdout
     );

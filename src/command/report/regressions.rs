@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &RegressionsArguments, settings: &Settings) -> anyh
         if arguments.record {
             let found = report.findings();
             let recorded = record(&location, settings, |known| Ok(revisions(known, &found))).await?;
-            output::say("recorded", &plural(recorded as i64, "change of a finding"));
+            output::say("recorded", &plural(recorded as i64, "revision"));
         }
         anyhow::Ok(report)
     })?;
