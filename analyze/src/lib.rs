@@ -21,7 +21,7 @@ pub use findings::{Finding, Reply, kept, known_findings, replied, revisions, sta
 pub use regressions::{
     Appearance, Cause, CauseKind, FALSE_DISCOVERY_RATE, Findings, Fleet, HourBucket, Impact, Load,
     LoadChange, QueryAppearance, QueryChange, Regression, RegressionsReport, RegressionsRequest,
-    ServerChange, Severity, Watched, WholeServer, regressions, watch,
+    RewrittenQuery, ServerChange, Severity, ShareChange, Watched, WholeServer, regressions, watch,
 };
 pub use report::{
     Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,

@@ -6,7 +6,7 @@
 //! (`common_factor`); the best step in the last week (`trial`: `dependence`, `scan`, `persistence`), on each server and over all servers
 //! that run the query (`pooling`). All looks over all servers are a `survey`; its `verdict` has the chance of a change, as the fleet's quiet
 //! past has it (`calibration`), held against the number of looks and tests (`discovery_rate`), and its weight (`impact`, `decomposition`).
-//! `populations` has what is new and what is gone.
+//! `populations` has what is new and what is gone, `rewritten` what is only written differently, `shares` what fails or takes long more often.
 
 mod buckets;
 mod calibration;
@@ -26,9 +26,12 @@ mod order;
 mod persistence;
 mod pooling;
 mod populations;
+mod rewritten;
 mod scan;
 mod seasonality;
+mod shares;
 mod survey;
+mod tails;
 mod trial;
 mod verdict;
 mod window;
@@ -43,15 +46,19 @@ use std::num::NonZero;
 
 pub use buckets::{Fleet, HourBucket};
 pub use causes::{Cause, CauseKind};
-pub use claims::{QueryAppearance, QueryChange, RegressionsReport, WholeServer};
+pub use claims::{QueryAppearance, QueryChange, RegressionsReport, RewrittenQuery, WholeServer};
 pub use decomposition::{Load, LoadChange};
 pub use impact::{Impact, Severity};
 pub use job::{RegressionsRequest, regressions};
 pub use populations::Appearance;
 use survey::{Schedule, Survey};
+pub use tails::ShareChange;
 
 /// The share of alerts that may be false, over the daily looks of a fortnight.
 pub const FALSE_DISCOVERY_RATE: f64 = 0.05;
+
+/// Calls an hour that divide the strata of calibration: rare, ordinary and busy queries have different tails.
+const STRATA: [f64; 2] = [30.0, 1000.0];
 
 /// Looks at a fleet at some hours, in their order: each look knows the hours before it, and a change is reported by the first that is
 /// sure of it. The history before `calibrated_until` says how large chance makes changes in this fleet. Looks before the end of its

@@ -276,3 +276,50 @@ fn findings_are_recorded_once_and_keep_what_people_say_of_them() {
         .run(&["maintain", "--lake", "lake", "--fsck"])
         .exits(0);
 }
+
+/// A query whose every 25th execution takes twice as long for the last six days, and one that is written differently since.
+#[test]
+fn slower_tails_and_rewritten_queries_are_told_as_such() {
+    let lake = Lake::new();
+    let day = 29;
+    let mut log = String::new();
+    for hour in 0..(day + 6) * 24 {
+        for query in 0..6 {
+            for call in 0..4 {
+                let second = MONDAY_S + hour * HOUR_S + call * 600 + query;
+                let ts = jiff::Timestamp::from_second(second)
+                    .expect("a time")
+                    .strftime("%Y-%m-%d %H:%M:%S");
+                let is_late = hour >= day * 24;
+                let is_slow = is_late && query == 1 && (4 * hour + call) % 25 == 0;
+                let ms =
+                    (100 + (hour * 7919 + query * 104_729 + call * 31) % 10) * if is_slow { 2 } else { 1 };
+                let columns = if is_late && query == 3 { "a, b" } else { "a" };
+                log += &format!(
+                    "{ts}.000 UTC [7] app@shop LOG:  duration: {ms}.000 ms  statement: SELECT {columns} FROM t{query}\n"
+                );
+            }
+        }
+    }
+    lake.binary.write("p.log", log);
+    lake.ingest(&["p.log"]);
+    let found: Value = serde_json::from_str(&report(&lake, "2020-02-10", 0)).expect("JSON");
+    for nothing in [
+        "regressions",
+        "improvements",
+        "servers",
+        "new_queries",
+        "vanished_queries",
+        "more_errors",
+    ] {
+        assert_eq!(found[nothing], Value::Array(Vec::new()), "{nothing}");
+    }
+    let tail = &found["slower_tails"][0];
+    assert_eq!(tail["normalized"], "SELECT a FROM t1");
+    assert_eq!(tail["from_us"], (MONDAY_S + day * 24 * HOUR_S) * 1_000_000);
+    let rewritten = &found["rewritten_queries"][0];
+    assert_eq!(
+        (&rewritten["old"]["normalized"], &rewritten["new"]["normalized"]),
+        (&"SELECT a FROM t3".into(), &"SELECT a, b FROM t3".into())
+    );
+}

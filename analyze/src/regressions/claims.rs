@@ -5,6 +5,7 @@ use slowlake_store::FindingRow;
 
 use super::causes::Cause;
 use super::evidence::Subject;
+use super::tails::ShareChange;
 use crate::findings::{Finding, kept, state_at};
 
 /// The name under which findings are recorded.
@@ -33,6 +34,12 @@ pub struct RegressionsReport {
     pub new_queries: Vec<QueryAppearance>,
     /// Queries that have stopped, heaviest first.
     pub vanished_queries: Vec<QueryAppearance>,
+    /// Queries that are written differently, those that gained most load first; they are neither new nor gone.
+    pub rewritten_queries: Vec<RewrittenQuery>,
+    /// Queries whose slowest executions became slower although the others did not.
+    pub slower_tails: Vec<ShareChange>,
+    /// Queries that fail more often.
+    pub more_errors: Vec<ShareChange>,
 }
 
 /// A query that takes longer, or less long, than before.
@@ -154,6 +161,44 @@ impl QueryAppearance {
     }
 }
 
+impl RewrittenQuery {
+    fn finding(&self, as_of_us: i64) -> Finding {
+        Finding {
+            claim: format!("written differently; it was {} before", self.old.fingerprint),
+            evidence: evidence(self),
+            kind: "rewritten_query",
+            ..self.new.finding("new_query", as_of_us)
+        }
+    }
+}
+
+impl ShareChange {
+    fn finding(&self, kind: &'static str, as_of_us: i64) -> Finding {
+        let what = if kind == "more_errors" {
+            "fail"
+        } else {
+            "take longer than 99 % used to"
+        };
+        Finding {
+            job: JOB,
+            kind,
+            server: self.server.clone(),
+            fingerprint: Some(number_of(&self.fingerprint)),
+            subject: self
+                .normalized
+                .clone()
+                .unwrap_or_else(|| self.fingerprint.clone()),
+            from_us: self.from_us,
+            as_of_us,
+            claim: format!("{:.1} % of the executions {what}", 100.0 * self.after),
+            effect: Some(self.after / self.before - 1.0),
+            confidence: Some(1.0 - self.p_value),
+            evidence: evidence(self),
+            is_resolved: false,
+        }
+    }
+}
+
 /// What a finding says of itself in the report, as JSON; but not its state, which it is no evidence of.
 fn evidence(finding: &impl Serialize) -> String {
     let mut value = serde_json::to_value(finding).unwrap_or_default();
@@ -194,8 +239,21 @@ pub struct QueryAppearance {
     pub normalized: Option<String>,
     /// Begin of its first hour, or end of its last, µs since 1970 UTC.
     pub at_us: i64,
+    /// Executions an hour since, or until then.
+    pub calls_per_hour: f64,
     /// Average active sessions since, or until then.
     pub sessions: f64,
+}
+
+/// A query that another has taken the place of: on the same server and tables, doing the same, as often.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RewrittenQuery {
+    /// As it was.
+    pub old: QueryAppearance,
+    /// As it is.
+    pub new: QueryAppearance,
+    /// Average active sessions more than before.
+    pub extra_sessions: f64,
 }
 
 impl RegressionsReport {
@@ -216,7 +274,16 @@ impl RegressionsReport {
         let appearances = appearances
             .into_iter()
             .flat_map(|(kind, queries)| queries.iter().map(move |query| query.finding(kind, as_of_us)));
-        changes.chain(servers).chain(appearances).collect()
+        let rewritten = self.rewritten_queries.iter().map(|query| query.finding(as_of_us));
+        let shares = [
+            ("slower_tail", &self.slower_tails),
+            ("more_errors", &self.more_errors),
+        ];
+        let shares = shares
+            .into_iter()
+            .flat_map(|(kind, changes)| changes.iter().map(move |change| change.finding(kind, as_of_us)));
+        let queries = changes.chain(appearances).chain(rewritten).chain(shares);
+        queries.chain(servers).collect()
     }
 
     pub(super) fn look_up_states(&mut self, known: &[FindingRow]) {
@@ -242,5 +309,7 @@ impl RegressionsReport {
         self.servers.retain(|change| is_wanted(&change.server));
         self.new_queries.retain(|query| is_wanted(&query.server));
         self.vanished_queries.retain(|query| is_wanted(&query.server));
+        self.rewritten_queries
+            .retain(|query| is_wanted(&query.new.server));
     }
 }

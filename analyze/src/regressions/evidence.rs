@@ -590,7 +590,7 @@ fn shares<T: Ord + Clone>(hours: &[(i64, (T, i64))], is_wanted: impl Fn(i64) -> 
 }
 
 /// A table's name without its schema, which statements may leave out.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.rsplit('.').next().unwrap_or(name).to_lowercase()
 }
 

@@ -85,6 +85,11 @@ impl History {
         })
     }
 
+    /// The name of a server.
+    pub(super) fn server(&self, number: u32) -> Option<String> {
+        self.servers.get(number as usize)?.name.clone()
+    }
+
     /// The daily looks of the week that ends with `as_of`, hours since 1970. Some servers are in memory at a time.
     pub(super) async fn watch(&self, session: &Session, as_of: i64) -> Result<Watched, AnalyzeError> {
         let now = as_of + HOURS_SINCE_MONDAY;

@@ -1,14 +1,16 @@
 //! The job `regressions`: what the detector says of a lake as of a point in time. Reads hours before that alone, so that it says the same
 //! whenever it is asked again; tells servers and queries by name. The only part of this room that knows of sessions.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use slowlake_sql::Session;
 
 use super::causes::{Changed, causes};
-use super::claims::{HOUR_US, QueryAppearance, QueryChange, RegressionsReport, WholeServer};
-use super::evidence::{Subject, clues};
+use super::claims::{HOUR_US, QueryAppearance, QueryChange, RegressionsReport, RewrittenQuery, WholeServer};
+use super::evidence::{Subject, clues, plain};
 use super::history::{HOURS_SINCE_MONDAY, History, us_of};
+use super::rewritten::{Deed, Rewritten, pair};
+use super::tails::{ShareChange, ShareChanges, share_changes};
 use super::window::WEEK;
 use super::{Appearance, Findings, LoadChange, Regression, ServerChange, Severity, Watched};
 use crate::error::AnalyzeError;
@@ -46,9 +48,14 @@ pub async fn regressions(
         return Ok(RegressionsReport::default());
     };
     let history = History::of(session, as_of).await?;
-    let watched = history.watch(session, as_of).await?;
+    let mut watched = history.watch(session, as_of).await?;
+    let deeds = deeds(session, &watched).await?;
+    let rewritten = pair(&mut watched.new_queries, &mut watched.vanished_queries, &deeds);
+    let slower = watched.slower.iter().flat_map(|look| &look.regressions);
+    let slower = slower.map(|found| (history.server(found.server), found.fingerprint));
+    let shares = share_changes(session, as_of * HOUR_US, &slower.collect()).await?;
     let names = Names {
-        texts: texts(session, &watched).await?,
+        texts: texts(session, &watched, &rewritten, &shares).await?,
         servers: history.servers.into_iter().map(|server| server.name).collect(),
     };
     let mut report = RegressionsReport {
@@ -70,6 +77,9 @@ pub async fn regressions(
             .iter()
             .map(|query| names.appearance(query))
             .collect(),
+        rewritten_queries: names.rewritten(&rewritten),
+        slower_tails: names.shares(shares.slow),
+        more_errors: names.shares(shares.failed),
     };
     report.keep_servers(&request.servers);
     report.find_causes(session, as_of * HOUR_US).await?;
@@ -114,8 +124,41 @@ async fn last_hour_us(session: &Session) -> Result<Option<i64>, AnalyzeError> {
     Ok(last)
 }
 
+/// What new and vanished queries do.
+async fn deeds(session: &Session, watched: &Watched) -> Result<BTreeMap<i64, Deed>, AnalyzeError> {
+    let appearances = watched.new_queries.iter().chain(&watched.vanished_queries);
+    let fingerprints: BTreeSet<i64> = appearances.map(|query| query.fingerprint).collect();
+    let mut deeds = BTreeMap::new();
+    if watched.new_queries.is_empty() || watched.vanished_queries.is_empty() {
+        return Ok(deeds);
+    }
+    let fingerprints: Vec<String> = fingerprints.iter().map(i64::to_string).collect();
+    let statement = format!(
+        "SELECT fingerprint, verb, array_to_string(tables, '\n') FROM queries \
+         WHERE verb IS NOT NULL AND fingerprint IN ({})",
+        fingerprints.join(", ")
+    );
+    each_row(session.query(&statement).await?, |rows, row| {
+        let tables = rows.text(row, 2).unwrap_or_default();
+        let mut tables: Vec<String> = tables.lines().map(plain).collect();
+        tables.sort();
+        let deed = Deed {
+            verb: rows.text(row, 1).unwrap_or_default().to_owned(),
+            tables,
+        };
+        deeds.extend(rows.integer(row, 0).map(|fingerprint| (fingerprint, deed)));
+    })
+    .await?;
+    Ok(deeds)
+}
+
 /// The texts of the queries that are spoken of.
-async fn texts(session: &Session, watched: &Watched) -> Result<HashMap<i64, String>, AnalyzeError> {
+async fn texts(
+    session: &Session,
+    watched: &Watched,
+    rewritten: &[Rewritten],
+    shares: &ShareChanges,
+) -> Result<HashMap<i64, String>, AnalyzeError> {
     let changed = watched
         .slower
         .iter()
@@ -125,6 +168,18 @@ async fn texts(session: &Session, watched: &Watched) -> Result<HashMap<i64, Stri
     let appearances = watched.new_queries.iter().chain(&watched.vanished_queries);
     let fingerprints: BTreeSet<i64> = changed
         .chain(appearances.map(|query| query.fingerprint))
+        .chain(
+            rewritten
+                .iter()
+                .flat_map(|pair| [pair.old.fingerprint, pair.new.fingerprint]),
+        )
+        .chain(
+            shares
+                .slow
+                .iter()
+                .chain(&shares.failed)
+                .map(|(fingerprint, _)| *fingerprint),
+        )
         .collect();
     let fingerprints: Vec<i64> = fingerprints.into_iter().collect();
     normalized_texts(session, &fingerprints).await
@@ -205,12 +260,37 @@ impl Names {
         changes.into_iter().map(whole).collect()
     }
 
+    fn rewritten(&self, pairs: &[Rewritten]) -> Vec<RewrittenQuery> {
+        let rewritten = |pair: &Rewritten| RewrittenQuery {
+            old: self.appearance(&pair.old),
+            new: self.appearance(&pair.new),
+            extra_sessions: pair.new.sessions - pair.old.sessions,
+        };
+        let mut queries: Vec<RewrittenQuery> = pairs.iter().map(rewritten).collect();
+        // Pairs are in order: a stable sort keeps that of equals.
+        queries.sort_by(|a, b| b.extra_sessions.total_cmp(&a.extra_sessions));
+        queries
+    }
+
+    /// Those that grew most first.
+    fn shares(&self, changes: Vec<(i64, ShareChange)>) -> Vec<ShareChange> {
+        let named = |(fingerprint, change): (i64, ShareChange)| ShareChange {
+            normalized: self.texts.get(&fingerprint).cloned(),
+            ..change
+        };
+        let mut changes: Vec<ShareChange> = changes.into_iter().map(named).collect();
+        // They are in order: a stable sort keeps that of equals.
+        changes.sort_by(|a, b| (b.after - b.before).total_cmp(&(a.after - a.before)));
+        changes
+    }
+
     fn appearance(&self, query: &Appearance) -> QueryAppearance {
         QueryAppearance {
             server: self.server(query.server),
             fingerprint: format!("{:016x}", query.fingerprint),
             normalized: self.texts.get(&query.fingerprint).cloned(),
             at_us: us_of(query.hour),
+            calls_per_hour: query.calls_per_hour,
             sessions: query.sessions,
         }
     }

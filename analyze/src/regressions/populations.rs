@@ -15,6 +15,8 @@ pub struct Appearance {
     pub fingerprint: i64,
     /// The hour of its first bucket, or the hour after its last.
     pub hour: i64,
+    /// Calls an hour since, or until then.
+    pub calls_per_hour: f64,
     /// Average active sessions since, or until then.
     pub sessions: f64,
 }
@@ -79,6 +81,7 @@ fn appearance(frame: Frame, series: &Series, at: usize, hours: std::ops::Range<u
         server: series.server,
         fingerprint: series.fingerprint,
         hour: frame.first_hour + at as i64,
+        calls_per_hour: series.calls_in(hours.clone()) / n_hours,
         sessions: series.time_in(hours) / n_hours / 3.6e9,
     }
 }

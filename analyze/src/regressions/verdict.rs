@@ -19,12 +19,10 @@ use super::scan::Sums;
 use super::survey::Facts;
 use super::trial::Candidate;
 use super::window::WEEK;
-use super::{Direction, FALSE_DISCOVERY_RATE, Findings, Regression, ServerChange, Watched};
+use super::{Direction, FALSE_DISCOVERY_RATE, Findings, Regression, STRATA, ServerChange, Watched};
 
 /// A change this near (hours) to one that was reported of the same query and server is the same.
 const SAME_CHANGE: i64 = 60;
-/// Calls an hour that divide the strata of calibration: rare, ordinary and busy queries have different tails.
-const STRATA: [f64; 2] = [30.0, 1000.0];
 /// Queries, pooled queries and servers have strata of their own.
 const LEVELS: usize = 3;
 

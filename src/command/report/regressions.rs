@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use slowlake_analyze::{
-    Cause, CauseKind, QueryAppearance, QueryChange, RegressionsReport, RegressionsRequest, WholeServer,
-    parse_time, regressions, revisions,
+    Cause, CauseKind, QueryAppearance, QueryChange, RegressionsReport, RegressionsRequest, RewrittenQuery,
+    ShareChange, WholeServer, parse_time, regressions, revisions,
 };
 
 use crate::command::findings::record;
@@ -131,6 +131,19 @@ fn text(report: &RegressionsReport, columns: usize) -> String {
     section(&mut text, "vanished queries", &report.vanished_queries, |query| {
         appearance_line(query, "until", columns)
     });
+    section(
+        &mut text,
+        "rewritten queries",
+        &report.rewritten_queries,
+        |query| rewritten_line(query, columns),
+    );
+    let what = "take longer than 99 % used to";
+    section(&mut text, "slower tails", &report.slower_tails, |change| {
+        share_line(change, what, columns)
+    });
+    section(&mut text, "more errors", &report.more_errors, |change| {
+        share_line(change, "fail", columns)
+    });
     text
 }
 
@@ -235,6 +248,29 @@ fn appearance_line(query: &QueryAppearance, word: &str, columns: usize) -> Strin
         server_name(&query.server),
         query.sessions,
         query_name(&query.fingerprint, &query.normalized, columns),
+    )
+}
+
+fn rewritten_line(query: &RewrittenQuery, columns: usize) -> String {
+    let (old, new) = (&query.old, &query.new);
+    format!(
+        "  since {} on {}, {:+.3} sessions\n      {}\n      before {}\n",
+        time(new.at_us),
+        server_name(&new.server),
+        query.extra_sessions,
+        query_name(&new.fingerprint, &new.normalized, columns),
+        query_name(&old.fingerprint, &old.normalized, columns),
+    )
+}
+
+fn share_line(change: &ShareChange, what: &str, columns: usize) -> String {
+    format!(
+        "  {} of the executions {what}, {} before, since {} on {}\n      {}\n",
+        percent(change.after),
+        percent(change.before),
+        time(change.from_us),
+        server_name(&change.server),
+        query_name(&change.fingerprint, &change.normalized, columns),
     )
 }
 
