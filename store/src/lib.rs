@@ -14,6 +14,7 @@ mod durable_file;
 mod error;
 mod file_order;
 mod file_statistics;
+mod findings;
 mod footer;
 mod lake_table;
 mod latency;
@@ -36,6 +37,7 @@ pub use append::{Commit, Outcome, Progress};
 pub use cloud::Environment;
 pub use derived::{DerivedTable, DerivedView};
 pub use error::{CommitDamage, StoreError};
+pub use findings::{FINDINGS_TABLE, FindingRow, FindingsTable};
 pub use latency::{
     LatencyHistogram, MAX_BIN, ZERO_BIN, latency_aggregates, latency_at, latency_data_type, latency_quantile,
 };

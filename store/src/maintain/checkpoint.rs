@@ -82,7 +82,7 @@ pub async fn checkpoint(
 ) -> Result<CheckpointReport, StoreError> {
     lake.refresh().await?;
     let mut report = checkpoint_table(&lake.events, options, dry_run).await?;
-    for table in lake.derived_tables().await? {
+    for table in lake.other_tables().await? {
         let derived = checkpoint_table(&table, options, dry_run).await?;
         report.log_files += derived.log_files;
         report.log_bytes += derived.log_bytes;
