@@ -5,6 +5,7 @@ mod advice;
 mod error;
 mod events;
 mod filter;
+mod findings;
 mod growth;
 mod query_text;
 mod regressions;
@@ -23,15 +24,16 @@ pub use events::{
     EventRow, EventsRequest, QuerySteps, SlowExecution, events, normalized_texts, prepared, slow_executions,
 };
 pub use filter::Filters;
+pub use findings::{Finding, Reply, kept, known_findings, replied, revisions, state_at};
 pub use growth::{
     Forecast, ForecastDay, GrowthReport, GrowthRequest, QueryGrowth, ServerGrowth, SizeGrowth, SlowGrowth,
     growth,
 };
 pub use query_text::QueryText;
 pub use regressions::{
-    Appearance, Detector, Direction, FALSE_DISCOVERY_RATE, Findings, Fleet, HourBucket, Impact, Load,
+    Appearance, Cause, CauseKind, FALSE_DISCOVERY_RATE, Findings, Fleet, HourBucket, Impact, Load,
     LoadChange, QueryAppearance, QueryChange, Regression, RegressionsReport, RegressionsRequest,
-    ServerChange, Severity, WholeServer, regressions,
+    RewrittenQuery, ServerChange, Severity, ShareChange, Watched, WholeServer, regressions, watch,
 };
 pub use report::{
     Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,

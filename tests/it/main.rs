@@ -13,6 +13,7 @@ mod redact;
 mod regressions;
 mod report;
 mod sections;
+mod service;
 mod slt;
 mod tidy;
 mod weekly;
