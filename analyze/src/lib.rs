@@ -46,9 +46,9 @@ pub use trends::{
     trends,
 };
 pub use weekly::{
-    ChangeKind, ChangeLine, Coverage, DayLoad, EventCount, FleetHour, PageOne, Quality, QueryDetail,
-    RankedQuery, RegressionNumbers, SeenPlan, ServerGap, TimeNumbers, WEEKLY_SCHEMA_VERSION, WeeklyReport,
-    WeeklyRequest, weekly,
+    ChangeKind, ChangeLine, Coverage, DayLoad, EventCount, FleetHour, FoundChange, FoundChanges, FoundServer,
+    PageOne, Quality, QueryDetail, RankedQuery, RegressionNumbers, SeenPlan, ServerGap, TimeNumbers,
+    WEEKLY_SCHEMA_VERSION, WeeklyReport, WeeklyRequest, weekly,
 };
 pub use weeks::WeekRequest;
 pub use window::{TimeWindow, parse_time};

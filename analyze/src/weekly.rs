@@ -3,6 +3,7 @@
 //! give the same report. What the lake does not have is absent, never zero.
 
 mod details;
+mod found;
 mod page;
 mod parts;
 
@@ -18,12 +19,12 @@ use crate::advice::{AdviceReport, advise};
 use crate::error::AnalyzeError;
 use crate::filter::Filters;
 use crate::growth::{GrowthReport, query_growth, sizes};
-use crate::regressions::{RegressionsReport, RegressionsRequest, regressions};
 use crate::trends::{NamedTrend, QueryTrend, QueryWeeks, named_queries, weekly_sums};
 use crate::weeks::{LAST, THIS, WeekRequest, Weeks};
 use crate::window::TimeWindow;
 
 pub use details::{DayLoad, QueryDetail, SeenPlan};
+pub use found::{FoundChange, FoundChanges, FoundServer};
 pub use page::{ChangeKind, ChangeLine, PageOne, RegressionNumbers, TimeNumbers};
 pub use parts::{Coverage, EventCount, FleetHour, Quality, ServerGap};
 
@@ -49,7 +50,7 @@ pub struct WeeklyReport {
     /// Fleet load by hour, this week and the week before.
     pub hours: Vec<FleetHour>,
     /// A and B: changes of single queries and of whole servers; `None` where nobody looked, see `series`.
-    pub regressions: Option<RegressionsReport>,
+    pub regressions: Option<FoundChanges>,
     /// How many queries on how many servers there are to be looked at.
     pub series: usize,
     /// C: queries that ran for the first time in five weeks, the heaviest first.
@@ -100,8 +101,6 @@ const TAILS: usize = 10;
 const GROWING: usize = 10;
 /// Servers, databases and applications in each list.
 const NAMES: usize = 50;
-/// Queries on servers up to which the report looks for regressions itself; beyond, that takes longer than a report may.
-const SERIES_MAX: usize = 2_000;
 /// Findings of regressions that get a detail of their own.
 const FINDINGS: usize = 30;
 
@@ -124,10 +123,8 @@ pub async fn weekly(session: &Session, request: &WeeklyRequest) -> Result<Weekly
         sizes(session, weeks)
     )?;
     let advice = advise(session, window, &sums.queries, NAMES).await?;
-    let regressions = match sums.series <= SERIES_MAX {
-        true => Some(found(session, window).await?),
-        false => None,
-    };
+    let first_us = sums.first_us(weeks)?;
+    let regressions = found::found(session, window, sums.series, first_us).await?;
     let lists = Lists::of(&sums.queries);
     let mut report = WeeklyReport {
         week: Some(window),
@@ -152,15 +149,6 @@ pub async fn weekly(session: &Session, request: &WeeklyRequest) -> Result<Weekly
     report.queries = details::details(session, weeks, &report.named_fingerprints()).await?;
     report.page = page::page(&report, &sums.total, sums.health);
     Ok(report)
-}
-
-/// What the detector says as of the end of the week. The last of its daily looks is that of the report.
-async fn found(session: &Session, window: TimeWindow) -> Result<RegressionsReport, AnalyzeError> {
-    let request = RegressionsRequest {
-        as_of_us: Some(window.end_us()),
-        servers: Vec::new(),
-    };
-    regressions(session, &request).await
 }
 
 impl WeeklyReport {

@@ -105,7 +105,8 @@ pub(crate) struct Table {
 pub(crate) struct Card {
     pub(crate) anchor: String,
     pub(crate) title: String,
-    pub(crate) severity: &'static str,
+    /// One word.
+    pub(crate) severity: String,
     /// What is said of it, by name.
     pub(crate) facts: Vec<(&'static str, String)>,
     pub(crate) charts: Vec<chart::Chart>,

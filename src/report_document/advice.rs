@@ -64,7 +64,8 @@ fn card(advice: &AdviceCard) -> Card {
             'A' => "shown",
             'B' => "likely",
             _ => "possible",
-        },
+        }
+        .to_owned(),
         facts: vec![
             (
                 "promises",

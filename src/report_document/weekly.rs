@@ -367,17 +367,8 @@ fn quality(report: &WeeklyReport) -> Section {
         days.join(", ")
     ));
     let found = match &report.regressions {
-        None => format!(
-            "Regressions: nobody looked. There are {} on servers, more than a report looks at by itself.",
-            plural(report.series as i64, "query").replace("querys", "queries")
-        ),
-        Some(found) if !found.has_history => {
-            "Regressions: less than two weeks of executions are too few to tell.".to_owned()
-        }
-        Some(found) => format!(
-            "Regressions: {} on servers were looked at every day, with a share of false alerts of 5 % or less.",
-            plural(found.series as i64, "query").replace("querys", "queries")
-        ),
+        None => findings::nobody_looked(report),
+        Some(_) => "Regressions: every query on every server is looked at every day; at most 5 % of alerts should be false.".to_owned(),
     };
     section.text(found);
     let rows = quality.gaps.iter().map(|gap| {

@@ -9,6 +9,8 @@ const HOUR_S: i64 = 3_600;
 /// 2020-01-06, a Monday; the log is of six weeks from then, the report of the last of them.
 const MONDAY_S: i64 = 1_578_268_800;
 const HOURS: i64 = 42 * 24;
+/// Executions of a query in an hour.
+const CALLS: i64 = 2;
 /// The first hour of the last week.
 const WEEK: i64 = 35 * 24;
 /// The hour in which the second query becomes twice as slow.
@@ -21,10 +23,10 @@ fn log() -> String {
     for hour in 0..HOURS {
         for query in 0..6 {
             let calls = match query {
-                2 if hour >= WEEK => 8,
+                2 if hour >= WEEK => 2 * CALLS,
                 3 if hour < WEEK + 50 => 0,
                 4 if hour >= WEEK => 0,
-                _ => 4,
+                _ => CALLS,
             };
             for call in 0..calls {
                 let second = MONDAY_S + hour * HOUR_S + call * 400 + query;
@@ -213,7 +215,7 @@ fn regressions_are_those_of_sql(lake: &Lake, told: &Value) {
         lake,
         &format!(
             "SELECT (avg(query_time_us) FILTER (WHERE ts >= '2020-02-11T05:00:00') - avg(query_time_us) FILTER (WHERE ts < '2020-02-11T05:00:00')) \
-                    * 4.0 / 3600e6 AS sessions FROM executions WHERE fingerprint_hex(fingerprint) = {}",
+                    * {CALLS}.0 / 3600e6 AS sessions FROM executions WHERE fingerprint_hex(fingerprint) = {}",
             change["fingerprint"].to_string().replace('"', "'")
         ),
     );

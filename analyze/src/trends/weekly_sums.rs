@@ -29,6 +29,14 @@ pub(crate) struct WeeklySums {
     pub(crate) applications: BTreeMap<Option<String>, Trend>,
 }
 
+impl WeeklySums {
+    /// Begin of the first of the weeks that has executions, µs since 1970 UTC.
+    pub(crate) fn first_us(&self, weeks: Weeks) -> Result<Option<i64>, AnalyzeError> {
+        let first = self.days.iter().position(|days| *days > 0);
+        first.map(|place| Ok(weeks.window(place)?.begin_us())).transpose()
+    }
+}
+
 /// One query's weeks.
 #[derive(Debug, Clone)]
 pub(crate) struct QueryWeeks {

@@ -3,9 +3,8 @@
 
 use serde::Serialize;
 
-use super::{QueryDetail, WeeklyReport};
+use super::{FoundChange, QueryDetail, WeeklyReport};
 use crate::growth::SizeGrowth;
-use crate::regressions::QueryChange;
 use crate::trends::{Health, QueryTrend, Split, Trend};
 
 /// The numbers and lines that a manager reads.
@@ -126,25 +125,21 @@ pub(super) fn page(report: &WeeklyReport, total: &Trend, health: Health) -> Page
             last_week_calls: total.last_week.calls,
             change: total.change,
         },
-        regressions: report
-            .regressions
-            .as_ref()
-            .filter(|found| found.has_history)
-            .map(|found| {
-                let open = || found.regressions.iter().filter(|change| !change.has_recovered);
-                RegressionNumbers {
-                    found: found.regressions.len(),
-                    recovered: found.regressions.len() - open().count(),
-                    open: open().count(),
-                    open_sessions: open().map(|change| change.extra_sessions).sum(),
-                    improvements: found.improvements.len(),
-                    saved_sessions: found
-                        .improvements
-                        .iter()
-                        .map(|change| -change.extra_sessions)
-                        .sum(),
-                }
-            }),
+        regressions: report.regressions.as_ref().map(|found| {
+            let open = || found.regressions.iter().filter(|change| !change.has_recovered);
+            RegressionNumbers {
+                found: found.regressions.len(),
+                recovered: found.regressions.len() - open().count(),
+                open: open().count(),
+                open_sessions: open().map(|change| change.extra_sessions).sum(),
+                improvements: found.improvements.len(),
+                saved_sessions: found
+                    .improvements
+                    .iter()
+                    .map(|change| -change.extra_sessions)
+                    .sum(),
+            }
+        }),
         capacity: capacity.cloned(),
         sizes: report.growth.series,
         advice_cards: report.advice.cards.len(),
@@ -201,7 +196,7 @@ fn lines(report: &WeeklyReport) -> Vec<ChangeLine> {
 }
 
 /// Changes of queries, those of one query on several servers together.
-fn by_query(changes: &[QueryChange], kind: ChangeKind) -> Vec<ChangeLine> {
+fn by_query(changes: &[FoundChange], kind: ChangeKind) -> Vec<ChangeLine> {
     let mut lines: Vec<ChangeLine> = Vec::new();
     for change in changes.iter().filter(|change| !change.has_recovered) {
         let same = lines

@@ -1,6 +1,6 @@
 //! Sections A and B: what the detector found, a card each.
 
-use slowlake_analyze::{QueryChange, QueryDetail, WeeklyReport};
+use slowlake_analyze::{FoundChange, QueryDetail, WeeklyReport};
 
 use crate::render::document::chart::{Chart, Plot};
 use crate::render::document::{Block, Card, Section};
@@ -17,17 +17,15 @@ const TITLE_MAX: usize = 110;
 pub(super) fn regressions(report: &WeeklyReport) -> Section {
     let mut section = Section::new("regressions", "A. Regressions");
     let Some(found) = &report.regressions else {
-        section.missing(format!(
-            "Nobody looked for regressions: there are {} on servers, more than a report looks at by itself. \
-             `slowlake report regressions` looks at all of them.",
-            super::count(report.series as i64) + " queries",
-        ));
+        section.missing(nobody_looked(report));
         return section;
     };
-    if !found.has_history {
-        section.missing("Less than two weeks of executions are too few to tell what is usual.");
-        return section;
-    }
+    let how = if found.is_recorded {
+        "recorded by the detector's runs"
+    } else {
+        "looked for now"
+    };
+    section.text(format!("As of {} UTC, {how}.", &time(found.as_of_us)[..16]));
     if found.regressions.is_empty() {
         section.text("No query became slower.");
     }
@@ -53,7 +51,7 @@ const COLUMNS: &[&str] = &[
     "query", "change", "at least", "sessions", "severity", "server", "since", "state",
 ];
 
-fn row(change: &QueryChange) -> Vec<Cell> {
+fn row(change: &FoundChange) -> Vec<Cell> {
     vec![
         crate::report_document::query_cell(&change.fingerprint, change.normalized.as_deref()),
         Cell::Change(change.effect),
@@ -62,19 +60,36 @@ fn row(change: &QueryChange) -> Vec<Cell> {
         Cell::Text(change.severity.to_owned()),
         Cell::Text(name_or_unknown(&change.server)),
         Cell::Time(change.onset_us),
-        Cell::Text(state(change).to_owned()),
+        Cell::Text(state(change)),
     ]
 }
 
-fn state(change: &QueryChange) -> &'static str {
-    if change.has_recovered {
-        "gone again"
-    } else {
-        "open"
+fn state(change: &FoundChange) -> String {
+    let state = match (&change.state, change.has_recovered) {
+        (_, true) => "gone again",
+        (Some(state), false) => state,
+        (None, false) => "open, not recorded",
+    };
+    match &change.note {
+        Some(note) => format!("{state} ({note})"),
+        None => state.to_owned(),
     }
 }
 
-fn card(change: &QueryChange, report: &WeeklyReport) -> Card {
+/// Why there are no findings.
+pub(super) fn nobody_looked(report: &WeeklyReport) -> String {
+    let days: i64 = report.quality.days_by_week.iter().sum();
+    if days < 14 {
+        return "Nobody looked for regressions: less than two weeks of executions are too few to tell what is usual.".to_owned();
+    }
+    format!(
+        "Nobody looked for regressions: {} queries on servers are more than a report looks at by itself, and nothing is recorded of this week. \
+         `slowlake report regressions --record`, once a day, looks at all of them and keeps what it finds.",
+        super::count(report.series as i64),
+    )
+}
+
+fn card(change: &FoundChange, report: &WeeklyReport) -> Card {
     let text = change.normalized.as_deref().unwrap_or(&change.fingerprint);
     let server = name_or_unknown(&change.server);
     let mut facts = vec![
@@ -122,12 +137,15 @@ fn card(change: &QueryChange, report: &WeeklyReport) -> Card {
             ),
         ));
     }
-    facts.push(("state", state(change).to_owned()));
+    for cause in &change.causes {
+        facts.push(("may be due to", cause.clone()));
+    }
+    facts.push(("state", state(change)));
     let detail = report.queries.get(&change.fingerprint);
     Card {
         anchor: format!("regression-{}-{}", change.fingerprint, change.onset_us),
         title: format!("{} on {server}", shorten(text, TITLE_MAX)),
-        severity: change.severity,
+        severity: change.severity.clone(),
         facts,
         charts: detail
             .map(|detail| mean_chart(detail, change.onset_us))
@@ -154,7 +172,7 @@ fn mean_chart(detail: &QueryDetail, onset_us: i64) -> Chart {
     }
 }
 
-fn derive(change: &QueryChange) -> String {
+fn derive(change: &FoundChange) -> String {
     let server = match &change.server {
         Some(server) => format!(" AND server = '{}'", server.replace('\'', "''")),
         None => " AND server IS NULL".to_owned(),
@@ -170,7 +188,7 @@ fn derive(change: &QueryChange) -> String {
 /// B: changes of whole servers.
 pub(super) fn servers(report: &WeeklyReport) -> Section {
     let mut section = Section::new("servers", "B. Server-wide changes and incidents");
-    let Some(found) = report.regressions.as_ref().filter(|found| found.has_history) else {
+    let Some(found) = &report.regressions else {
         section
             .missing("Nobody looked for changes of whole servers; section D has servers by change of load.");
         return section;
