@@ -4,6 +4,7 @@
 mod error;
 mod events;
 mod filter;
+mod lag;
 mod regressions;
 mod report;
 mod rollups;
@@ -16,6 +17,10 @@ pub use events::{
     EventRow, EventsRequest, QuerySteps, SlowExecution, events, normalized_texts, prepared, slow_executions,
 };
 pub use filter::Filters;
+pub use lag::{
+    BurnAlert, Cause, Episode, EpisodeFinding, LagReport, LagRequest, Objective, ReplicaLag, SlotRisk,
+    SourceLag, SuspectFinding, VendorMinutes, lag,
+};
 pub use regressions::{
     Appearance, Detector, Direction, FALSE_DISCOVERY_RATE, Findings, Fleet, HourBucket, Impact, Load,
     LoadChange, QueryAppearance, QueryChange, Regression, RegressionsReport, RegressionsRequest,
@@ -27,7 +32,7 @@ pub use report::{
 };
 pub use rollups::ReadFrom;
 pub use top::{TopOrder, TopRequest, top};
-pub use window::{TimeWindow, parse_time};
+pub use window::{TimeWindow, parse_length, parse_time};
 
 #[cfg(test)]
 #[path = "../../sql/src/fixture.rs"]
