@@ -1,23 +1,38 @@
 //! The configuration file of the service: text to settings, and every mistake in it by line and key, with what to do about it. Opens nothing
 //! and reaches nothing.
 
+mod file;
+mod key;
 mod section;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use slowlake_ingest::FollowOptions;
+use slowlake_store::Kind;
 use toml::de::DeTable;
 
-use crate::command::follow::{COMMIT_SECONDS_DEFAULT, COMMIT_SECONDS_MAX, StartName};
-use crate::command::reading::{FormatName, PrefixConflict};
+use crate::command::follow::{COMMIT_SECONDS_DEFAULT, COMMIT_SECONDS_MAX};
+pub(crate) use crate::configuration::file::Files;
+pub(crate) use crate::configuration::key::reference;
 use crate::configuration::section::{Section, line_of};
-use crate::ingestion::{TextPolicy, Texts};
-use crate::pipeline::{CHUNK_BYTES, ReadOptions, StatementOptions};
+use crate::ingestion::TextPolicy;
+use crate::telemetry::{LogFormat, LogLevel};
 
-/// How many `[[files]]` one process follows: each commits on its own, and many writers keep each other waiting.
+/// How many `[[source.file]]` one process follows: each commits on its own, and many writers keep each other waiting.
 const FILES_MAX: usize = 32;
+/// The usual time between two rounds of maintenance, the shortest and the longest.
+const MAINTENANCE_DEFAULT: Duration = Duration::from_secs(3_600);
+const MAINTENANCE_LIMITS: (Duration, Duration) = (Duration::from_secs(60), DAY);
+/// Memory of maintenance for sorting, MiB: less than that of the command, which has the machine to itself.
+const MAINTENANCE_MIB_DEFAULT: u64 = 128;
+const MAINTENANCE_MIB_MIN: u64 = 64;
+const MAINTENANCE_MIB_MAX: u64 = 65_536;
+/// The longest time that rows may be kept for, unless it is for ever.
+const KEEP_MAX: Duration = Duration::from_secs(100 * 365 * DAY.as_secs());
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// What the file says.
 #[derive(Debug)]
@@ -26,19 +41,39 @@ pub(crate) struct Configuration {
     pub(crate) lake: Option<String>,
     /// The longest time between what is read and its commit.
     pub(crate) commit_every: Duration,
-    /// What to follow.
+    /// Logs to follow.
     pub(crate) files: Vec<Files>,
+    /// How the lake is tidied up; `None` when somebody else does it.
+    pub(crate) maintenance: Option<Maintenance>,
+    /// Where health and metrics are served.
+    pub(crate) http: Option<SocketAddr>,
+    pub(crate) log: Log,
 }
 
-/// Logs of one server.
-#[derive(Debug)]
-pub(crate) struct Files {
-    /// The server's name, if it is not to be found out.
-    pub(crate) server: Option<String>,
-    pub(crate) cluster: Option<String>,
-    pub(crate) read: ReadOptions,
-    pub(crate) texts: Texts,
-    pub(crate) follow: FollowOptions,
+/// How a lake is tidied up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Maintenance {
+    pub(crate) every: Duration,
+    /// Memory for sorting, bytes.
+    pub(crate) memory_bytes: usize,
+    /// Whole days for which rows of a kind are kept; what is not named is for ever.
+    pub(crate) keep: Vec<(Kind, u32)>,
+}
+
+/// How much the service says of itself, and in which form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Log {
+    pub(crate) level: LogLevel,
+    pub(crate) format: LogFormat,
+}
+
+/// What holds for sources that do not say otherwise.
+#[derive(Debug, Default)]
+struct Defaults {
+    cluster: Option<String>,
+    zone: Option<TimeZone>,
+    statement_text: Option<TextPolicy>,
+    redact: bool,
 }
 
 /// Something in the file that cannot be.
@@ -68,30 +103,18 @@ impl Configuration {
             }]
         })?;
         let mut mistakes = Vec::new();
-        let mut root = Section::root(text, document.get_ref());
-        let mut lake = root.table("lake");
-        let files = root.tables("files");
-        if files.is_empty() {
-            root.wrong(
-                "files",
-                "nothing to follow",
-                "name logs: [[files]] and paths = [\"/var/log/…\"]",
-            );
-        }
-        if let Some(files) = files.get(FILES_MAX) {
-            let what = format!("more than {FILES_MAX} of them");
-            mistakes.push(files.mistake("paths", what, "run several processes, each with its own file"));
-        }
-        let uri = lake.as_mut().and_then(|lake| lake.text("uri"));
-        let seconds = lake
-            .as_mut()
-            .and_then(|lake| lake.number("commit_seconds", 1..=COMMIT_SECONDS_MAX));
-        let mut owners = HashMap::new();
-        let files = files
-            .into_iter()
-            .map(|section| Files::of(section, &mut owners, &mut mistakes));
-        let files = files.collect();
-        for section in lake.into_iter().chain([root]) {
+        let mut root = Section::root(text, document.get_ref(), &key::ROOT);
+        let lake = root.text("lake");
+        let commit_limits = Duration::from_secs(1)..=Duration::from_secs(COMMIT_SECONDS_MAX);
+        let commit_every = root.duration("commit_every", commit_limits, "10s");
+        let defaults = Defaults::of(root.table("defaults", &key::DEFAULTS), &mut mistakes);
+        let files = Configuration::sources(&mut root, &defaults, &mut mistakes);
+        let keep = keep(root.table("retention", &key::RETENTION), &mut mistakes);
+        let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
+        let mut serve = root.table("serve", &key::SERVE);
+        let http = serve.as_mut().and_then(|serve| serve.address("http"));
+        let log = Log::of(root.table("log", &key::LOG), &mut mistakes);
+        for section in serve.into_iter().chain([root]) {
             section.finish(&mut mistakes);
         }
         mistakes.sort_by_key(|mistake| mistake.line);
@@ -99,113 +122,162 @@ impl Configuration {
             return Err(mistakes);
         }
         Ok(Configuration {
-            lake: uri,
-            commit_every: Duration::from_secs(seconds.unwrap_or(COMMIT_SECONDS_DEFAULT)),
+            lake,
+            commit_every: commit_every.unwrap_or(Duration::from_secs(COMMIT_SECONDS_DEFAULT)),
             files,
+            maintenance,
+            http,
+            log,
         })
     }
-}
 
-impl Files {
-    /// Reads a `[[files]]`; of what is a mistake it has something or other. `owners` has who named each path before.
-    fn of(
-        mut section: Section<'_>,
-        owners: &mut HashMap<String, String>,
-        mistakes: &mut Vec<Mistake>,
-    ) -> Files {
-        let files = Files {
-            server: section.text("server"),
-            cluster: section.text("cluster"),
-            texts: texts(&mut section),
-            follow: follow(&mut section),
-            read: reading(&mut section),
-        };
-        for path in &files.follow.arguments {
-            if let Some(owner) = owners.insert(path.clone(), section.name().to_owned()) {
-                let what = format!("{path:?} is in {owner} already");
-                section.wrong("paths", &what, "follow each file once");
-            }
+    /// Reads what is in `source`.
+    fn sources(root: &mut Section<'_>, defaults: &Defaults, mistakes: &mut Vec<Mistake>) -> Vec<Files> {
+        let mut source = root.table("source", &key::SOURCE);
+        let files = source
+            .as_mut()
+            .map_or_else(Vec::new, |source| source.tables("file", &key::FILE));
+        if files.is_empty() && (source.is_some() || !root.has("source")) {
+            root.wrong(
+                "source",
+                "nothing to read",
+                "name logs: [[source.file]] and paths = [\"/var/log/…\"]",
+            );
         }
-        section.finish(mistakes);
+        if let Some(files) = files.get(FILES_MAX) {
+            let what = format!("more than {FILES_MAX} of them");
+            mistakes.push(files.mistake("paths", what, "run several processes, each with its own file"));
+        }
+        let mut owners = HashMap::new();
+        let files = files
+            .into_iter()
+            .map(|section| Files::of(section, defaults, &mut owners, mistakes))
+            .collect();
+        if let Some(source) = source {
+            source.finish(mistakes);
+        }
         files
     }
 }
 
-fn texts(section: &mut Section<'_>) -> Texts {
-    let policy = section.choice("statement_text");
-    if !section.flag("redact") {
-        return Texts::Kept(policy.unwrap_or(TextPolicy::Sampled));
+impl Defaults {
+    fn of(section: Option<Section<'_>>, mistakes: &mut Vec<Mistake>) -> Defaults {
+        let Some(mut section) = section else {
+            return Defaults::default();
+        };
+        let defaults = Defaults {
+            cluster: section.text("cluster"),
+            zone: zone(&mut section),
+            statement_text: section.choice("statement_text"),
+            redact: section.flag("redact").unwrap_or(false),
+        };
+        if defaults.redact && defaults.statement_text.is_some() {
+            refuse_texts(&mut section);
+        }
+        section.finish(mistakes);
+        defaults
     }
-    if policy.is_some() {
-        section.wrong(
-            "statement_text",
-            "says which texts are kept, and redact that none is",
-            "remove one of them",
-        );
-    }
-    Texts::Redacted
 }
 
-fn follow(section: &mut Section<'_>) -> FollowOptions {
-    let paths = section.texts("paths");
-    if paths.is_none() && !section.has("paths") {
-        section.wrong("paths", "missing", "name files, folders or patterns");
-    }
-    let start = section.choice("start").unwrap_or(StartName::Lake);
-    let options = FollowOptions {
-        start: start.resolve(),
-        polls: section.flag("poll"),
-        ..FollowOptions::new(paths.clone().unwrap_or_default())
-    };
-    if let (Some(_), Err(error)) = (paths, options.check()) {
-        section.wrong(
-            "paths",
-            &error.to_string(),
-            error.hint().unwrap_or("name files, folders or patterns"),
-        );
-    }
-    options
-}
-
-fn reading(section: &mut Section<'_>) -> ReadOptions {
-    let format: FormatName = section.choice("format").unwrap_or(FormatName::Auto);
-    let prefix = section.text("log_line_prefix");
-    match format.goes_with(prefix.is_some()) {
-        Ok(()) => {}
-        Err(PrefixConflict::Missing) => section.wrong(
-            "format",
-            "postgres-stderr cannot be read without log_line_prefix",
-            "ask the server with SHOW log_line_prefix",
-        ),
-        Err(PrefixConflict::Unfitting) => section.wrong(
-            "log_line_prefix",
-            "a setting of PostgreSQL's stderr format, not of the format given",
-            "remove one of them",
-        ),
-    }
-    let zone = section.text("timezone").and_then(|name| {
-        let zone = TimeZone::get(&name).ok();
-        if zone.is_none() {
+impl Maintenance {
+    fn of(
+        section: Option<Section<'_>>,
+        keep: Vec<(Kind, u32)>,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Option<Maintenance> {
+        let mut maintenance = Maintenance {
+            every: MAINTENANCE_DEFAULT,
+            memory_bytes: mib(MAINTENANCE_MIB_DEFAULT),
+            keep,
+        };
+        let Some(mut section) = section else {
+            return Some(maintenance);
+        };
+        let (shortest, longest) = MAINTENANCE_LIMITS;
+        if let Some(every) = section.duration("every", shortest..=longest, "1h") {
+            maintenance.every = every;
+        }
+        if let Some(number) = section.number("memory_mib", MAINTENANCE_MIB_MIN..=MAINTENANCE_MIB_MAX) {
+            maintenance.memory_bytes = mib(number);
+        }
+        let is_enabled = section.flag("enabled").unwrap_or(true);
+        if !is_enabled && !maintenance.keep.is_empty() {
             section.wrong(
-                "timezone",
-                &format!("{name:?} is no time zone"),
-                "use a name of the time zone database, for example Europe/Berlin",
+                "enabled",
+                "nothing is removed without maintenance, but retention says for how long rows are kept",
+                "remove [retention], and give --keep to slowlake maintain",
             );
         }
-        zone
-    });
-    ReadOptions {
-        grammar: format.grammar(),
-        prefix,
-        zone,
-        chunk_bytes: CHUNK_BYTES,
-        statement: StatementOptions {
-            group_numbered_tables: section.flag("group_numbered_tables"),
-            ansi_quotes: section.flag("ansi_quotes"),
-            no_backslash_escapes: section.flag("no_backslash_escapes"),
-            keep_unions: section.flag("keep_unions"),
-        },
+        section.finish(mistakes);
+        is_enabled.then_some(maintenance)
     }
+}
+
+impl Log {
+    fn of(section: Option<Section<'_>>, mistakes: &mut Vec<Mistake>) -> Log {
+        let mut log = Log {
+            level: LogLevel::Info,
+            format: LogFormat::Text,
+        };
+        if let Some(mut section) = section {
+            log.level = section.choice("level").unwrap_or(log.level);
+            log.format = section.choice("format").unwrap_or(log.format);
+            section.finish(mistakes);
+        }
+        log
+    }
+}
+
+/// For how many days rows are kept, of each kind that is named.
+fn keep(section: Option<Section<'_>>, mistakes: &mut Vec<Mistake>) -> Vec<(Kind, u32)> {
+    let Some(mut section) = section else {
+        return Vec::new();
+    };
+    let kinds = [
+        ("executions", Kind::Query),
+        ("server_events", Kind::Log),
+        ("metrics", Kind::Metric),
+        ("rejects", Kind::Reject),
+    ];
+    let mut keep = Vec::new();
+    for (key, kind) in kinds {
+        let Some(duration) = section.duration(key, DAY..=KEEP_MAX, "35d") else {
+            continue;
+        };
+        match u32::try_from(duration.as_secs() / DAY.as_secs()) {
+            Ok(days) if duration.as_secs() % DAY.as_secs() == 0 => keep.push((kind, days)),
+            _ => section.wrong(key, "no whole number of days", "give whole days, such as \"35d\""),
+        }
+    }
+    section.finish(mistakes);
+    keep
+}
+
+/// The zone of a server's clock.
+fn zone(section: &mut Section<'_>) -> Option<TimeZone> {
+    let name = section.text("timezone")?;
+    let zone = TimeZone::get(&name).ok();
+    if zone.is_none() {
+        section.wrong(
+            "timezone",
+            &format!("{name:?} is no time zone"),
+            "use a name of the time zone database, for example Europe/Berlin",
+        );
+    }
+    zone
+}
+
+/// Texts are kept by a policy or not at all.
+fn refuse_texts(section: &mut Section<'_>) {
+    section.wrong(
+        "statement_text",
+        "says which texts are kept, and redact that none is",
+        "remove one of them",
+    );
+}
+
+fn mib(number: u64) -> usize {
+    usize::try_from(number << 20).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

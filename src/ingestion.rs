@@ -13,6 +13,7 @@ mod tail;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use slowlake_ingest::{Identity, IngestError, Location, Reader, Source};
@@ -22,7 +23,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use crate::batch::Batch;
-pub(crate) use crate::ingestion::following::{FollowLimits, Stop};
+pub(crate) use crate::ingestion::following::{Behind, FollowLimits, Following, Stop};
 use crate::ingestion::known::{Known, KnownUnit};
 use crate::ingestion::log::Log;
 use crate::ingestion::reading::{Bytes, Reading};
@@ -65,6 +66,26 @@ pub(crate) struct Committed {
     pub(crate) sources: usize,
     pub(crate) commits: u64,
     pub(crate) ledger: Ledger,
+}
+
+/// What happens while sources are ingested, for whoever watches.
+#[derive(Debug)]
+pub(crate) enum Event<'e> {
+    /// A source cannot be read, or not now; others go on.
+    Failed(&'e SourceFailure),
+    /// A round is in the lake.
+    Committed {
+        /// Its books.
+        ledger: &'e Ledger,
+        /// From the moment when everything of it was read.
+        took: Duration,
+    },
+}
+
+impl Event<'_> {
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self, Event::Failed(_))
+    }
 }
 
 /// Why a source could not be ingested.
@@ -241,7 +262,7 @@ impl<'i> Ingestion<'i> {
         messages: &Receiver<Message>,
         give_back: &Sender<Batch>,
         committed: &mut Committed,
-        report: &mut dyn FnMut(&SourceFailure),
+        report: &mut dyn FnMut(Event<'_>),
     ) -> Result<bool, IngestionError> {
         let mut writing: Option<Writing> = None;
         loop {
@@ -254,18 +275,18 @@ impl<'i> Ingestion<'i> {
                         // A full shelf of empty batches is no reason to wait.
                         let _ = give_back.try_send(batch);
                     }
-                    Ok(Message::Failure(failure)) => report(&failure),
+                    Ok(Message::Failure(failure)) => report(Event::Failed(&failure)),
                     Ok(Message::End(round)) => {
                         let rows = self.make_rows(&round);
                         // The rows of this round were made while the files of the one before were written.
-                        if !self.commit_written(writing.take(), committed)? {
+                        if !self.commit_written(writing.take(), committed, report)? {
                             return Ok(false);
                         }
                         writing = Some(self.write(rows, round));
                     }
-                    Err(_) => return self.commit_written(writing, committed),
+                    Err(_) => return self.commit_written(writing, committed, report),
                 },
-                recv(is_written) -> _ => if !self.commit_written(writing.take(), committed)? {
+                recv(is_written) -> _ => if !self.commit_written(writing.take(), committed, report)? {
                     return Ok(false);
                 },
             }
@@ -290,6 +311,7 @@ impl<'i> Ingestion<'i> {
             files,
             is_written,
             round,
+            began: Instant::now(),
         }
     }
 
@@ -297,8 +319,12 @@ impl<'i> Ingestion<'i> {
         &mut self,
         writing: Option<Writing>,
         committed: &mut Committed,
+        report: &mut dyn FnMut(Event<'_>),
     ) -> Result<bool, IngestionError> {
-        let Some(Writing { files, round, .. }) = writing else {
+        let Some(Writing {
+            files, round, began, ..
+        }) = writing
+        else {
             return Ok(true);
         };
         let files = match self.runtime.block_on(files) {
@@ -316,11 +342,18 @@ impl<'i> Ingestion<'i> {
         };
         match self.runtime.block_on(self.lake.commit(commit))? {
             Outcome::Committed { .. } => {
-                committed.commits += 1;
+                let mut ledger = Ledger::default();
                 for part in round {
-                    committed.ledger.merge(&part.ledger);
+                    ledger.merge(&part.ledger);
                     self.note(part);
                 }
+                committed.commits += 1;
+                committed.ledger.merge(&ledger);
+                let took = began.elapsed();
+                report(Event::Committed {
+                    ledger: &ledger,
+                    took,
+                });
                 Ok(true)
             }
             Outcome::Fenced { .. } => Ok(false),
@@ -346,6 +379,7 @@ struct Writing {
     /// Disconnected once they are written.
     is_written: Receiver<()>,
     round: Round,
+    began: Instant,
 }
 
 /// An offset as the lake has it. No source has 2^63 bytes.

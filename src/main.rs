@@ -6,6 +6,7 @@ mod configuration;
 mod digest;
 mod exit_code;
 mod ingestion;
+mod maintenance;
 mod output;
 mod pipeline;
 mod plan_json;
@@ -16,11 +17,11 @@ mod report_summary;
 mod service;
 mod settings;
 mod summary;
+mod telemetry;
 
 use std::process;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::command::check::CheckArguments;
 use crate::command::demo::DemoArguments;
@@ -51,7 +52,7 @@ enum Command {
     Digest(Box<DigestArguments>),
     /// Read logs into a lake, each byte once
     Ingest(IngestArguments),
-    /// Follow the logs of a configuration file into a lake, until told to stop
+    /// The service: read what a configuration file names into a lake, until told to stop
     Run(RunArguments),
     /// Look whether a configuration file can be run, and change nothing
     Check(CheckArguments),
@@ -70,10 +71,10 @@ enum Command {
 fn main() -> process::ExitCode {
     let line = CommandLine::parse();
     let settings = Settings::resolve(line.threads);
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&settings.log))
-        .with_writer(std::io::stderr)
-        .init();
+    if !matches!(line.command, Command::Run(_)) {
+        // The service speaks as its configuration says.
+        telemetry::start_command(&settings);
+    }
     let result = match &line.command {
         Command::Digest(arguments) => command::digest::run(arguments, &settings),
         Command::Ingest(arguments) => command::ingest::run(arguments, &settings),

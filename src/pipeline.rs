@@ -16,7 +16,7 @@ use crate::batch::Batch;
 pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// How logs are to be read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ReadOptions {
     /// What the server writes, when the user insists.
     pub(crate) grammar: Option<Grammar>,

@@ -1,148 +1,152 @@
-//! Follows logs of several servers into one lake, each server's on threads of its own so that none waits for another, until somebody says
-//! stop or one of them cannot go on. Finds no logs and reads no configuration.
+//! The service: keeps a set of sources running, each on threads of its own so that none waits for another, changes that set while it runs,
+//! and ends it. Finds no logs, reads no configuration, and never decides what is committed.
 
-use std::sync::atomic::AtomicU64;
+pub(crate) mod files;
+pub(crate) mod http;
+pub(crate) mod maintenance;
+pub(crate) mod meter;
+mod signals;
+pub(crate) mod work;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::Context;
-use slowlake_ingest::Follower;
 use slowlake_store::{Lake, LakeLocation};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
 
 use crate::command::lake::store_error;
-use crate::command::reading::say_source_failure;
-use crate::ingestion::{Committed, FollowLimits, Ingestion, IngestionError, RowMaker, Stop};
-use crate::output;
-use crate::pipeline::ReadOptions;
-use crate::render::quantity::plural;
+use crate::command::reading::ingest_error;
+use crate::configuration::Files;
+use crate::ingestion::{FollowLimits, Stop};
+use crate::service::files::FilesWork;
+use crate::service::meter::Meters;
+pub(crate) use crate::service::signals::{Signal, signals};
+use crate::service::work::{Done, Site, Work, keep_running};
+use crate::settings::Settings;
 
-/// Bytes of log that are committed before their time has come, of all servers together: they are in memory until then.
+/// Bytes of log that are committed before their time has come, of all sources together: they are in memory until then.
 const COMMIT_BYTES: u64 = 32 * 1024 * 1024;
-/// The same of one server, however many there are.
+/// The same of one source, however many there are.
 const COMMIT_BYTES_MIN: u64 = 2 * 1024 * 1024;
 /// A last record of whole lines is complete when nothing was written for so long.
 const FLUSH_PARTIAL_AFTER: Duration = Duration::from_secs(5);
 
-/// Logs of one server that are to be followed.
-pub(crate) struct Followed {
-    pub(crate) follower: Follower,
-    pub(crate) options: ReadOptions,
-    pub(crate) maker: RowMaker,
+/// A source that is to run, as somebody wants it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Wanted {
+    Files(Files),
 }
 
-/// What became of all of them.
-#[derive(Default)]
-pub(crate) struct Followings {
-    pub(crate) committed: Committed,
-    /// Files that failed, while others went on.
-    pub(crate) failures: usize,
-}
-
-/// Follows until SIGTERM or SIGINT; then everything that is whole is committed.
-pub(crate) fn follow(
-    runtime: &Runtime,
-    location: &LakeLocation,
-    all: Vec<Followed>,
-    every: Duration,
-) -> anyhow::Result<Followings> {
-    let stop = Stop::new(all.iter().map(|one| one.follower.waker()).collect());
-    stop_on_signal(runtime, stop.clone())?;
-    let limits = FollowLimits {
-        every,
-        bytes: (COMMIT_BYTES / all.len().max(1) as u64).max(COMMIT_BYTES_MIN),
-        flush_partial_after: FLUSH_PARTIAL_AFTER,
-    };
-    std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        for one in all {
-            // One after the other: the first makes the lake if there is none.
-            let lake = runtime
-                .block_on(Lake::open_or_create(location))
-                .map_err(store_error);
-            let stop = &stop;
-            let follows = move || {
-                let result = lake.and_then(|lake| follow_one(runtime, lake, one, limits, stop));
-                if result.is_err() {
-                    // Whoever started this starts it again; it goes on where the lake is.
-                    stop.set();
-                }
-                result
-            };
-            threads.push(scope.spawn(follows));
+impl Wanted {
+    /// What makes it, and what ends its waits.
+    fn work(&self, settings: &Settings) -> anyhow::Result<(Box<dyn Work>, Stop)> {
+        match self {
+            Wanted::Files(files) => {
+                let work = FilesWork::new(files.clone(), settings).map_err(ingest_error)?;
+                let stop = Stop::new(vec![work.waker()]);
+                Ok((Box::new(work), stop))
+            }
         }
-        let mut sum = Followings::default();
-        let mut failed = Ok(());
-        for thread in threads {
-            match thread
+    }
+}
+
+/// Sources that run.
+pub(crate) struct Service {
+    runtime: Arc<Runtime>,
+    location: LakeLocation,
+    meters: Arc<Meters>,
+    running: Vec<Running>,
+    done: Done,
+}
+
+struct Running {
+    wanted: Wanted,
+    commit_every: Duration,
+    stop: Stop,
+    thread: JoinHandle<Done>,
+}
+
+impl Service {
+    /// A service without sources. The lake is made if there is none: who cannot reach it shall know at once.
+    pub(crate) fn start(
+        runtime: Arc<Runtime>,
+        location: LakeLocation,
+        meters: Arc<Meters>,
+    ) -> anyhow::Result<Service> {
+        runtime
+            .block_on(Lake::open_or_create(&location))
+            .map_err(store_error)?;
+        Ok(Service {
+            runtime,
+            location,
+            meters,
+            running: Vec::new(),
+            done: Done::default(),
+        })
+    }
+
+    /// Has exactly these sources run: ends those that are not wanted any more, once what they have read is committed, and begins those
+    /// that are new. The others go on.
+    pub(crate) fn run(
+        &mut self,
+        wanted: Vec<Wanted>,
+        commit_every: Duration,
+        settings: &Settings,
+    ) -> anyhow::Result<()> {
+        let is_wanted = |it: &Running| it.commit_every == commit_every && wanted.contains(&it.wanted);
+        let (stay, leave) = std::mem::take(&mut self.running).into_iter().partition(is_wanted);
+        self.running = stay;
+        self.end(leave);
+        let limits = FollowLimits {
+            every: commit_every,
+            bytes: (COMMIT_BYTES / wanted.len().max(1) as u64).max(COMMIT_BYTES_MIN),
+            flush_partial_after: FLUSH_PARTIAL_AFTER,
+        };
+        for one in wanted {
+            if !self.running.iter().any(|it| it.wanted == one) {
+                self.begin(one, limits, settings)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends all sources; returns what all that ever ran have done.
+    pub(crate) fn finish(mut self) -> Done {
+        let all = std::mem::take(&mut self.running);
+        self.end(all);
+        self.done
+    }
+
+    fn begin(&mut self, wanted: Wanted, limits: FollowLimits, settings: &Settings) -> anyhow::Result<()> {
+        let (work, stop) = wanted.work(settings)?;
+        let site = Site {
+            runtime: self.runtime.clone(),
+            location: self.location.clone(),
+            limits,
+            stop: stop.clone(),
+            meter: self.meters.source(work.kind(), work.name()),
+        };
+        info!(source = work.name(), "begins");
+        self.running.push(Running {
+            wanted,
+            commit_every: limits.every,
+            stop,
+            thread: std::thread::spawn(move || keep_running(work, &site)),
+        });
+        Ok(())
+    }
+
+    /// Ends some, all at the same time.
+    fn end(&mut self, leave: Vec<Running>) {
+        leave.iter().for_each(|it| it.stop.set());
+        for one in leave {
+            let done = one
+                .thread
                 .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            {
-                Ok(one) => sum.add(&one),
-                Err(error) => failed = failed.and(Err(error)),
-            }
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            self.done.add(&done);
         }
-        failed.map(|()| sum)
-    })
-}
-
-impl Followings {
-    fn add(&mut self, other: &Followings) {
-        self.committed.sources += other.committed.sources;
-        self.committed.commits += other.committed.commits;
-        self.committed.ledger.merge(&other.committed.ledger);
-        self.failures += other.failures;
     }
-}
-
-fn follow_one(
-    runtime: &Runtime,
-    lake: Lake,
-    one: Followed,
-    limits: FollowLimits,
-    stop: &Stop,
-) -> anyhow::Result<Followings> {
-    let Followed {
-        mut follower,
-        options,
-        maker,
-    } = one;
-    let nobody_watches = AtomicU64::new(0);
-    let mut ingestion = Ingestion::new(runtime, lake, options, maker, &nobody_watches);
-    let mut failures = 0;
-    let committed = ingestion.follow(&mut follower, limits, stop, &mut |failure| {
-        say_source_failure(failure);
-        failures += 1;
-    });
-    let committed = committed.map_err(|error| match error {
-        IngestionError::Lake(error) => store_error(error),
-        error => error.into(),
-    })?;
-    let lost = follower.counts().truncations_without_copy;
-    if lost > 0 {
-        let files = plural(i64::try_from(lost).unwrap_or(i64::MAX), "file");
-        let text = format!("{files} cut off without a copy: what was not read by then is lost");
-        output::say("warning", &text);
-    }
-    Ok(Followings { committed, failures })
-}
-
-/// Has the first SIGTERM or SIGINT say stop. The second one ends the process at once: nothing that is committed is lost by it.
-fn stop_on_signal(runtime: &Runtime, stop: Stop) -> anyhow::Result<()> {
-    let _inside = runtime.enter();
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?;
-    runtime.spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if stop.is_set() {
-                std::process::exit(2);
-            }
-            stop.set();
-        }
-    });
-    Ok(())
 }

@@ -7,9 +7,6 @@ use slowlake_store::Environment;
 /// Default limit for the memory of queries over a lake, bytes.
 const MEMORY_LIMIT_BYTES: usize = 1024 * 1024 * 1024;
 
-/// Only what somebody should act upon, and only of our own crates.
-const LOG: &str = "slowlake_store=warn";
-
 /// Resolved settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -27,8 +24,10 @@ pub(crate) struct Settings {
     pub(crate) columns: usize,
     /// Where a shell keeps its history.
     pub(crate) state_folder: Option<std::path::PathBuf>,
-    /// What the libraries may say on standard error: `SLOWLAKE_LOG`, in the words of tracing's filters.
-    pub(crate) log: String,
+    /// What may be said on standard error beside answers: `SLOWLAKE_LOG`, in the words of tracing's filters.
+    pub(crate) log: Option<String>,
+    /// Whether that may be coloured.
+    pub(crate) color_log: bool,
     /// The name of this machine: the server of a log when nobody says otherwise.
     pub(crate) host: String,
     /// How storage in a cloud is reached, and with which credentials.
@@ -44,7 +43,8 @@ impl Settings {
         let from_environment = variable("COLUMNS").and_then(|text| text.parse().ok());
         Settings {
             lake: variable("SLOWLAKE_LAKE"),
-            log: variable("SLOWLAKE_LOG").unwrap_or_else(|| LOG.to_owned()),
+            log: variable("SLOWLAKE_LOG"),
+            color_log: std::io::stderr().is_terminal() && variable("NO_COLOR").is_none(),
             threads: threads
                 .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()))
                 .max(1),

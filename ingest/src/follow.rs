@@ -36,7 +36,7 @@ const LOOK_UNTOLD: Duration = Duration::from_secs(1);
 const MISSING: Duration = Duration::from_secs(5);
 
 /// How files are followed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FollowOptions {
     /// Files, folders and patterns, as for [`discover`](crate::discover()). What does not exist yet is waited for.
     pub arguments: Vec<String>,

@@ -10,7 +10,7 @@ use slowlake_store::{Lake, StoreError};
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::reading::{say_failure, say_source_failure};
 use crate::command::run::{read, say_mistakes};
-use crate::configuration::{Configuration, Files};
+use crate::configuration::{Configuration, Files, reference};
 use crate::exit_code::ExitCode;
 use crate::output;
 use crate::pipeline::{SourceFailure, choose_format, read_head};
@@ -19,16 +19,31 @@ use crate::settings::Settings;
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     /// The configuration file
-    #[arg(short = 'c', long = "configuration", value_name = "FILE")]
-    file: PathBuf,
+    #[arg(
+        short = 'c',
+        long = "configuration",
+        value_name = "FILE",
+        required_unless_present = "reference"
+    )]
+    configuration: Option<PathBuf>,
+    /// Print all keys of the configuration file and what they mean, as Markdown
+    #[arg(long, conflicts_with = "configuration")]
+    reference: bool,
+    /// Write the answer to this file instead of standard output
+    #[arg(short = 'o', value_name = "FILE")]
+    file: Option<PathBuf>,
 }
 
 /// Looks at everything, and says of each part what it is or what is wrong with it.
 pub(crate) fn run(arguments: &CheckArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let configuration = match read(&arguments.file)? {
+    let Some(file) = &arguments.configuration else {
+        output::write(&reference(), arguments.file.as_ref())?;
+        return Ok(ExitCode::Ok);
+    };
+    let configuration = match read(file)? {
         Ok(configuration) => configuration,
         Err(mistakes) => {
-            say_mistakes(&arguments.file, &mistakes);
+            say_mistakes(file, &mistakes);
             return Ok(ExitCode::Found);
         }
     };
@@ -37,7 +52,7 @@ pub(crate) fn run(arguments: &CheckArguments, settings: &Settings) -> anyhow::Re
     for (number, files) in (1..).zip(&configuration.files) {
         n_wrong += check_files(number, files, &mut answer);
     }
-    output::write(&answer, None)?;
+    output::write(&answer, arguments.file.as_ref())?;
     Ok(match n_wrong {
         0 => ExitCode::Ok,
         _ => ExitCode::Found,
@@ -80,7 +95,7 @@ fn check_files(number: usize, files: &Files, answer: &mut String) -> usize {
     let mut n_wrong = found.failures.iter().filter(|it| is_wrong(it)).count();
     for source in &found.sources {
         match format_of(source, files) {
-            Ok(format) => *answer += &format!("files[{number}] {}: {format}\n", source.name),
+            Ok(format) => *answer += &format!("source.file[{number}] {}: {format}\n", source.name),
             Err(failure) => {
                 say_source_failure(&failure);
                 n_wrong += 1;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use slowlake_ingest::{FollowOptions, Follower, Start};
+use slowlake_ingest::{FollowOptions, Start};
 
 /// The usual time, and the longest, between what is read and its commit, seconds.
 pub(crate) const COMMIT_SECONDS_DEFAULT: u64 = 10;
@@ -52,13 +52,13 @@ impl FollowArguments {
         self.follow
     }
 
-    /// Who follows these paths.
-    pub(crate) fn follower(&self, paths: &[String]) -> Result<Follower, slowlake_ingest::IngestError> {
-        Follower::new(FollowOptions {
+    /// How these paths are followed.
+    pub(crate) fn options(&self, paths: &[String]) -> FollowOptions {
+        FollowOptions {
             start: self.start.resolve(),
             polls: self.poll,
             ..FollowOptions::new(paths.to_vec())
-        })
+        }
     }
 
     /// The longest time between what is read and its commit.

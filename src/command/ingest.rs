@@ -1,27 +1,30 @@
 //! `slowlake ingest`: logs into a lake, each byte once, however often it is called.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use slowlake_ingest::{Discovery, Follower, IngestError, discover};
+use slowlake_ingest::{Discovery, IngestError, discover};
 use slowlake_parse::Ledger;
 use slowlake_store::Lake;
 
 use crate::command::follow::FollowArguments;
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::reading::{ReadArguments, ingest_error, say_failure, say_source_failure};
+use crate::configuration::Files;
 use crate::exit_code::ExitCode;
 use crate::ingestion::{
     Committed, Ingested, Ingestion, IngestionError, RowMaker, ServerName, TextPolicy, Texts,
 };
 use crate::output;
-use crate::pipeline::StatementOptions;
+use crate::pipeline::{ReadOptions, StatementOptions};
 use crate::progress::Progress;
 use crate::render::json::ledger;
 use crate::render::quantity::{bytes, count, percent, plural};
-use crate::service::{self, Followed};
+use crate::service::meter::Meters;
+use crate::service::{Service, Signal, Wanted, signals};
 use crate::settings::Settings;
 use crate::summary::Coverage;
 
@@ -81,16 +84,15 @@ enum Input {
     /// Files as they are now.
     Found(Discovery),
     /// Files that are being written.
-    Followed(Box<Follower>),
+    Followed(Box<Files>),
 }
 
 /// Ingests every source that can be read, or follows them.
 pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
     let options = arguments.reading.resolve()?;
     let location = location(arguments.lake.as_ref(), settings)?;
-    let input = arguments.input().map_err(ingest_error)?;
-    let runtime = runtime(settings)?;
-    let maker = arguments.row_maker(settings, options.statement);
+    let input = arguments.input(&options).map_err(ingest_error)?;
+    let runtime = Arc::new(runtime(settings)?);
     let began = Instant::now();
     let mut tally = Tally::default();
     let (lake, code) = match input {
@@ -100,21 +102,22 @@ pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::R
                 .map_err(store_error)?;
             let progress = Progress::start(settings, &found.sources);
             let bytes_read = progress.bytes.clone();
+            let maker = arguments.row_maker(settings, options.statement);
             let mut ingestion = Ingestion::new(&runtime, lake, options, maker, &bytes_read);
             tally.ingest(&found, &mut ingestion)?;
             progress.finish();
             (ingestion.into_lake(), tally.exit_code())
         }
-        Input::Followed(follower) => {
-            let followed = Followed {
-                follower: *follower,
-                options,
-                maker,
-            };
+        Input::Followed(files) => {
+            let told = signals(&runtime)?;
+            let mut service = Service::start(runtime.clone(), location.clone(), Meters::new())?;
             let every = arguments.following.commit_every();
-            let followings = service::follow(&runtime, &location, vec![followed], every)?;
-            tally.failures = followings.failures;
-            tally.add_committed(followings.committed);
+            service.run(vec![Wanted::Files(*files)], every, settings)?;
+            // There is no file that could be read again.
+            while told.recv() == Ok(Signal::Reload) {}
+            let done = service.finish();
+            tally.failures = done.failures;
+            tally.add_committed(done.committed);
             let lake = runtime.block_on(Lake::open(&location)).map_err(store_error)?;
             // It was told to stop, and did.
             (lake, ExitCode::Ok)
@@ -130,21 +133,31 @@ pub(crate) fn run(arguments: &IngestArguments, settings: &Settings) -> anyhow::R
 }
 
 impl IngestArguments {
-    fn input(&self) -> Result<Input, IngestError> {
-        if self.following.is_wanted() {
-            return Ok(Input::Followed(Box::new(self.following.follower(&self.paths)?)));
+    fn input(&self, options: &ReadOptions) -> Result<Input, IngestError> {
+        if !self.following.is_wanted() {
+            return discover(&self.paths).map(Input::Found);
         }
-        discover(&self.paths).map(Input::Found)
+        let follow = self.following.options(&self.paths);
+        follow.check()?;
+        Ok(Input::Followed(Box::new(Files {
+            server: self.server.clone(),
+            cluster: self.cluster.clone(),
+            read: options.clone(),
+            texts: self.texts(),
+            follow,
+        })))
     }
 
     fn row_maker(&self, settings: &Settings, statement: StatementOptions) -> RowMaker {
         let server = ServerName::new(self.server.clone(), settings);
-        let texts = if self.redact {
-            Texts::Redacted
-        } else {
-            Texts::Kept(self.statement_text)
-        };
-        RowMaker::new(server, self.cluster.clone(), texts, statement)
+        RowMaker::new(server, self.cluster.clone(), self.texts(), statement)
+    }
+
+    fn texts(&self) -> Texts {
+        match self.redact {
+            true => Texts::Redacted,
+            false => Texts::Kept(self.statement_text),
+        }
     }
 }
 

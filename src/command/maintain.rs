@@ -1,19 +1,15 @@
 //! `slowlake maintain`: what keeps a lake quick to ask and no larger than it must be, and the proof that it is whole.
 
-mod answer;
-
 use std::path::PathBuf;
 
 use clap::Args;
-use slowlake_store::maintain::{
-    CheckpointOptions, CompactOptions, DeriveOptions, FsckReport, Resources, RetainOptions, VacuumOptions,
-    checkpoint, compact, derive, fsck, retain, vacuum,
-};
-use slowlake_store::{DerivedTable, Kind, Lake, StoreError};
+use slowlake_store::maintain::{FsckReport, Resources, fsck};
+use slowlake_store::{Kind, Lake, StoreError};
 
 use crate::command::lake::{location, runtime, store_error};
-use crate::command::maintain::answer::{Answer, Done};
 use crate::exit_code::ExitCode;
+use crate::maintenance::answer::Answer;
+use crate::maintenance::{Job, Plan};
 use crate::output;
 use crate::progress::Spinner;
 use crate::settings::Settings;
@@ -59,109 +55,29 @@ enum AnswerFormat {
     Json,
 }
 
-/// The jobs, in the order in which they are done: what goes is summed up before, and need not be compacted; what compaction leaves can be
-/// checkpointed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-enum Job {
-    /// Bring roll-ups and queries up to date
-    Derive,
-    /// Remove whole days that are older than --keep says
-    Retain,
-    /// Put small files together, their rows sorted
-    Compact,
-    /// Make opening the lake quick, and delete log files that nobody needs
-    Checkpoint,
-    /// Delete data files that no version has any more
-    Vacuum,
-}
-
-impl Job {
-    const ALL: [Job; 5] = [
-        Job::Derive,
-        Job::Retain,
-        Job::Compact,
-        Job::Checkpoint,
-        Job::Vacuum,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Job::Derive => "derive",
-            Job::Retain => "retain",
-            Job::Compact => "compact",
-            Job::Checkpoint => "checkpoint",
-            Job::Vacuum => "vacuum",
-        }
-    }
-}
-
-/// The options of all jobs, valid.
-struct Plan {
-    jobs: Vec<Job>,
-    derive: DeriveOptions,
-    retain: RetainOptions,
-    compact: CompactOptions,
-    checkpoint: CheckpointOptions,
-    vacuum: VacuumOptions,
-    dry_run: bool,
-}
-
-impl Plan {
-    fn of(arguments: &MaintainArguments, settings: &Settings) -> Result<Plan, StoreError> {
-        let now_us = jiff::Timestamp::now().as_microsecond();
-        let mut retain = RetainOptions::new(now_us);
-        for (kind, days) in &arguments.keep {
-            retain = retain.keep(*kind, *days)?;
-        }
-        let vacuum = VacuumOptions::new(now_us);
-        let checkpoint = CheckpointOptions::new(now_us);
-        let mut jobs = match (arguments.job.as_slice(), arguments.fsck) {
+impl MaintainArguments {
+    /// The jobs to do, in their order.
+    fn jobs(&self) -> Vec<Job> {
+        let mut jobs = match (self.job.as_slice(), self.fsck) {
             ([], true) => Vec::new(),
             ([], false) => Job::ALL.to_vec(),
             (named, _) => named.to_vec(),
         };
         jobs.sort_unstable();
         jobs.dedup();
-        Ok(Plan {
-            jobs,
-            derive: DeriveOptions {
-                now_us,
-                resources: resources(settings),
-            },
-            retain,
-            compact: CompactOptions {
-                now_us,
-                resources: resources(settings),
-            },
-            checkpoint: match arguments.log_days {
-                Some(days) => checkpoint.keep_log(days)?,
-                None => checkpoint,
-            },
-            vacuum: match arguments.vacuum_after {
-                Some(days) => vacuum.keep(days)?,
-                None => vacuum,
-            },
-            dry_run: arguments.dry_run,
-        })
+        jobs
     }
 
-    async fn run(&self, job: Job, lake: &mut Lake) -> Result<Done, StoreError> {
-        let dry_run = self.dry_run;
-        Ok(match job {
-            Job::Derive => {
-                let mut reports = Vec::with_capacity(DerivedTable::ALL.len());
-                for table in DerivedTable::ALL {
-                    reports.push((table.name(), derive(lake, table, &self.derive, dry_run).await?));
-                }
-                answer::derived(&reports, dry_run)
-            }
-            Job::Retain => answer::retained(&retain(lake, &self.retain, dry_run).await?, dry_run),
-            Job::Compact => answer::compacted(&compact(lake, &self.compact, dry_run).await?, dry_run),
-            Job::Checkpoint => {
-                answer::checkpointed(&checkpoint(lake, &self.checkpoint, dry_run).await?, dry_run)
-            }
-            Job::Vacuum => answer::vacuumed(&vacuum(lake, &self.vacuum, dry_run).await?, dry_run),
-        })
+    fn plan(&self, settings: &Settings) -> Result<Plan, StoreError> {
+        let mut plan = Plan::new(&self.keep, resources(settings))?;
+        if let Some(days) = self.log_days {
+            plan = plan.keep_log(days)?;
+        }
+        if let Some(days) = self.vacuum_after {
+            plan = plan.vacuum_after(days)?;
+        }
+        plan.dry_run = self.dry_run;
+        Ok(plan)
     }
 }
 
@@ -175,18 +91,19 @@ fn resources(settings: &Settings) -> Resources {
 /// Does the jobs, then proves what is asked for.
 pub(crate) fn run(arguments: &MaintainArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
     let location = location(arguments.lake.as_ref(), settings)?;
-    let plan = Plan::of(arguments, settings).map_err(store_error)?;
+    let plan = arguments.plan(settings).map_err(store_error)?;
+    let jobs = arguments.jobs();
     let runtime = runtime(settings)?;
     let mut lake = runtime.block_on(Lake::open(&location)).map_err(store_error)?;
-    if !plan.jobs.is_empty() {
+    if !jobs.is_empty() {
         runtime
             .block_on(lake.check_newest_commit())
             .map_err(store_error)?;
     }
     let mut done = Vec::new();
-    for job in &plan.jobs {
+    for job in jobs {
         let spinner = Spinner::start(settings, job.name());
-        let result = runtime.block_on(plan.run(*job, &mut lake));
+        let result = runtime.block_on(plan.run(job, &mut lake));
         spinner.finish();
         done.push((job.name(), result.map_err(store_error)?));
     }

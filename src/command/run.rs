@@ -1,31 +1,36 @@
-//! `slowlake run`: the service. Follows what its configuration file names until it is told to stop.
+//! `slowlake run`: the service. Runs what its configuration file names until it is told to stop, and reads the file again when it is told to.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
-use slowlake_ingest::Follower;
+use slowlake_store::LakeLocation;
+use tokio::runtime::Runtime;
+use tracing::{error, info, warn};
 
 use crate::command::lake::{location, runtime};
-use crate::command::reading::ingest_error;
-use crate::configuration::{Configuration, Files, Mistake};
+use crate::configuration::{Configuration, Mistake};
 use crate::exit_code::ExitCode;
-use crate::ingestion::{RowMaker, ServerName};
 use crate::output;
 use crate::render::quantity::{bytes, plural};
-use crate::service::{self, Followed};
+use crate::service::http::Http;
+use crate::service::maintenance::Maintaining;
+use crate::service::meter::Meters;
+use crate::service::{Service, Signal, Wanted, signals};
 use crate::settings::Settings;
 use crate::summary::Coverage;
+use crate::telemetry;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// The configuration file
+    /// The configuration file; docs/configuration.md has all keys
     #[arg(short = 'c', long = "configuration", value_name = "FILE")]
     file: PathBuf,
 }
 
-/// Follows until SIGTERM or SIGINT.
+/// Runs until SIGTERM or SIGINT.
 pub(crate) fn run(arguments: &RunArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
     let configuration = match read(&arguments.file)? {
         Ok(configuration) => configuration,
@@ -34,29 +39,132 @@ pub(crate) fn run(arguments: &RunArguments, settings: &Settings) -> anyhow::Resu
             return Ok(ExitCode::Failed);
         }
     };
-    // What is in the environment is stronger than what is in a file.
-    let lake = settings.lake.as_ref().or(configuration.lake.as_ref());
-    let location = location(lake, settings)?;
-    let all = configuration.files.into_iter();
-    let all = all
-        .map(|files| followed(files, settings))
-        .collect::<Result<_, _>>()?;
-    let runtime = runtime(settings)?;
+    telemetry::start_service(settings, configuration.log.level, configuration.log.format);
     let began = Instant::now();
-    let followings = service::follow(&runtime, &location, all, configuration.commit_every)?;
-    let coverage = Coverage::from(&followings.committed.ledger);
+    let runtime = Arc::new(runtime(settings)?);
+    // From now on nothing that it is told is lost.
+    let told = signals(&runtime)?;
+    let mut running = Running::start(configuration, runtime, settings)?;
+    while told.recv() == Ok(Signal::Reload) {
+        running.reload(&arguments.file, settings);
+    }
+    info!("told to stop: commits what is whole");
+    let done = running.finish();
+    let coverage = Coverage::from(&done.committed.ledger);
     let answer = format!(
         "{} of {} in {} in {:.0} s\n",
         bytes(coverage.bytes),
-        plural(followings.committed.sources as i64, "file"),
+        plural(done.committed.sources as i64, "file"),
         plural(
-            i64::try_from(followings.committed.commits).unwrap_or(i64::MAX),
+            i64::try_from(done.committed.commits).unwrap_or(i64::MAX),
             "commit"
         ),
         began.elapsed().as_secs_f64(),
     );
     output::write(&answer, None)?;
     Ok(ExitCode::Ok)
+}
+
+/// All that runs.
+struct Running {
+    configuration: Configuration,
+    runtime: Arc<Runtime>,
+    location: LakeLocation,
+    meters: Arc<Meters>,
+    service: Service,
+    maintaining: Option<Maintaining>,
+    /// Listens as long as it is there.
+    _http: Option<Http>,
+}
+
+impl Running {
+    fn start(
+        configuration: Configuration,
+        runtime: Arc<Runtime>,
+        settings: &Settings,
+    ) -> anyhow::Result<Running> {
+        // What is in the environment is stronger than what is in a file.
+        let lake = settings.lake.as_ref().or(configuration.lake.as_ref());
+        let location = location(lake, settings)?;
+        let meters = Meters::new();
+        let http = configuration
+            .http
+            .map(|address| Http::start(&runtime, address, meters.clone()))
+            .transpose()?;
+        let mut running = Running {
+            service: Service::start(runtime.clone(), location.clone(), meters.clone())?,
+            configuration,
+            runtime,
+            location,
+            meters,
+            maintaining: None,
+            _http: http,
+        };
+        running.apply(settings)?;
+        Ok(running)
+    }
+
+    /// Has what the configuration wants run, and nothing else.
+    fn apply(&mut self, settings: &Settings) -> anyhow::Result<()> {
+        let wanted = self.configuration.files.iter().cloned().map(Wanted::Files);
+        self.service
+            .run(wanted.collect(), self.configuration.commit_every, settings)?;
+        let maintenance = self.configuration.maintenance.as_ref();
+        if self.maintaining.as_ref().map(|it| &it.wanted) != maintenance {
+            if let Some(maintaining) = self.maintaining.take() {
+                maintaining.end();
+            }
+            self.maintaining = maintenance.map(|wanted| {
+                Maintaining::start(
+                    wanted.clone(),
+                    self.runtime.clone(),
+                    self.location.clone(),
+                    self.meters.clone(),
+                )
+            });
+        }
+        Ok(())
+    }
+
+    /// Goes on as the file says now; as before where it cannot be read.
+    fn reload(&mut self, file: &Path, settings: &Settings) {
+        let read = match read(file) {
+            Ok(read) => read,
+            Err(failure) => return error!("goes on as before: {failure:#}"),
+        };
+        let configuration = match read {
+            Ok(configuration) => configuration,
+            Err(mistakes) => {
+                for mistake in &mistakes {
+                    let (text, hint) = (said(file, mistake), mistake.hint.as_deref());
+                    error!(hint, "goes on as before: {text}");
+                }
+                return;
+            }
+        };
+        let before = &self.configuration;
+        for (key, is_other) in [
+            ("lake", before.lake != configuration.lake),
+            ("serve.http", before.http != configuration.http),
+            ("log", before.log != configuration.log),
+        ] {
+            if is_other {
+                warn!(key, "a change that only holds after a restart");
+            }
+        }
+        self.configuration = configuration;
+        match self.apply(settings) {
+            Ok(()) => info!("goes on as the file says now"),
+            Err(failure) => error!("not all of the file could be followed: {failure:#}"),
+        }
+    }
+
+    fn finish(self) -> crate::service::work::Done {
+        if let Some(maintaining) = self.maintaining {
+            maintaining.end();
+        }
+        self.service.finish()
+    }
 }
 
 /// The configuration in a file, or what is wrong with it.
@@ -68,23 +176,17 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<Result<Configuration, Vec<Mist
 /// Says what is wrong with a configuration, with its place in the file.
 pub(crate) fn say_mistakes(file: &Path, mistakes: &[Mistake]) {
     for mistake in mistakes {
-        let key = match mistake.key.as_str() {
-            "" => String::new(),
-            key => format!("{key}: "),
-        };
-        let text = format!("{}:{}: {key}{}", file.display(), mistake.line, mistake.what);
-        output::say("error", &text);
+        output::say("error", &said(file, mistake));
         if let Some(hint) = &mistake.hint {
             output::say("hint", hint);
         }
     }
 }
 
-fn followed(files: Files, settings: &Settings) -> anyhow::Result<Followed> {
-    let server = ServerName::new(files.server, settings);
-    Ok(Followed {
-        follower: Follower::new(files.follow).map_err(ingest_error)?,
-        maker: RowMaker::new(server, files.cluster, files.texts, files.read.statement),
-        options: files.read,
-    })
+fn said(file: &Path, mistake: &Mistake) -> String {
+    let Mistake { line, key, what, .. } = mistake;
+    match key.as_str() {
+        "" => format!("{}:{line}: {what}", file.display()),
+        key => format!("{}:{line}: {key}: {what}", file.display()),
+    }
 }

@@ -1,13 +1,17 @@
-//! One table of the configuration file, asked for its keys one by one: what is there but was not asked for is a mistake, and so is a value
+//! One table of the configuration file, asked for its keys one by one: a key that the table does not have is a mistake, and so is a value
 //! of another type. Knows no key by itself.
 
+use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
 
 use clap::ValueEnum;
+use jiff::Span;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::configuration::Mistake;
+use crate::configuration::key::Table;
 
 /// Below this likeness (0 to 1) two names have nothing to do with each other.
 const LIKENESS_MIN: f64 = 0.5;
@@ -15,19 +19,26 @@ const LIKENESS_MIN: f64 = 0.5;
 /// A table, and what has been asked for and found wrong in it.
 pub(super) struct Section<'f> {
     text: &'f str,
-    /// `lake`, `files[1]`; empty for the file itself.
+    /// `serve`, `source.file[1]`; empty for the file itself.
     name: String,
     /// Where it begins, bytes.
     begin: usize,
     table: &'f DeTable<'f>,
-    asked: Vec<&'static str>,
+    keys: &'static Table,
     mistakes: Vec<Mistake>,
 }
 
 impl<'f> Section<'f> {
     /// The whole file.
-    pub(super) fn root(text: &'f str, table: &'f DeTable<'f>) -> Section<'f> {
-        Section::new(text, String::new(), 0, table)
+    pub(super) fn root(text: &'f str, table: &'f DeTable<'f>, keys: &'static Table) -> Section<'f> {
+        Section {
+            text,
+            name: String::new(),
+            begin: 0,
+            table,
+            keys,
+            mistakes: Vec::new(),
+        }
     }
 
     /// What it is called.
@@ -70,13 +81,54 @@ impl<'f> Section<'f> {
         texts
     }
 
-    /// Yes or no; no where it is not there.
-    pub(super) fn flag(&mut self, key: &'static str) -> bool {
-        let Some(value) = self.ask(key) else { return false };
-        let flag = value
+    /// Yes or no.
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.ask(key)?;
+        value
             .as_bool()
-            .or_else(|| self.other_type(key, value, "yes or no", "write true or false, without quotes"));
-        flag.unwrap_or(false)
+            .or_else(|| self.other_type(key, value, "yes or no", "write true or false, without quotes"))
+    }
+
+    /// A duration within limits: a text such as `10s` or `35d`. A year has 365 days here, a month 30.
+    pub(super) fn duration(
+        &mut self,
+        key: &'static str,
+        limits: RangeInclusive<Duration>,
+        example: &str,
+    ) -> Option<Duration> {
+        let value = self.ask(key)?;
+        let hint = format!(
+            "give a duration from {} to {}, such as \"{example}\"",
+            duration_text(*limits.start()),
+            duration_text(*limits.end()),
+        );
+        let Some(text) = value.as_str() else {
+            return self.other_type(key, value, "a duration", &hint);
+        };
+        let Some(duration) = parse_duration(text) else {
+            self.wrong(key, &format!("{text:?} is no duration"), &hint);
+            return None;
+        };
+        let fits = limits.contains(&duration);
+        if !fits {
+            self.wrong(key, "out of its limits", &hint);
+        }
+        fits.then_some(duration)
+    }
+
+    /// An address and a port to listen at.
+    pub(super) fn address(&mut self, key: &'static str) -> Option<SocketAddr> {
+        let text = self.text(key)?;
+        let address = text.parse().ok();
+        if address.is_none() {
+            let what = format!("{text:?} is no address with a port");
+            self.wrong(
+                key,
+                &what,
+                "write it like \"127.0.0.1:8433\", or \"0.0.0.0:8433\" for all of this machine's",
+            );
+        }
+        address
     }
 
     /// A whole number within limits.
@@ -113,37 +165,30 @@ impl<'f> Section<'f> {
     }
 
     /// A table.
-    pub(super) fn table(&mut self, key: &'static str) -> Option<Section<'f>> {
+    pub(super) fn table(&mut self, key: &'static str, keys: &'static Table) -> Option<Section<'f>> {
         let value = self.ask(key)?;
+        let begin = self.span(key).start;
+        let path = self.path(key);
         match value.as_table() {
-            Some(table) => Some(Section::new(
-                self.text,
-                key.to_owned(),
-                self.span(key).start,
-                table,
-            )),
-            None => self.other_type(key, value, "a table", &format!("write [{key}] above its keys")),
+            Some(table) => Some(self.inner(path, begin, table, keys)),
+            None => self.other_type(key, value, "a table", &format!("write [{path}] above its keys")),
         }
     }
 
     /// A list of tables.
-    pub(super) fn tables(&mut self, key: &'static str) -> Vec<Section<'f>> {
+    pub(super) fn tables(&mut self, key: &'static str, keys: &'static Table) -> Vec<Section<'f>> {
         let Some(value) = self.ask(key) else {
             return Vec::new();
         };
+        let path = self.path(key);
         let tables = value.as_array().and_then(|list| {
             let tables = (1..).zip(list.iter()).map(|(number, table)| {
-                let name = format!("{key}[{number}]");
-                Some(Section::new(
-                    self.text,
-                    name,
-                    table.span().start,
-                    table.get_ref().as_table()?,
-                ))
+                let name = format!("{path}[{number}]");
+                Some(self.inner(name, table.span().start, table.get_ref().as_table()?, keys))
             });
             tables.collect()
         });
-        let hint = format!("write [[{key}]] above the keys of each");
+        let hint = format!("write [[{path}]] above the keys of each");
         tables
             .or_else(|| self.other_type(key, value, "a list of tables", &hint))
             .unwrap_or_default()
@@ -156,47 +201,55 @@ impl<'f> Section<'f> {
 
     /// Says that what is at a key, or is not, cannot be.
     pub(super) fn mistake(&self, key: &str, what: String, hint: &str) -> Mistake {
-        let key_name = match self.name.as_str() {
-            "" => key.to_owned(),
-            name => format!("{name}.{key}"),
-        };
         Mistake {
             line: line_of(self.text, self.span(key).start),
-            key: key_name,
+            key: self.path(key),
             what,
             hint: Some(hint.to_owned()),
         }
     }
 
-    /// Hands over what was wrong; what has not been asked for is.
+    /// Hands over what was wrong, with the keys that the table does not have.
     pub(super) fn finish(self, mistakes: &mut Vec<Mistake>) {
         for (key, _) in self.table.iter() {
             let key = key.get_ref().as_ref();
-            if self.asked.contains(&key) {
+            if self.keys.names().any(|name| name == key) {
                 continue;
             }
-            let hint = match nearest(key, self.asked.iter().copied()) {
+            let hint = match nearest(key, self.keys.names()) {
                 Some(name) => format!("did you mean {name}?"),
-                None => format!("there are {}", self.asked.join(", ")),
+                None => format!("there are {}", self.keys.names().collect::<Vec<_>>().join(", ")),
             };
             mistakes.push(self.mistake(key, "no such key".to_owned(), &hint));
         }
         mistakes.extend(self.mistakes);
     }
 
-    fn new(text: &'f str, name: String, begin: usize, table: &'f DeTable<'f>) -> Section<'f> {
+    /// A table in this one.
+    fn inner(&self, name: String, begin: usize, table: &'f DeTable<'f>, keys: &'static Table) -> Section<'f> {
         Section {
-            text,
+            text: self.text,
             name,
             begin,
             table,
-            asked: Vec::new(),
+            keys,
             mistakes: Vec::new(),
         }
     }
 
-    fn ask(&mut self, key: &'static str) -> Option<&'f DeValue<'f>> {
-        self.asked.push(key);
+    /// A key with the table it is in.
+    fn path(&self, key: &str) -> String {
+        match self.name.as_str() {
+            "" => key.to_owned(),
+            name => format!("{name}.{key}"),
+        }
+    }
+
+    fn ask(&self, key: &'static str) -> Option<&'f DeValue<'f>> {
+        debug_assert!(
+            self.keys.names().any(|name| name == key),
+            "{key} is not in the reference"
+        );
         self.find(key).map(|(_, value)| value)
     }
 
@@ -231,6 +284,28 @@ impl<'f> Section<'f> {
 /// The line of a byte, counted from 1.
 pub(super) fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    const DAY_S: i64 = 86_400;
+    let span: Span = text.parse().ok()?;
+    let days = i64::from(span.get_years()) * 365
+        + i64::from(span.get_months()) * 30
+        + i64::from(span.get_weeks()) * 7
+        + i64::from(span.get_days());
+    let seconds =
+        days * DAY_S + i64::from(span.get_hours()) * 3600 + span.get_minutes() * 60 + span.get_seconds();
+    let milliseconds = u64::try_from(seconds * 1000 + span.get_milliseconds()).ok()?;
+    Some(Duration::from_millis(milliseconds))
+}
+
+/// A duration in the largest unit of which it has a whole number.
+fn duration_text(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(365 * 86_400, "y"), (86_400, "d"), (3600, "h"), (60, "m")];
+    let unit = units.into_iter().find(|(unit, _)| seconds % unit == 0);
+    let (unit, name) = unit.unwrap_or((1, "s"));
+    format!("{}{name}", seconds / unit)
 }
 
 /// The name most like `name`, if any is.

@@ -1,11 +1,14 @@
 //! One case for each kind of mistake: which line, which key, what, and what to do.
 
 use super::*;
+use crate::ingestion::Texts;
 
 /// A file that has nothing wrong in it but what is put in place of `…`.
 fn files(rest: &str) -> String {
-    format!("[lake]\nuri = \"./lake\"\n\n[[files]]\npaths = [\"a.log\"]\n{rest}\n")
+    format!("lake = \"./lake\"\n\n\n[[source.file]]\npaths = [\"a.log\"]\n{rest}\n")
 }
+
+const NOTHING_HINT: &str = "name logs: [[source.file]] and paths = [\"/var/log/…\"]";
 
 #[track_caller]
 fn check(text: &str, expect: &[(usize, &str, &str, &str)]) {
@@ -27,11 +30,10 @@ fn check(text: &str, expect: &[(usize, &str, &str, &str)]) {
 #[test]
 fn everything_that_can_be_said() {
     let text = r#"
-[lake]
-uri = "s3://logs/lake"
-commit_seconds = 30
+lake = "s3://logs/lake"
+commit_every = "30s"
 
-[[files]]
+[[source.file]]
 paths = ["/var/log/postgresql/*.log", "/var/log/pgbouncer/"]
 server = "db-7"
 cluster = "shop"
@@ -43,7 +45,7 @@ start = "end"
 poll = true
 group_numbered_tables = true
 
-[[files]]
+[[source.file]]
 paths = ["/var/log/mysql/slow.log"]
 redact = true
 ansi_quotes = true
@@ -74,16 +76,23 @@ keep_unions = true
 fn unknown_keys_and_tables() {
     check(
         &files("sever = \"db\""),
-        &[(6, "files[1].sever", "no such key", "did you mean server?")],
+        &[(6, "source.file[1].sever", "no such key", "did you mean server?")],
     );
     check(
-        "[lakes]\n[[files]]\npaths = [\"a\"]\n",
+        "[lakes]\n[[source.file]]\npaths = [\"a\"]\n",
         &[(1, "lakes", "no such key", "did you mean lake?")],
     );
-    let hint = "there are uri, commit_seconds";
+    let hint = "there are cluster, timezone, statement_text, redact";
     check(
-        "[lake]\nregion = 1\n[[files]]\npaths = [\"a\"]\n",
-        &[(2, "lake.region", "no such key", hint)],
+        "[defaults]\nx = 1\n[[source.file]]\npaths = [\"a\"]\n",
+        &[(2, "defaults.x", "no such key", hint)],
+    );
+    check(
+        "[[source.files]]\npaths = [\"a\"]\n",
+        &[
+            (1, "source.files", "no such key", "did you mean file?"),
+            (1, "source", "nothing to read", NOTHING_HINT),
+        ],
     );
 }
 
@@ -94,7 +103,7 @@ fn values_of_another_type() {
         &files("server = 7"),
         &[(
             6,
-            "files[1].server",
+            "source.file[1].server",
             "a value of type integer, not a text",
             quotes,
         )],
@@ -102,52 +111,191 @@ fn values_of_another_type() {
     let hint = "write true or false, without quotes";
     check(
         &files("poll = \"yes\""),
-        &[(6, "files[1].poll", "a value of type string, not yes or no", hint)],
+        &[(
+            6,
+            "source.file[1].poll",
+            "a value of type string, not yes or no",
+            hint,
+        )],
     );
     check(
-        "[[files]]\npaths = \"a.log\"\n",
+        "[[source.file]]\npaths = \"a.log\"\n",
         &[(
             2,
-            "files[1].paths",
+            "source.file[1].paths",
             "a value of type string, not a list of texts",
             "write [\"…\", \"…\"]",
         )],
     );
     check(
-        "[[files]]\npaths = [\"a.log\", 7]\n",
+        "[[source.file]]\npaths = [\"a.log\", 7]\n",
         &[(
             2,
-            "files[1].paths",
+            "source.file[1].paths",
             "not all of the list are texts",
             "write [\"…\", \"…\"]",
         )],
     );
     check(
-        "lake = \"./lake\"\n[[files]]\npaths = [\"a\"]\n",
+        "[lake]\nuri = \"./lake\"\n[[source.file]]\npaths = [\"a\"]\n",
+        &[(1, "lake", "a value of type table, not a text", quotes)],
+    );
+    check(
+        "source = 1\n",
         &[(
             1,
-            "lake",
-            "a value of type string, not a table",
-            "write [lake] above its keys",
+            "source",
+            "a value of type integer, not a table",
+            "write [source] above its keys",
         )],
     );
-    let hint = "give a number from 1 to 3600";
-    let seconds = |value: &str| format!("[lake]\ncommit_seconds = {value}\n[[files]]\npaths = [\"a\"]\n");
     check(
-        &seconds("1.5"),
-        &[(
-            2,
-            "lake.commit_seconds",
-            "a value of type float, not a whole number",
-            hint,
-        )],
+        "[source]\nfile = 1\n",
+        &[
+            (1, "source", "nothing to read", NOTHING_HINT),
+            (
+                2,
+                "source.file",
+                "a value of type integer, not a list of tables",
+                "write [[source.file]] above the keys of each",
+            ),
+        ],
     );
-    for number in ["0", "-1", "3601", "99999999999999999999"] {
-        check(
-            &seconds(number),
-            &[(2, "lake.commit_seconds", "out of its limits", hint)],
-        );
+}
+
+#[test]
+fn durations() {
+    let every = |value: &str| format!("commit_every = {value}\n[[source.file]]\npaths = [\"a\"]\n");
+    let hint = "give a duration from 1s to 1h, such as \"10s\"";
+    let row = |what: &'static str| [(1, "commit_every", what, hint)];
+    check(&every("10"), &row("a value of type integer, not a duration"));
+    check(&every("\"soon\""), &row("\"soon\" is no duration"));
+    for text in ["0s", "500ms", "61m", "1y"] {
+        check(&every(&format!("\"{text}\"")), &row("out of its limits"));
     }
+    for (text, seconds) in [("1s", 1), ("90s", 90), ("1m 30s", 90), ("1h", 3600)] {
+        let configuration = Configuration::parse(&every(&format!("\"{text}\""))).unwrap();
+        assert_eq!(configuration.commit_every, Duration::from_secs(seconds), "{text}");
+    }
+}
+
+#[test]
+fn defaults_hold_for_sources_that_do_not_say_otherwise() {
+    let text = r#"
+[defaults]
+cluster = "shop"
+timezone = "Europe/Berlin"
+redact = true
+[[source.file]]
+paths = ["a"]
+[[source.file]]
+paths = ["b"]
+cluster = "other"
+timezone = "UTC"
+statement_text = "all"
+[[source.file]]
+paths = ["c"]
+redact = false
+"#;
+    let [a, b, c] = &Configuration::parse(text).unwrap().files[..] else {
+        panic!("three sources")
+    };
+    assert_eq!(
+        (a.cluster.as_deref(), b.cluster.as_deref()),
+        (Some("shop"), Some("other"))
+    );
+    assert_ne!(a.read.zone, b.read.zone);
+    assert_eq!(a.read.zone, c.read.zone);
+    assert_eq!(a.texts, Texts::Redacted);
+    assert_eq!(b.texts, Texts::Kept(TextPolicy::All));
+    assert_eq!(c.texts, Texts::Kept(TextPolicy::Sampled));
+}
+
+#[test]
+fn maintenance_and_what_is_served() {
+    let source = "[[source.file]]\npaths = [\"a\"]\n";
+    let parse = |text: &str| Configuration::parse(&format!("{text}{source}"));
+    let usual = parse("").unwrap();
+    assert_eq!(
+        usual.maintenance.map(|it| (it.every, it.keep)),
+        Some((MAINTENANCE_DEFAULT, Vec::new()))
+    );
+    assert_eq!((usual.http, usual.log.level), (None, LogLevel::Info));
+    let text = r#"
+[maintenance]
+every = "15m"
+memory_mib = 256
+[retention]
+executions = "35d"
+server_events = "2y"
+[serve]
+http = "[::1]:8433"
+[log]
+level = "debug"
+format = "json"
+"#;
+    let set = parse(text).unwrap();
+    let expected = Maintenance {
+        every: Duration::from_secs(900),
+        memory_bytes: 256 << 20,
+        keep: vec![(Kind::Query, 35), (Kind::Log, 730)],
+    };
+    assert_eq!(set.maintenance, Some(expected));
+    assert_eq!(set.http.map(|it| it.to_string()), Some("[::1]:8433".to_owned()));
+    assert_eq!(
+        (set.log.level, set.log.format),
+        (LogLevel::Debug, LogFormat::Json)
+    );
+    assert_eq!(
+        parse("[maintenance]\nenabled = false\n").unwrap().maintenance,
+        None
+    );
+    let mistakes =
+        |text: &str, expect: (usize, &str, &str, &str)| check(&format!("{text}\n{source}"), &[expect]);
+    let days = "give a duration from 1d to 100y, such as \"35d\"";
+    mistakes(
+        "[retention]\nexecutions = \"3h\"",
+        (2, "retention.executions", "out of its limits", days),
+    );
+    let whole = "give whole days, such as \"35d\"";
+    mistakes(
+        "[retention]\nmetrics = \"36h\"",
+        (2, "retention.metrics", "no whole number of days", whole),
+    );
+    mistakes(
+        "[maintenance]\nenabled = false\n[retention]\nrejects = \"1d\"",
+        (
+            2,
+            "maintenance.enabled",
+            "nothing is removed without maintenance, but retention says for how long rows are kept",
+            "remove [retention], and give --keep to slowlake maintain",
+        ),
+    );
+    let address = "write it like \"127.0.0.1:8433\", or \"0.0.0.0:8433\" for all of this machine's";
+    mistakes(
+        "[serve]\nhttp = \"8433\"",
+        (2, "serve.http", "\"8433\" is no address with a port", address),
+    );
+    mistakes(
+        "[log]\nlevel = \"loud\"",
+        (
+            2,
+            "log.level",
+            "there is no \"loud\"",
+            "it is one of error, warn, info, debug",
+        ),
+    );
+}
+
+#[test]
+fn the_reference_is_current() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let found = std::fs::read_to_string(file).unwrap_or_default();
+    assert_eq!(
+        found,
+        reference(),
+        "write it with: slowlake check --reference -o docs/configuration.md"
+    );
 }
 
 #[test]
@@ -155,13 +303,17 @@ fn values_that_cannot_be() {
     let row = |what: &'static str, key: &'static str, hint: &'static str| [(6, key, what, hint)];
     check(
         &files("server = \"\""),
-        &row("empty", "files[1].server", "remove the key, or give it a value"),
+        &row(
+            "empty",
+            "source.file[1].server",
+            "remove the key, or give it a value",
+        ),
     );
     check(
         &files("format = \"mysql-slo\""),
         &row(
             "there is no \"mysql-slo\"",
-            "files[1].format",
+            "source.file[1].format",
             "did you mean \"mysql-slow\"?",
         ),
     );
@@ -169,7 +321,7 @@ fn values_that_cannot_be() {
         &files("start = \"now\""),
         &row(
             "there is no \"now\"",
-            "files[1].start",
+            "source.file[1].start",
             "it is one of lake, beginning, end",
         ),
     );
@@ -177,7 +329,7 @@ fn values_that_cannot_be() {
         &files("timezone = \"Berlin\""),
         &row(
             "\"Berlin\" is no time zone",
-            "files[1].timezone",
+            "source.file[1].timezone",
             "use a name of the time zone database, for example Europe/Berlin",
         ),
     );
@@ -185,7 +337,7 @@ fn values_that_cannot_be() {
         &files("format = \"postgres-stderr\""),
         &row(
             "postgres-stderr cannot be read without log_line_prefix",
-            "files[1].format",
+            "source.file[1].format",
             "ask the server with SHOW log_line_prefix",
         ),
     );
@@ -193,7 +345,7 @@ fn values_that_cannot_be() {
         &files("log_line_prefix = \"%m \"\nformat = \"mysql-slow\""),
         &row(
             "a setting of PostgreSQL's stderr format, not of the format given",
-            "files[1].log_line_prefix",
+            "source.file[1].log_line_prefix",
             "remove one of them",
         ),
     );
@@ -201,7 +353,7 @@ fn values_that_cannot_be() {
         &files("statement_text = \"all\"\nredact = true"),
         &row(
             "says which texts are kept, and redact that none is",
-            "files[1].statement_text",
+            "source.file[1].statement_text",
             "remove one of them",
         ),
     );
@@ -209,22 +361,21 @@ fn values_that_cannot_be() {
 
 #[test]
 fn what_is_to_be_followed() {
-    let nothing = "name logs: [[files]] and paths = [\"/var/log/…\"]";
     check(
-        "[lake]\nuri = \"./lake\"\n",
-        &[(1, "files", "nothing to follow", nothing)],
+        "lake = \"./lake\"\n",
+        &[(1, "source", "nothing to read", NOTHING_HINT)],
     );
     let hint = "name files, folders or patterns";
     check(
-        "\n[[files]]\nserver = \"a\"\n",
-        &[(2, "files[1].paths", "missing", hint)],
+        "\n[[source.file]]\nserver = \"a\"\n",
+        &[(2, "source.file[1].paths", "missing", hint)],
     );
     check(
-        "[[files]]\npaths = [\"a\"]\n[[files]]\npaths = [\"b\", \"a\"]\n",
+        "[[source.file]]\npaths = [\"a\"]\n[[source.file]]\npaths = [\"b\", \"a\"]\n",
         &[(
             4,
-            "files[2].paths",
-            "\"a\" is in files[1] already",
+            "source.file[2].paths",
+            "\"a\" is in source.file[1] already",
             "follow each file once",
         )],
     );
@@ -236,15 +387,15 @@ fn what_is_to_be_followed() {
             "/var/log/[a.log: not a valid pattern: invalid range pattern at character 10",
         ),
     ] {
-        let text = format!("[[files]]\npaths = {paths}\n");
+        let text = format!("[[source.file]]\npaths = {paths}\n");
         let mistakes = Configuration::parse(&text).unwrap_err();
         assert_eq!(
             (mistakes[0].line, mistakes[0].key.as_str()),
-            (2, "files[1].paths")
+            (2, "source.file[1].paths")
         );
         assert_eq!((mistakes[0].what.as_str(), mistakes.len()), (what, 1));
     }
-    let many = "[[files]]\npaths = [\"a\"]\n".repeat(FILES_MAX + 1);
+    let many = "[[source.file]]\npaths = [\"a\"]\n".repeat(FILES_MAX + 1);
     assert!(
         Configuration::parse(&many)
             .unwrap_err()
@@ -255,13 +406,13 @@ fn what_is_to_be_followed() {
 
 #[test]
 fn all_mistakes_are_found_at_once_and_no_toml_is_one() {
-    let mistakes = Configuration::parse("[[files]]\nserver = 1\n[lake]\nurl = \"x\"\n").unwrap_err();
+    let mistakes = Configuration::parse("[[source.file]]\nserver = 1\n[log]\nlevels = \"x\"\n").unwrap_err();
     let lines: Vec<usize> = mistakes.iter().map(|it| it.line).collect();
     assert_eq!(lines, [1, 2, 4]);
     for (text, line) in [
         ("[lake\n", 1),
-        ("[lake]\nuri = \"a\"\nuri = \"b\"\n", 3),
-        ("\nuri = a\n", 2),
+        ("lake = \"a\"\nlake = \"b\"\n", 2),
+        ("\nlake = a\n", 2),
     ] {
         let mistakes = Configuration::parse(text).unwrap_err();
         assert_eq!((mistakes.len(), mistakes[0].line), (1, line), "{text}");

@@ -2,16 +2,15 @@
 //! owner of a file was met, everything begins anew from what the lake has. Never looks for files, never decodes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::bounded;
 use slowlake_ingest::{Follower, Waker};
 
 use crate::ingestion::round::Outlet;
 use crate::ingestion::tail::{Surroundings, Tail};
-use crate::ingestion::{Committed, FENCED_MAX, Ingestion, IngestionError, MESSAGES_WAITING};
-use crate::pipeline::SourceFailure;
+use crate::ingestion::{Committed, Event, FENCED_MAX, Ingestion, IngestionError, MESSAGES_WAITING};
 
 /// The wait after another owner was met, times how often that was.
 const GIVE_WAY: Duration = Duration::from_millis(100);
@@ -47,21 +46,65 @@ impl Stop {
     }
 }
 
+/// How far reading is behind what is written, for whoever watches.
+#[derive(Debug, Default)]
+pub(crate) struct Behind {
+    bytes: AtomicU64,
+    /// When nothing was left to read for the last time, ms since 1970; 0 for never.
+    caught_up_ms: AtomicU64,
+}
+
+impl Behind {
+    /// So much is there and was not read.
+    pub(crate) fn set(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+        if bytes == 0 {
+            self.caught_up_ms.store(now_ms(), Ordering::Relaxed);
+        }
+    }
+
+    /// What was not read.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// For how long there has always been something that was not read; `None` if nothing was ever read to its end.
+    pub(crate) fn since(&self) -> Option<Duration> {
+        match (self.bytes(), self.caught_up_ms.load(Ordering::Relaxed)) {
+            (0, 1..) => Some(Duration::ZERO),
+            (_, 0) => None,
+            (_, caught_up) => Some(Duration::from_millis(now_ms().saturating_sub(caught_up))),
+        }
+    }
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// How files are followed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Following<'f> {
+    pub(crate) limits: FollowLimits,
+    pub(crate) stop: &'f Stop,
+    pub(crate) behind: &'f Behind,
+}
+
 impl Ingestion<'_> {
-    /// Follows until `stop` is set; then everything that is whole is committed. `report` is told which files fail while others go on.
+    /// Follows until it is told to stop; then everything that is whole is committed. `report` is told what happens.
     pub(crate) fn follow(
         &mut self,
         follower: &mut Follower,
-        limits: FollowLimits,
-        stop: &Stop,
-        report: &mut dyn FnMut(&SourceFailure),
-    ) -> Result<Committed, IngestionError> {
-        let mut committed = Committed::default();
+        following: Following<'_>,
+        committed: &mut Committed,
+        report: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), IngestionError> {
         let mut n_fenced = 0;
         loop {
             let commits_before = committed.commits;
-            if self.follow_on(follower, limits, stop, &mut committed, report)? {
-                return Ok(committed);
+            if self.follow_on(follower, following, committed, report)? {
+                return Ok(());
             }
             n_fenced = match committed.commits > commits_before {
                 true => 1,
@@ -81,10 +124,9 @@ impl Ingestion<'_> {
     fn follow_on(
         &mut self,
         follower: &mut Follower,
-        limits: FollowLimits,
-        stop: &Stop,
+        following: Following<'_>,
         committed: &mut Committed,
-        report: &mut dyn FnMut(&SourceFailure),
+        report: &mut dyn FnMut(Event<'_>),
     ) -> Result<bool, IngestionError> {
         let known = self.known()?;
         let (server, options, waker) = (self.server.clone(), self.options.clone(), follower.waker());
@@ -95,8 +137,7 @@ impl Ingestion<'_> {
             known: &known,
             server: &server,
             options: &options,
-            limits,
-            stop,
+            following,
             is_over: &is_over,
             progress: self.progress,
         };

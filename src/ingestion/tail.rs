@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use slowlake_ingest::{Begin, Follower, GenerationId, IngestError, Standing};
 use slowlake_parse::{DETECT_BYTES, Decoder, Format, Span, has_only_banner};
 
-use crate::ingestion::following::{FollowLimits, Stop};
+use crate::ingestion::following::Following;
 use crate::ingestion::known::Known;
 use crate::ingestion::log::Log;
 use crate::ingestion::resume::{Resume, Seen, lasting_path, teach};
@@ -48,8 +48,7 @@ pub(crate) struct Surroundings<'t> {
     pub(crate) known: &'t Mutex<Known>,
     pub(crate) server: &'t str,
     pub(crate) options: &'t ReadOptions,
-    pub(crate) limits: FollowLimits,
-    pub(crate) stop: &'t Stop,
+    pub(crate) following: Following<'t>,
     /// The thread that commits has ended.
     pub(crate) is_over: &'t AtomicBool,
     pub(crate) progress: &'t AtomicU64,
@@ -85,7 +84,7 @@ impl<'t> Tail<'t> {
     /// Reads until it is told to stop, or until nobody listens. Hands on what is whole at the end; returns how many files it read.
     pub(crate) fn run(mut self) -> usize {
         while !self.surroundings.is_over.load(Ordering::Relaxed) {
-            if self.surroundings.stop.is_set() {
+            if self.surroundings.following.stop.is_set() {
                 // Whoever does not listen any more does not miss it.
                 let _ = self.end_round();
                 break;
@@ -109,7 +108,7 @@ impl<'t> Tail<'t> {
         }
         let mut total_bytes = 0;
         for id in self.follower.generations() {
-            if self.surroundings.stop.is_set() {
+            if self.surroundings.following.stop.is_set() {
                 break;
             }
             let n_bytes = self.advance(id);
@@ -118,16 +117,29 @@ impl<'t> Tail<'t> {
             if n_bytes > 0 && self.round_began.is_none() {
                 self.round_began = Some(Instant::now());
             }
-            if self.round_bytes >= self.surroundings.limits.bytes {
+            if self.round_bytes >= self.surroundings.following.limits.bytes {
                 self.end_round()?;
             }
         }
-        let every = self.surroundings.limits.every;
+        let every = self.surroundings.following.limits.every;
         if self.round_began.is_some_and(|began| began.elapsed() >= every) {
             self.end_round()?;
         }
         self.forget_closed();
+        self.note_behind();
         Ok(total_bytes)
+    }
+
+    /// Notes how much is there that was not read yet. What is packed is not counted: nobody knows how much it is.
+    fn note_behind(&self) {
+        let unread = |id: GenerationId| {
+            let generation = self.follower.generation(id)?;
+            let read = self.logs.get(&id).map_or(generation.begin_at(), |log| log.read);
+            let counts = !generation.is_archive() && !self.refused.contains(&id);
+            counts.then(|| generation.size().saturating_sub(read))
+        };
+        let bytes = self.follower.generations().into_iter().filter_map(unread).sum();
+        self.surroundings.following.behind.set(bytes);
     }
 
     /// Reads on in one file; returns how much was read.
@@ -144,7 +156,7 @@ impl<'t> Tail<'t> {
             match self.follower.standing(id, log.read) {
                 Standing::Unread => {}
                 Standing::AtEnd { quiet } => {
-                    if quiet >= self.surroundings.limits.flush_partial_after && log.has_record() {
+                    if quiet >= self.surroundings.following.limits.flush_partial_after && log.has_record() {
                         log.finish(&mut self.outlet);
                         let decoder = taught(self.follower, id, log, self.surroundings.options);
                         result = decoder.map(|decoder| log.replace_decoder(decoder));
@@ -192,7 +204,7 @@ impl<'t> Tail<'t> {
             tried_bytes: 0,
         });
         let is_ripe = size >= HEAD_BYTES_ENOUGH
-            || waiting.since.elapsed() >= self.surroundings.limits.flush_partial_after;
+            || waiting.since.elapsed() >= self.surroundings.following.limits.flush_partial_after;
         let has_grown = size > waiting.tried_bytes;
         if self.refused.contains(&id) {
             if is_whole {

@@ -180,16 +180,15 @@ fn a_file_that_comes_later_is_found_by_looking_too() {
 }
 
 const CONFIGURATION: &str = r#"
-[lake]
-uri = "lake"
-commit_seconds = 1
+lake = "lake"
+commit_every = "1s"
 
-[[files]]
+[[source.file]]
 server = "shop-1"
 cluster = "shop"
 paths = ["p.log"]
 
-[[files]]
+[[source.file]]
 server = "shop-2"
 paths = ["m*.log"]
 format = "mysql-slow"
@@ -231,7 +230,7 @@ fn check_looks_at_everything_and_changes_nothing() {
     let run = lake.binary.run(&check).exits(0);
     insta::assert_snapshot!(said(&run.stdout), @"
     lake …/lake: not there yet, will be made
-    files[1] p.log: PostgreSQL stderr (%m [%p] %q%u@%d)
+    source.file[1] p.log: PostgreSQL stderr (%m [%p] %q%u@%d)
     ");
     insta::assert_snapshot!(run.stderr, @"warning: m*.log: no file matches this pattern, yet");
     assert!(!lake.path().exists());
@@ -239,7 +238,7 @@ fn check_looks_at_everything_and_changes_nothing() {
     lake.binary.write("m.log", b"PK\x03\x04 and so on");
     lake.binary.sh("mkdir lake; touch lake/others").exits(0);
     let run = lake.binary.run(&check).exits(1);
-    insta::assert_snapshot!(run.stdout, @"files[1] p.log: empty");
+    insta::assert_snapshot!(run.stdout, @"source.file[1] p.log: empty");
     insta::assert_snapshot!(said(&run.stderr), @r#"
     error: …/lake is not a lake: it holds other files, among them "others"
     hint: name an empty or a new directory; slowlake never writes among other files
@@ -257,11 +256,11 @@ fn mistakes_of_a_configuration_are_said_with_their_lines() {
     lake.binary.write("slowlake.toml", text);
     let check = lake.binary.run(&["check", "-c", "slowlake.toml"]).exits(1);
     insta::assert_snapshot!(check.stderr, @r#"
-    error: slowlake.toml:7: files[1].sever: no such key
+    error: slowlake.toml:6: source.file[1].sever: no such key
     hint: did you mean server?
-    error: slowlake.toml:12: files[2].sever: no such key
+    error: slowlake.toml:11: source.file[2].sever: no such key
     hint: did you mean server?
-    error: slowlake.toml:14: files[2].format: there is no "mysql"
+    error: slowlake.toml:13: source.file[2].format: there is no "mysql"
     hint: did you mean "mysql-slow"?
     "#);
     let run = lake.binary.run(&["run", "-c", "slowlake.toml"]).exits(2);

@@ -8,23 +8,25 @@ use slowlake_store::maintain::{
 use crate::render::quantity::{bytes, count, plural};
 
 /// One job's part of the answer.
-pub(super) struct Done {
-    text: String,
+pub(crate) struct Done {
+    pub(crate) text: String,
     json: Value,
+    /// Whether there was nothing to do.
+    pub(crate) is_idle: bool,
 }
 
 /// The whole answer.
-pub(super) struct Answer {
-    pub(super) lake: String,
-    pub(super) version: i64,
-    pub(super) dry_run: bool,
+pub(crate) struct Answer {
+    pub(crate) lake: String,
+    pub(crate) version: i64,
+    pub(crate) dry_run: bool,
     /// By the names of the jobs, in their order.
-    pub(super) done: Vec<(&'static str, Done)>,
-    pub(super) fsck: Option<FsckReport>,
+    pub(crate) done: Vec<(&'static str, Done)>,
+    pub(crate) fsck: Option<FsckReport>,
 }
 
 impl Answer {
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = format!("lake {} is at version {}", self.lake, self.version);
         text += if self.dry_run {
             "; nothing was changed\n"
@@ -40,7 +42,7 @@ impl Answer {
         text
     }
 
-    pub(super) fn json(self) -> anyhow::Result<String> {
+    pub(crate) fn json(self) -> anyhow::Result<String> {
         let jobs: Map<String, Value> = self
             .done
             .into_iter()
@@ -60,7 +62,7 @@ impl Answer {
 const FENCED: &str = "somebody else was at it, and it was left to them";
 
 /// Reports by the names of their tables.
-pub(super) fn derived(reports: &[(&str, DeriveReport)], dry_run: bool) -> Done {
+pub(crate) fn derived(reports: &[(&str, DeriveReport)], dry_run: bool) -> Done {
     let computed = if dry_run { "to compute" } else { "computed" };
     let text = |(name, report): &(&str, DeriveReport)| {
         let what = match report {
@@ -100,10 +102,11 @@ pub(super) fn derived(reports: &[(&str, DeriveReport)], dry_run: bool) -> Done {
     Done {
         text: reports.iter().map(text).collect::<Vec<_>>().join("; "),
         json: Value::Object(reports.iter().map(json).collect()),
+        is_idle: reports.iter().all(|(_, report)| report.days == 0),
     }
 }
 
-pub(super) fn retained(report: &RetainReport, dry_run: bool) -> Done {
+pub(crate) fn retained(report: &RetainReport, dry_run: bool) -> Done {
     let removed = if dry_run { "to remove" } else { "removed" };
     let text = match report {
         RetainReport { fenced: true, .. } => FENCED.to_owned(),
@@ -122,10 +125,14 @@ pub(super) fn retained(report: &RetainReport, dry_run: bool) -> Done {
         "rows": report.rows,
         "fenced": report.fenced,
     });
-    Done { text, json }
+    Done {
+        text,
+        json,
+        is_idle: report.files == 0,
+    }
 }
 
-pub(super) fn compacted(report: &CompactReport, dry_run: bool) -> Done {
+pub(crate) fn compacted(report: &CompactReport, dry_run: bool) -> Done {
     let mut text = match report {
         CompactReport { files_in: 0, .. } => "nothing is worth putting together".to_owned(),
         _ if dry_run => format!(
@@ -160,10 +167,14 @@ pub(super) fn compacted(report: &CompactReport, dry_run: bool) -> Done {
         "overtaken": report.overtaken,
         "fenced": report.fenced,
     });
-    Done { text, json }
+    Done {
+        text,
+        json,
+        is_idle: report.files_in == 0,
+    }
 }
 
-pub(super) fn checkpointed(report: &CheckpointReport, dry_run: bool) -> Done {
+pub(crate) fn checkpointed(report: &CheckpointReport, dry_run: bool) -> Done {
     let (made, deleted) = if dry_run {
         ("to be made", "to delete")
     } else {
@@ -187,10 +198,14 @@ pub(super) fn checkpointed(report: &CheckpointReport, dry_run: bool) -> Done {
         "log_files": report.log_files,
         "log_bytes": report.log_bytes,
     });
-    Done { text, json }
+    Done {
+        text,
+        json,
+        is_idle: report.checkpoint.is_none() && report.log_files == 0,
+    }
 }
 
-pub(super) fn vacuumed(report: &VacuumReport, dry_run: bool) -> Done {
+pub(crate) fn vacuumed(report: &VacuumReport, dry_run: bool) -> Done {
     let deleted = if dry_run { "to delete" } else { "deleted" };
     let mut text = match report.files {
         0 => "no file is unused".to_owned(),
@@ -203,7 +218,11 @@ pub(super) fn vacuumed(report: &VacuumReport, dry_run: bool) -> Done {
         );
     }
     let json = json!({ "files": report.files, "bytes": report.bytes, "kept": report.kept });
-    Done { text, json }
+    Done {
+        text,
+        json,
+        is_idle: report.files == 0,
+    }
 }
 
 fn check_text(check: &Check) -> String {

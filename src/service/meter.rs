@@ -1,0 +1,282 @@
+//! What the service counts, as Prometheus reads it, and how each source is. Counts only what it is told.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use slowlake_parse::Ledger;
+
+use crate::ingestion::Behind;
+
+/// Bounds of commit times: 16 ms to about a minute.
+const COMMIT_SECONDS_FIRST: f64 = 0.016;
+const COMMIT_SECONDS_BOUNDS: u16 = 13;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSource {
+    kind: &'static str,
+    source: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPart {
+    kind: &'static str,
+    source: String,
+    part: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfJob {
+    job: &'static str,
+}
+
+/// How a source is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SourceState {
+    Running,
+    /// It is tried again; why it has to be.
+    Failing(String),
+    Ended,
+}
+
+/// Everything that is counted.
+pub(crate) struct Meters {
+    registry: Registry,
+    sources: Mutex<BTreeMap<(&'static str, String), Entry>>,
+    entries: Family<OfPart, Counter>,
+    bytes: Family<OfPart, Counter>,
+    rejects: Family<OfPart, Counter>,
+    commits: Family<OfSource, Counter>,
+    commit_seconds: Histogram,
+    last_commit: Family<OfSource, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    failures: Family<OfSource, Counter>,
+    is_up: Family<OfSource, Gauge>,
+    behind_bytes: Family<OfSource, Gauge>,
+    behind_seconds: Family<OfSource, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    resident_bytes: Gauge,
+    maintenance_seconds: Family<OfJob, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    maintenance_failures: Family<OfJob, Counter>,
+    maintained: Family<OfJob, Gauge<f64, std::sync::atomic::AtomicU64>>,
+}
+
+struct Entry {
+    state: SourceState,
+    behind: Arc<Behind>,
+}
+
+/// One source's part of what is counted.
+pub(crate) struct SourceMeter {
+    meters: Arc<Meters>,
+    of: OfSource,
+    behind: Arc<Behind>,
+}
+
+impl Meters {
+    pub(crate) fn new() -> Arc<Meters> {
+        let bounds = exponential_buckets(COMMIT_SECONDS_FIRST, 2.0, COMMIT_SECONDS_BOUNDS);
+        let mut meters = Meters {
+            registry: Registry::with_prefix("slowlake"),
+            sources: Mutex::default(),
+            entries: Family::default(),
+            bytes: Family::default(),
+            rejects: Family::default(),
+            commits: Family::default(),
+            commit_seconds: Histogram::new(bounds),
+            last_commit: Family::default(),
+            failures: Family::default(),
+            is_up: Family::default(),
+            behind_bytes: Family::default(),
+            behind_seconds: Family::default(),
+            resident_bytes: Gauge::default(),
+            maintenance_seconds: Family::default(),
+            maintenance_failures: Family::default(),
+            maintained: Family::default(),
+        };
+        meters.register();
+        Arc::new(meters)
+    }
+
+    /// Counts a source from now on; it runs.
+    pub(crate) fn source(self: &Arc<Meters>, kind: &'static str, name: &str) -> SourceMeter {
+        let behind = Arc::new(Behind::default());
+        let entry = Entry {
+            state: SourceState::Running,
+            behind: behind.clone(),
+        };
+        self.sources().insert((kind, name.to_owned()), entry);
+        SourceMeter {
+            meters: self.clone(),
+            of: OfSource {
+                kind,
+                source: name.to_owned(),
+            },
+            behind,
+        }
+    }
+
+    /// A job of maintenance was done, or failed.
+    pub(crate) fn maintained(&self, job: &'static str, took: Duration, is_done: bool) {
+        let of = OfJob { job };
+        let seconds = self.maintenance_seconds.get_or_create(&of);
+        seconds.set(took.as_secs_f64());
+        match is_done {
+            true => drop(self.maintained.get_or_create(&of).set(now_s())),
+            false => drop(self.maintenance_failures.get_or_create(&of).inc()),
+        }
+    }
+
+    /// How each source is, by kind and name.
+    pub(crate) fn states(&self) -> Vec<(&'static str, String, SourceState)> {
+        let sources = self.sources();
+        let state = |((kind, name), entry): (&(&'static str, String), &Entry)| {
+            (*kind, name.clone(), entry.state.clone())
+        };
+        sources.iter().map(state).collect()
+    }
+
+    /// Everything in the text format of OpenMetrics.
+    pub(crate) fn text(&self) -> String {
+        for ((kind, source), entry) in self.sources().iter() {
+            let of = OfSource {
+                kind,
+                source: source.clone(),
+            };
+            let is_up = entry.state == SourceState::Running;
+            self.is_up.get_or_create(&of).set(i64::from(is_up));
+            let bytes = i64::try_from(entry.behind.bytes()).unwrap_or(i64::MAX);
+            self.behind_bytes.get_or_create(&of).set(bytes);
+            if let Some(since) = entry.behind.since() {
+                let seconds = self.behind_seconds.get_or_create(&of);
+                seconds.set(since.as_secs_f64());
+            }
+        }
+        if let Some(bytes) = resident_bytes() {
+            self.resident_bytes.set(bytes);
+        }
+        let mut text = String::new();
+        // Writing to a text cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    fn register(&mut self) {
+        macro_rules! register {
+            ($($field:ident $name:literal $help:literal),+ $(,)?) => {
+                $(self.registry.register($name, $help, self.$field.clone());)+
+            };
+        }
+        register! {
+            entries "entries" "Entries committed: executions, events of servers, rejects",
+            bytes "bytes" "Bytes committed, by what became of them",
+            rejects "rejects" "Pieces that could not be read, by reason",
+            commits "commits" "Commits",
+            commit_seconds "commit_seconds" "Time from the last read of a commit until it is in the lake",
+            last_commit "last_commit_timestamp_seconds" "When a source was last committed",
+            failures "failures" "What could not be read, or not be committed, and is tried again where that makes sense",
+            is_up "source_up" "Whether a source runs (1), or waits to be tried again (0)",
+            behind_bytes "source_behind_bytes" "What is there and was not read yet",
+            behind_seconds "source_behind_seconds" "For how long there has always been something that was not read",
+            resident_bytes "resident_memory_bytes" "Memory of the process",
+            maintenance_seconds "maintenance_seconds" "Time that the last run of a job took",
+            maintenance_failures "maintenance_failures" "Runs of a job that failed",
+            maintained "maintenance_last_success_timestamp_seconds" "When a job was last done",
+        }
+    }
+
+    fn sources(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Entry>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SourceMeter {
+    /// How far reading is behind.
+    pub(crate) fn behind(&self) -> &Behind {
+        &self.behind
+    }
+
+    /// A round is in the lake, so long after its last byte was read.
+    pub(crate) fn committed(&self, ledger: &Ledger, took: Duration) {
+        let meters = &self.meters;
+        meters.commits.get_or_create(&self.of).inc();
+        meters.commit_seconds.observe(took.as_secs_f64());
+        meters.last_commit.get_or_create(&self.of).set(now_s());
+        let rejected = ledger.rejected_total();
+        for (part, n) in [
+            ("execution", ledger.executions().records),
+            ("event", ledger.logs_total().records),
+            ("reject", rejected.records),
+        ] {
+            meters.entries.get_or_create(&self.part(part)).inc_by(n);
+        }
+        for (part, n) in [
+            ("parsed", ledger.bytes_parsed()),
+            ("skipped", ledger.skipped_total().bytes),
+            ("rejected", rejected.bytes),
+        ] {
+            meters.bytes.get_or_create(&self.part(part)).inc_by(n);
+        }
+        for (reason, tally) in ledger.rejected() {
+            let of = self.part(reason.name());
+            meters.rejects.get_or_create(&of).inc_by(tally.records);
+        }
+    }
+
+    /// Something could not be read; others go on.
+    pub(crate) fn failed(&self) {
+        self.meters.failures.get_or_create(&self.of).inc();
+    }
+
+    /// How the source is now.
+    pub(crate) fn state(&self, state: SourceState) {
+        if matches!(state, SourceState::Failing(_)) {
+            self.failed();
+        }
+        let key = (self.of.kind, self.of.source.clone());
+        let mut sources = self.meters.sources();
+        if state == SourceState::Ended {
+            // One that begins under the same name has taken its place.
+            if sources
+                .get(&key)
+                .is_some_and(|it| Arc::ptr_eq(&it.behind, &self.behind))
+            {
+                sources.remove(&key);
+                drop(sources);
+                self.forget();
+            }
+        } else if let Some(entry) = sources.get_mut(&key) {
+            entry.state = state;
+        }
+    }
+
+    /// What is now and not a sum is over with the source.
+    fn forget(&self) {
+        self.meters.is_up.remove(&self.of);
+        self.meters.behind_bytes.remove(&self.of);
+        self.meters.behind_seconds.remove(&self.of);
+    }
+
+    fn part(&self, part: &'static str) -> OfPart {
+        let OfSource { kind, source } = self.of.clone();
+        OfPart { kind, source, part }
+    }
+}
+
+fn now_s() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0.0, |now| now.as_secs_f64())
+}
+
+/// Memory of this process, where the system says it.
+fn resident_bytes() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: i64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
+}
