@@ -16,3 +16,4 @@ mod sections;
 mod service;
 mod slt;
 mod tidy;
+mod weekly;
