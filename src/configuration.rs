@@ -2,6 +2,8 @@
 //! and reaches nothing.
 
 mod file;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod key;
 mod section;
 
@@ -15,6 +17,8 @@ use toml::de::DeTable;
 
 use crate::command::follow::{COMMIT_SECONDS_DEFAULT, COMMIT_SECONDS_MAX};
 pub(crate) use crate::configuration::file::Files;
+#[cfg(feature = "kafka")]
+pub(crate) use crate::configuration::kafka::Topics;
 pub(crate) use crate::configuration::key::reference;
 use crate::configuration::section::{Section, line_of};
 use crate::ingestion::TextPolicy;
@@ -43,6 +47,9 @@ pub(crate) struct Configuration {
     pub(crate) commit_every: Duration,
     /// Logs to follow.
     pub(crate) files: Vec<Files>,
+    /// Topics to consume.
+    #[cfg(feature = "kafka")]
+    pub(crate) topics: Vec<Topics>,
     /// How the lake is tidied up; `None` when somebody else does it.
     pub(crate) maintenance: Option<Maintenance>,
     /// Where health and metrics are served.
@@ -108,7 +115,7 @@ impl Configuration {
         let commit_limits = Duration::from_secs(1)..=Duration::from_secs(COMMIT_SECONDS_MAX);
         let commit_every = root.duration("commit_every", commit_limits, "10s");
         let defaults = Defaults::of(root.table("defaults", &key::DEFAULTS), &mut mistakes);
-        let files = Configuration::sources(&mut root, &defaults, &mut mistakes);
+        let sources = Sources::of(&mut root, &defaults, &mut mistakes);
         let keep = keep(root.table("retention", &key::RETENTION), &mut mistakes);
         let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
         let mut serve = root.table("serve", &key::SERVE);
@@ -124,20 +131,34 @@ impl Configuration {
         Ok(Configuration {
             lake,
             commit_every: commit_every.unwrap_or(Duration::from_secs(COMMIT_SECONDS_DEFAULT)),
-            files,
+            files: sources.files,
+            #[cfg(feature = "kafka")]
+            topics: sources.topics,
             maintenance,
             http,
             log,
         })
     }
+}
 
+/// What is to be read.
+struct Sources {
+    files: Vec<Files>,
+    #[cfg(feature = "kafka")]
+    topics: Vec<Topics>,
+}
+
+impl Sources {
     /// Reads what is in `source`.
-    fn sources(root: &mut Section<'_>, defaults: &Defaults, mistakes: &mut Vec<Mistake>) -> Vec<Files> {
+    fn of(root: &mut Section<'_>, defaults: &Defaults, mistakes: &mut Vec<Mistake>) -> Sources {
         let mut source = root.table("source", &key::SOURCE);
-        let files = source
-            .as_mut()
-            .map_or_else(Vec::new, |source| source.tables("file", &key::FILE));
-        if files.is_empty() && (source.is_some() || !root.has("source")) {
+        let mut tables = |name, keys| {
+            source
+                .as_mut()
+                .map_or_else(Vec::new, |source| source.tables(name, keys))
+        };
+        let (files, topics) = (tables("file", &key::FILE), tables("kafka", &key::KAFKA));
+        if files.is_empty() && topics.is_empty() && (source.is_some() || !root.has("source")) {
             root.wrong(
                 "source",
                 "nothing to read",
@@ -153,10 +174,28 @@ impl Configuration {
             .into_iter()
             .map(|section| Files::of(section, defaults, &mut owners, mistakes))
             .collect();
+        #[cfg(feature = "kafka")]
+        let topics = topics
+            .into_iter()
+            .map(|section| Topics::of(section, defaults, mistakes))
+            .collect();
+        #[cfg(not(feature = "kafka"))]
+        for section in topics {
+            let what = "this slowlake was built without Kafka".to_owned();
+            mistakes.push(section.mistake(
+                "brokers",
+                what,
+                "build it with: cargo build --release --features kafka",
+            ));
+        }
         if let Some(source) = source {
             source.finish(mistakes);
         }
-        files
+        Sources {
+            files,
+            #[cfg(feature = "kafka")]
+            topics,
+        }
     }
 }
 

@@ -4,17 +4,27 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
+#[cfg(feature = "kafka")]
+use slowlake_ingest::kafka::Reachability;
 use slowlake_ingest::{IngestError, Reader, Source, discover};
 use slowlake_store::{Lake, StoreError};
 
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::reading::{say_failure, say_source_failure};
 use crate::command::run::{read, say_mistakes};
+#[cfg(feature = "kafka")]
+use crate::configuration::Topics;
 use crate::configuration::{Configuration, Files, reference};
 use crate::exit_code::ExitCode;
 use crate::output;
 use crate::pipeline::{SourceFailure, choose_format, read_head};
+#[cfg(feature = "kafka")]
+use crate::render::quantity::plural;
 use crate::settings::Settings;
+
+/// How long is waited for brokers to answer.
+#[cfg(feature = "kafka")]
+const BROKERS_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
@@ -51,6 +61,10 @@ pub(crate) fn run(arguments: &CheckArguments, settings: &Settings) -> anyhow::Re
     let mut n_wrong = usize::from(!check_lake(&configuration, settings, &mut answer)?);
     for (number, files) in (1..).zip(&configuration.files) {
         n_wrong += check_files(number, files, &mut answer);
+    }
+    #[cfg(feature = "kafka")]
+    for (number, topics) in (1..).zip(&configuration.topics) {
+        n_wrong += check_topics(number, topics, &mut answer);
     }
     output::write(&answer, arguments.file.as_ref())?;
     Ok(match n_wrong {
@@ -103,6 +117,34 @@ fn check_files(number: usize, files: &Files, answer: &mut String) -> usize {
         }
     }
     n_wrong
+}
+
+/// Asks brokers for their topics; returns how much is wrong. A topic that is not there yet is waited for when it is run.
+#[cfg(feature = "kafka")]
+fn check_topics(number: usize, topics: &Topics, answer: &mut String) -> usize {
+    let reached = match Reachability::ask(&topics.options, BROKERS_WAIT) {
+        Ok(reached) => reached,
+        Err(failure) => {
+            say_failure(&failure);
+            return 1;
+        }
+    };
+    for topic in &reached.topics {
+        match topic.n_partitions {
+            Some(n) => {
+                *answer += &format!(
+                    "source.kafka[{number}] {}: {}\n",
+                    topic.name,
+                    plural(n as i64, "partition")
+                )
+            }
+            None => output::say(
+                "warning",
+                &format!("source.kafka[{number}] {}: no such topic, yet", topic.name),
+            ),
+        }
+    }
+    0
 }
 
 /// Says what a failure is; only what is there can be wrong.

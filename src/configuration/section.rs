@@ -1,6 +1,7 @@
 //! One table of the configuration file, asked for its keys one by one: a key that the table does not have is a mistake, and so is a value
 //! of another type. Knows no key by itself.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
@@ -175,6 +176,44 @@ impl<'f> Section<'f> {
         }
     }
 
+    /// A text that is not empty, or a table.
+    pub(super) fn text_or_table(
+        &mut self,
+        key: &'static str,
+        keys: &'static Table,
+    ) -> Option<Result<String, Section<'f>>> {
+        match self.ask(key)?.as_table() {
+            Some(_) => self.table(key, keys).map(Err),
+            None => self.text(key).map(Ok),
+        }
+    }
+
+    /// A table of texts, numbers, and yes or no, under names that are not ours.
+    pub(super) fn properties(&mut self, key: &'static str) -> BTreeMap<String, String> {
+        let Some(value) = self.ask(key) else {
+            return BTreeMap::new();
+        };
+        let Some(table) = value.as_table() else {
+            let hint = "write { \"client.id\" = \"…\" }";
+            return self.other_type(key, value, "a table", hint).unwrap_or_default();
+        };
+        let mut properties = BTreeMap::new();
+        for (name, value) in table.iter() {
+            let text = match value.get_ref() {
+                DeValue::String(text) => text.to_string(),
+                DeValue::Boolean(flag) => flag.to_string(),
+                DeValue::Integer(number) => number.to_string(),
+                _ => {
+                    let what = format!("{}: not a text, a number, true or false", name.get_ref());
+                    self.wrong(key, &what, "put names with dots between quotes");
+                    continue;
+                }
+            };
+            properties.insert(name.get_ref().to_string(), text);
+        }
+        properties
+    }
+
     /// A list of tables.
     pub(super) fn tables(&mut self, key: &'static str, keys: &'static Table) -> Vec<Section<'f>> {
         let Some(value) = self.ask(key) else {
@@ -303,7 +342,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 fn duration_text(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let units = [(365 * 86_400, "y"), (86_400, "d"), (3600, "h"), (60, "m")];
-    let unit = units.into_iter().find(|(unit, _)| seconds % unit == 0);
+    let unit = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
     let (unit, name) = unit.unwrap_or((1, "s"));
     format!("{}{name}", seconds / unit)
 }
