@@ -55,6 +55,18 @@ pub(crate) struct Configuration {
     /// Where health and metrics are served.
     pub(crate) http: Option<SocketAddr>,
     pub(crate) log: Log,
+    pub(crate) lines: Lines,
+}
+
+/// Where in the file is what may turn out to be wrong later; 1 for what is not there.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    pub(crate) lake: usize,
+    /// The paths of each of the files.
+    pub(crate) paths: Vec<usize>,
+    /// The brokers of each of the topics.
+    #[cfg(feature = "kafka")]
+    pub(crate) brokers: Vec<usize>,
 }
 
 /// How a lake is tidied up.
@@ -112,10 +124,16 @@ impl Configuration {
         let mut mistakes = Vec::new();
         let mut root = Section::root(text, document.get_ref(), &key::ROOT);
         let lake = root.text("lake");
+        let mut lines = Lines {
+            lake: root.line("lake"),
+            paths: Vec::new(),
+            #[cfg(feature = "kafka")]
+            brokers: Vec::new(),
+        };
         let commit_limits = Duration::from_secs(1)..=Duration::from_secs(COMMIT_SECONDS_MAX);
         let commit_every = root.duration("commit_every", commit_limits, "10s");
         let defaults = Defaults::of(root.table("defaults", &key::DEFAULTS), &mut mistakes);
-        let sources = Sources::of(&mut root, &defaults, &mut mistakes);
+        let sources = Sources::of(&mut root, &defaults, &mut lines, &mut mistakes);
         let keep = keep(root.table("retention", &key::RETENTION), &mut mistakes);
         let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
         let mut serve = root.table("serve", &key::SERVE);
@@ -137,6 +155,7 @@ impl Configuration {
             maintenance,
             http,
             log,
+            lines,
         })
     }
 }
@@ -150,7 +169,12 @@ struct Sources {
 
 impl Sources {
     /// Reads what is in `source`.
-    fn of(root: &mut Section<'_>, defaults: &Defaults, mistakes: &mut Vec<Mistake>) -> Sources {
+    fn of(
+        root: &mut Section<'_>,
+        defaults: &Defaults,
+        lines: &mut Lines,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Sources {
         let mut source = root.table("source", &key::SOURCE);
         let mut tables = |name, keys| {
             source
@@ -169,11 +193,16 @@ impl Sources {
             let what = format!("more than {FILES_MAX} of them");
             mistakes.push(files.mistake("paths", what, "run several processes, each with its own file"));
         }
+        lines.paths = files.iter().map(|section| section.line("paths")).collect();
         let mut owners = HashMap::new();
         let files = files
             .into_iter()
             .map(|section| Files::of(section, defaults, &mut owners, mistakes))
             .collect();
+        #[cfg(feature = "kafka")]
+        lines
+            .brokers
+            .extend(topics.iter().map(|section| section.line("brokers")));
         #[cfg(feature = "kafka")]
         let topics = topics
             .into_iter()

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{RecvTimeoutError, bounded};
 use slowlake_ingest::kafka::{
     Consumer, DeadLetter, DeadLetters, Event, KafkaTrouble, Mapping, OutOfRange, PartitionId,
 };
@@ -163,7 +163,7 @@ impl<'t> Topics<'t> {
             };
             let name = self.name(&partition.topic, partition.number);
             let start = self.starts.get(&id).copied().unwrap_or(partition.next);
-            let found = ask(&mut self.outlet, &name);
+            let found = ask(&mut self.outlet, &name, self.surroundings.is_over);
             let resumption = found.map_err(|cause| KafkaTrouble::NoStart {
                 topic: name.topic.clone(),
                 partition: name.number,
@@ -192,7 +192,7 @@ impl<'t> Topics<'t> {
                 topic: topic.to_owned(),
                 number,
             };
-            let resumption = ask(outlet, &name)?;
+            let resumption = ask(outlet, &name, surroundings.is_over)?;
             let is_known = resumption.next().is_some();
             let first = PartitionLog::new(&resumption, 0, surroundings.options).first_offset();
             resumptions.insert(name, resumption);
@@ -391,16 +391,20 @@ impl<'t> Topics<'t> {
 }
 
 /// Asks the lake where to go on, once all that was handed on is committed.
-fn ask(outlet: &mut Outlet, name: &PartitionName) -> Result<Resumption, String> {
+fn ask(outlet: &mut Outlet, name: &PartitionName, is_over: &AtomicBool) -> Result<Resumption, String> {
     let (answer, answers) = bounded(1);
     let name = name.clone();
     outlet.ask(Box::new(move |runtime, lake| {
         // Whoever does not wait any more does not miss it.
         let _ = answer.send(Resumption::find(name, runtime, lake));
     }));
-    match answers.recv() {
-        Ok(Ok(resumption)) => Ok(resumption),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("what was read before could not be committed".to_owned()),
+    loop {
+        match answers.recv_timeout(TICK) {
+            Ok(Ok(resumption)) => return Ok(resumption),
+            Ok(Err(error)) => return Err(error.to_string()),
+            // A question that nobody takes stays in the channel.
+            Err(RecvTimeoutError::Timeout) if !is_over.load(Ordering::Relaxed) => {}
+            Err(_) => return Err("what was read before could not be committed".to_owned()),
+        }
     }
 }

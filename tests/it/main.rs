@@ -15,5 +15,6 @@ mod redact;
 mod regressions;
 mod report;
 mod sections;
+mod service;
 mod slt;
 mod tidy;
