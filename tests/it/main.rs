@@ -18,3 +18,4 @@ mod sections;
 mod service;
 mod slt;
 mod tidy;
+mod weekly;
