@@ -48,6 +48,15 @@ pub(crate) struct Configuration {
     /// Where health and metrics are served.
     pub(crate) http: Option<SocketAddr>,
     pub(crate) log: Log,
+    pub(crate) lines: Lines,
+}
+
+/// Where in the file is what may turn out to be wrong later; 1 for what is not there.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    pub(crate) lake: usize,
+    /// The paths of each of the files.
+    pub(crate) paths: Vec<usize>,
 }
 
 /// How a lake is tidied up.
@@ -105,10 +114,14 @@ impl Configuration {
         let mut mistakes = Vec::new();
         let mut root = Section::root(text, document.get_ref(), &key::ROOT);
         let lake = root.text("lake");
+        let mut lines = Lines {
+            lake: root.line("lake"),
+            paths: Vec::new(),
+        };
         let commit_limits = Duration::from_secs(1)..=Duration::from_secs(COMMIT_SECONDS_MAX);
         let commit_every = root.duration("commit_every", commit_limits, "10s");
         let defaults = Defaults::of(root.table("defaults", &key::DEFAULTS), &mut mistakes);
-        let files = Configuration::sources(&mut root, &defaults, &mut mistakes);
+        let files = Configuration::sources(&mut root, &defaults, &mut lines, &mut mistakes);
         let keep = keep(root.table("retention", &key::RETENTION), &mut mistakes);
         let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
         let mut serve = root.table("serve", &key::SERVE);
@@ -128,11 +141,17 @@ impl Configuration {
             maintenance,
             http,
             log,
+            lines,
         })
     }
 
     /// Reads what is in `source`.
-    fn sources(root: &mut Section<'_>, defaults: &Defaults, mistakes: &mut Vec<Mistake>) -> Vec<Files> {
+    fn sources(
+        root: &mut Section<'_>,
+        defaults: &Defaults,
+        lines: &mut Lines,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Vec<Files> {
         let mut source = root.table("source", &key::SOURCE);
         let files = source
             .as_mut()
@@ -148,6 +167,7 @@ impl Configuration {
             let what = format!("more than {FILES_MAX} of them");
             mistakes.push(files.mistake("paths", what, "run several processes, each with its own file"));
         }
+        lines.paths = files.iter().map(|section| section.line("paths")).collect();
         let mut owners = HashMap::new();
         let files = files
             .into_iter()

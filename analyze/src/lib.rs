@@ -5,6 +5,7 @@ mod error;
 mod events;
 mod filter;
 mod findings;
+mod lag;
 mod regressions;
 mod report;
 mod rollups;
@@ -18,6 +19,10 @@ pub use events::{
 };
 pub use filter::Filters;
 pub use findings::{Finding, Reply, kept, known_findings, replied, revisions, state_at};
+pub use lag::{
+    BurnAlert, Episode, EpisodeFinding, LagCause, LagReport, LagRequest, Objective, ReplicaLag, SlotRisk,
+    SourceLag, SuspectFinding, VendorMinutes, lag,
+};
 pub use regressions::{
     Appearance, Cause, CauseKind, FALSE_DISCOVERY_RATE, Findings, Fleet, HourBucket, Impact, Load,
     LoadChange, QueryAppearance, QueryChange, Regression, RegressionsReport, RegressionsRequest,
@@ -29,7 +34,7 @@ pub use report::{
 };
 pub use rollups::ReadFrom;
 pub use top::{TopOrder, TopRequest, top};
-pub use window::{TimeWindow, parse_time};
+pub use window::{TimeWindow, parse_length, parse_time};
 
 #[cfg(test)]
 #[path = "../../sql/src/fixture.rs"]

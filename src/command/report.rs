@@ -1,5 +1,6 @@
 //! `slowlake report`: answers computed from a lake.
 
+mod lag;
 mod regressions;
 
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ enum Report {
     Top(Box<TopArguments>),
     /// Queries that became slower or faster in the last week, and those that are new or gone
     Regressions(regressions::RegressionsArguments),
+    /// How old what replicas have is, when that was too much, why, and who wrote what they could not follow
+    Lag(lag::LagArguments),
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +124,7 @@ pub(crate) fn run(arguments: &ReportArguments, settings: &Settings) -> anyhow::R
     match &arguments.report {
         Report::Top(arguments) => run_top(arguments, settings),
         Report::Regressions(arguments) => regressions::run(arguments, settings),
+        Report::Lag(arguments) => lag::run(arguments, settings),
     }
 }
 

@@ -20,6 +20,7 @@ mod lake_table;
 mod latency;
 mod ledger;
 mod location;
+mod log_gate;
 pub mod maintain;
 mod migrate;
 mod newest_commit;
@@ -42,6 +43,7 @@ pub use latency::{
 };
 pub use ledger::KnownSource;
 pub use location::LakeLocation;
+pub use log_gate::LOG_THREADS;
 pub use rows::{
     LedgerRow, LogRow, MAX_RAW_BYTES, MAX_STATEMENT_BYTES, MetricRow, Place, QueryRow, RejectRow, RowBuilder,
     Rows,

@@ -134,6 +134,7 @@ fn events_is_there_but_not_listed() {
             "metrics",
             "queries",
             "rejects",
+            "replication_lag",
             "rollup_day",
             "rollup_hour",
             "server_events",

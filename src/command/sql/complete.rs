@@ -169,6 +169,7 @@ mod tests {
                 "select * from metrics",
                 "select * from queries",
                 "select * from rejects",
+                "select * from replication_lag",
                 "select * from rollup_day",
                 "select * from rollup_hour",
                 "select * from server_events",
