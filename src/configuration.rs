@@ -2,6 +2,8 @@
 //! and reaches nothing.
 
 mod file;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod key;
 mod section;
 
@@ -15,6 +17,8 @@ use toml::de::DeTable;
 
 use crate::command::follow::{COMMIT_SECONDS_DEFAULT, COMMIT_SECONDS_MAX};
 pub(crate) use crate::configuration::file::Files;
+#[cfg(feature = "kafka")]
+pub(crate) use crate::configuration::kafka::Topics;
 pub(crate) use crate::configuration::key::reference;
 use crate::configuration::section::{Section, line_of};
 use crate::ingestion::TextPolicy;
@@ -43,6 +47,9 @@ pub(crate) struct Configuration {
     pub(crate) commit_every: Duration,
     /// Logs to follow.
     pub(crate) files: Vec<Files>,
+    /// Topics to consume.
+    #[cfg(feature = "kafka")]
+    pub(crate) topics: Vec<Topics>,
     /// How the lake is tidied up; `None` when somebody else does it.
     pub(crate) maintenance: Option<Maintenance>,
     /// Where health and metrics are served.
@@ -57,6 +64,9 @@ pub(crate) struct Lines {
     pub(crate) lake: usize,
     /// The paths of each of the files.
     pub(crate) paths: Vec<usize>,
+    /// The brokers of each of the topics.
+    #[cfg(feature = "kafka")]
+    pub(crate) brokers: Vec<usize>,
 }
 
 /// How a lake is tidied up.
@@ -117,11 +127,13 @@ impl Configuration {
         let mut lines = Lines {
             lake: root.line("lake"),
             paths: Vec::new(),
+            #[cfg(feature = "kafka")]
+            brokers: Vec::new(),
         };
         let commit_limits = Duration::from_secs(1)..=Duration::from_secs(COMMIT_SECONDS_MAX);
         let commit_every = root.duration("commit_every", commit_limits, "10s");
         let defaults = Defaults::of(root.table("defaults", &key::DEFAULTS), &mut mistakes);
-        let files = Configuration::sources(&mut root, &defaults, &mut lines, &mut mistakes);
+        let sources = Sources::of(&mut root, &defaults, &mut lines, &mut mistakes);
         let keep = keep(root.table("retention", &key::RETENTION), &mut mistakes);
         let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
         let mut serve = root.table("serve", &key::SERVE);
@@ -137,26 +149,40 @@ impl Configuration {
         Ok(Configuration {
             lake,
             commit_every: commit_every.unwrap_or(Duration::from_secs(COMMIT_SECONDS_DEFAULT)),
-            files,
+            files: sources.files,
+            #[cfg(feature = "kafka")]
+            topics: sources.topics,
             maintenance,
             http,
             log,
             lines,
         })
     }
+}
 
+/// What is to be read.
+struct Sources {
+    files: Vec<Files>,
+    #[cfg(feature = "kafka")]
+    topics: Vec<Topics>,
+}
+
+impl Sources {
     /// Reads what is in `source`.
-    fn sources(
+    fn of(
         root: &mut Section<'_>,
         defaults: &Defaults,
         lines: &mut Lines,
         mistakes: &mut Vec<Mistake>,
-    ) -> Vec<Files> {
+    ) -> Sources {
         let mut source = root.table("source", &key::SOURCE);
-        let files = source
-            .as_mut()
-            .map_or_else(Vec::new, |source| source.tables("file", &key::FILE));
-        if files.is_empty() && (source.is_some() || !root.has("source")) {
+        let mut tables = |name, keys| {
+            source
+                .as_mut()
+                .map_or_else(Vec::new, |source| source.tables(name, keys))
+        };
+        let (files, topics) = (tables("file", &key::FILE), tables("kafka", &key::KAFKA));
+        if files.is_empty() && topics.is_empty() && (source.is_some() || !root.has("source")) {
             root.wrong(
                 "source",
                 "nothing to read",
@@ -173,10 +199,32 @@ impl Configuration {
             .into_iter()
             .map(|section| Files::of(section, defaults, &mut owners, mistakes))
             .collect();
+        #[cfg(feature = "kafka")]
+        lines
+            .brokers
+            .extend(topics.iter().map(|section| section.line("brokers")));
+        #[cfg(feature = "kafka")]
+        let topics = topics
+            .into_iter()
+            .map(|section| Topics::of(section, defaults, mistakes))
+            .collect();
+        #[cfg(not(feature = "kafka"))]
+        for section in topics {
+            let what = "this slowlake was built without Kafka".to_owned();
+            mistakes.push(section.mistake(
+                "brokers",
+                what,
+                "build it with: cargo build --release --features kafka",
+            ));
+        }
         if let Some(source) = source {
             source.finish(mistakes);
         }
-        files
+        Sources {
+            files,
+            #[cfg(feature = "kafka")]
+            topics,
+        }
     }
 }
 

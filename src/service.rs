@@ -3,6 +3,8 @@
 
 pub(crate) mod files;
 pub(crate) mod http;
+#[cfg(feature = "kafka")]
+pub(crate) mod kafka;
 pub(crate) mod maintenance;
 pub(crate) mod meter;
 mod signals;
@@ -19,8 +21,12 @@ use tracing::info;
 use crate::command::lake::store_error;
 use crate::command::reading::ingest_error;
 use crate::configuration::Files;
+#[cfg(feature = "kafka")]
+use crate::configuration::Topics;
 use crate::ingestion::{FollowLimits, Stop};
 use crate::service::files::FilesWork;
+#[cfg(feature = "kafka")]
+use crate::service::kafka::KafkaWork;
 use crate::service::meter::Meters;
 pub(crate) use crate::service::signals::{Signal, signals};
 use crate::service::work::{Done, Site, Work, keep_running};
@@ -37,6 +43,8 @@ const FLUSH_PARTIAL_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Wanted {
     Files(Files),
+    #[cfg(feature = "kafka")]
+    Topics(Topics),
 }
 
 impl Wanted {
@@ -47,6 +55,11 @@ impl Wanted {
                 let work = FilesWork::new(files.clone(), settings).map_err(ingest_error)?;
                 let stop = Stop::new(vec![work.waker()]);
                 Ok((Box::new(work), stop))
+            }
+            #[cfg(feature = "kafka")]
+            Wanted::Topics(topics) => {
+                let work = KafkaWork::new(topics.clone()).map_err(ingest_error)?;
+                Ok((Box::new(work), Stop::new(Vec::new())))
             }
         }
     }

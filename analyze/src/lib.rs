@@ -7,6 +7,7 @@ mod events;
 mod filter;
 mod findings;
 mod growth;
+mod lag;
 mod query_text;
 mod regressions;
 mod report;
@@ -28,6 +29,10 @@ pub use findings::{Finding, Reply, kept, known_findings, replied, revisions, sta
 pub use growth::{
     Forecast, ForecastDay, GrowthReport, GrowthRequest, QueryGrowth, ServerGrowth, SizeGrowth, SlowGrowth,
     growth,
+};
+pub use lag::{
+    BurnAlert, Episode, EpisodeFinding, LagCause, LagReport, LagRequest, Objective, ReplicaLag, SlotRisk,
+    SourceLag, SuspectFinding, VendorMinutes, lag,
 };
 pub use query_text::QueryText;
 pub use regressions::{
@@ -51,7 +56,7 @@ pub use weekly::{
     WEEKLY_SCHEMA_VERSION, WeeklyReport, WeeklyRequest, weekly,
 };
 pub use weeks::WeekRequest;
-pub use window::{TimeWindow, parse_time};
+pub use window::{TimeWindow, parse_length, parse_time};
 
 #[cfg(test)]
 #[path = "../../sql/src/fixture.rs"]

@@ -42,12 +42,9 @@ impl TimeWindow {
     /// # Errors
     /// [`AnalyzeError::Time`] if the length cannot be read or is not above zero.
     pub fn last(length: &str, now_us: i64) -> Result<TimeWindow, AnalyzeError> {
-        let wrong = || AnalyzeError::Time {
-            text: length.to_owned(),
-            what: "length of time",
-        };
-        let length_us = parse_length(length).filter(|us| *us > 0).ok_or_else(wrong)?;
-        TimeWindow::new(now_us.checked_sub(length_us).ok_or_else(wrong)?, now_us)
+        let length_us = parse_length(length)?;
+        let begin_us = now_us.checked_sub(length_us).ok_or_else(|| no_length(length))?;
+        TimeWindow::new(begin_us, now_us)
     }
 
     /// Begin, µs since 1970 UTC.
@@ -83,14 +80,27 @@ pub fn parse_time(text: &str) -> Result<i64, AnalyzeError> {
         })
 }
 
-/// A length of time as people write it, µs. Days are 24 hours, weeks 7 of them; months and years have no length.
-fn parse_length(text: &str) -> Option<i64> {
-    let span: Span = text.trim().parse().ok()?;
-    if span.get_years() != 0 || span.get_months() != 0 {
-        return None;
+/// A length of time as people write it (`7d`, `36h`, `10s`), µs. Days are 24 hours, weeks 7 of them; months and years have no length.
+///
+/// # Errors
+/// [`AnalyzeError::Time`] if it cannot be read or is not above zero.
+pub fn parse_length(text: &str) -> Result<i64, AnalyzeError> {
+    let read = || {
+        let span: Span = text.trim().parse().ok()?;
+        if span.get_years() != 0 || span.get_months() != 0 {
+            return None;
+        }
+        let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
+        i64::try_from(SignedDuration::as_micros(&length)).ok()
+    };
+    read().filter(|us| *us > 0).ok_or_else(|| no_length(text))
+}
+
+fn no_length(text: &str) -> AnalyzeError {
+    AnalyzeError::Time {
+        text: text.to_owned(),
+        what: "length of time",
     }
-    let length = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
-    i64::try_from(SignedDuration::as_micros(&length)).ok()
 }
 
 fn printed(us: i64) -> String {

@@ -1,68 +1,9 @@
 //! Telemetry that a log does not hold, asked of a live server: where replication stands, what is used, how large it is, what its own
 //! counters say. Read-only and with few privileges; never writes to a server, never computes lag, never knows how a sample is stored.
 //!
-//! # Samples
-//!
-//! One [`Sample`] is one `metric` row of the archive: `metric` is its `event`, `object`, `database`, `user`, `duration_us` and `size_bytes`
-//! are the columns of these names, `attributes` is the map of that name, `statement` the text of a statement. What is unknown is absent;
-//! nothing unknown is ever zero. Attributes in `..._us` are µs, in `..._bytes` bytes, in `..._clock_us` and `..._at_us` µs since 1970 UTC.
-//!
-//! Asked at every sample:
-//!
-//! | metric | object | `duration_us` | `size_bytes` | attributes |
-//! |---|---|---|---|---|
-//! | `source_position` | | | PostgreSQL: end of WAL in bytes since its beginning; MySQL: place in `file` | `server_clock_us`, `round_trip_us`; PostgreSQL `lsn`, `timeline`, `standbys`; MySQL `file`, `gtid`, `server_id`, `read_only` |
-//! | `replica` | MySQL: channel or connection | | received and not yet applied, only while `receiver` is `running` | `receiver` and `applier`: `running`, `connecting`, `paused`, `pausing`, `stopped`, `none`, `unknown`; `received_position`, `applied_position` (bytes as in `source_position`), `vendor_lag_us`, `configured_delay_us`, `server_clock_us`, `round_trip_us`; PostgreSQL `received_lsn`, `applied_lsn`, `timeline`, `last_commit_at_us`, `source_host`, `slot`; MySQL `received_file`, `applied_file`, `received_gtid`, `applied_gtid`, `relay_log_bytes`, `io_errno`, `sql_errno`, `source_host`, `source_port`, `source_id` |
-//! | `standby` (PostgreSQL, on the sending side) | its `application_name` | the server's `replay_lag`: the time a commit would wait, no staleness; absent when nothing was sent lately | sent or to be sent, and not yet applied there | `pid`, `client`, `state`, `sync_state`, `sent_position`, `written_position`, `flushed_position`, `applied_position`, `source_position`, `write_lag_us`, `flush_lag_us`, `reply_age_us` |
-//! | `slot` (PostgreSQL) | its name | | WAL kept for it | `type`, `active`, `wal_status`, `safe_wal_bytes`, `restart_lsn`, `confirmed_lsn`, `plugin`, `inactive_since_at_us`, `conflicting` |
-//! | `subscription` (PostgreSQL) | its name | | received and not yet confirmed, only while `receiver` is `running` | `receiver`, `received_lsn`, `received_position`, `latest_end_lsn`, `last_message_age_us` |
-//! | `applier_worker` (MySQL 8) | channel | age of the transaction it is applying, since its commit on the first source | | `worker`, `state`, `errno`, `last_end_to_end_us`, `last_apply_us` |
-//! | `database_activity` (PostgreSQL) | | | | `connections`; growth of the counters of `pg_stat_database` |
-//! | `activity` (PostgreSQL) | session state | age of its oldest transaction | | `connections`, `wait_event_type`, `oldest_query_us` |
-//! | `status` (MySQL) | | | | gauges and growth of counters of `SHOW GLOBAL STATUS`, in lower case |
-//!
-//! Asked at every `detail_interval`:
-//!
-//! | metric | object | `duration_us` | `size_bytes` | attributes |
-//! |---|---|---|---|---|
-//! | `database_size` (PostgreSQL) | | | its size | `xid_age`, `multixact_age` |
-//! | `table` | schema.table | | its size with indexes | PostgreSQL: `live_rows`, `dead_rows`, `last_vacuum_at_us`, `last_analyze_at_us`, growth of scans and changes; MySQL: `engine`, `estimated_rows`, `data_bytes`, `index_bytes`, growth of reads and writes |
-//! | `index` | schema.index, MySQL schema.table.index | | its size | PostgreSQL: `table`, `is_unique`, `is_primary`, `is_valid`, growth of `scans`, `rows_read`, `rows_fetched`; MySQL: growth of `reads`, `writes` |
-//! | `statement` | the server's own id of it (`queryid`, digest) | growth of its execution time | | `calls`, `rows_...`, and the other counters' growth |
-//! | `statement_other` | | as above, of all that are not told one by one | | the same, and `statements`: how many |
-//! | `setting` | its name | | | `value`, `unit`; only at first and where it changed |
-//!
-//! Growth is since the sample before, which was `interval_us` earlier, and absent in the first sample. Where counters began anew in between,
-//! it is since that moment, and `reset` is `true`. Whatever could not be asked is told by a `collector_gap` with the metric as its object,
-//! and `error` and `code`: a missing privilege, a lock. [`Sample::gap`] is the same for a server that could not be reached.
-//!
-//! # Lag
-//!
-//! No vendor's number is a replica's staleness, which is *t − P⁻¹(applied)*: the time since the source was where the replica is now.
-//! `source_position` is the curve P on the collector's clock; `applied_position` (or `applied_gtid`) of `replica` and `standby` is where the
-//! replica is. What looks like no lag and is none of it can be told apart: a paused or stopped `applier`, a `receiver` that is not `running`,
-//! a `standby` that is no longer there (`standbys` of `source_position`, `active` of its slot). An idle source does not move: P⁻¹ is *now*.
-//!
-//! # Privileges
-//!
-//! PostgreSQL, in the database that is logged in to (`pg_monitor` reads every statistics view, and no table):
-//! ```sql
-//! CREATE ROLE slowlake LOGIN PASSWORD '…';
-//! GRANT pg_monitor TO slowlake;
-//! CREATE EXTENSION IF NOT EXISTS pg_stat_statements;   -- with shared_preload_libraries = 'pg_stat_statements'
-//! ```
-//! MySQL 8.0 or later (`SHOW VIEW` lets a table's name and size be seen, and nothing in it):
-//! ```sql
-//! CREATE USER slowlake IDENTIFIED BY '…' REQUIRE SSL;
-//! GRANT REPLICATION CLIENT, SHOW VIEW ON *.* TO slowlake;
-//! GRANT SELECT ON performance_schema.* TO slowlake;
-//! GRANT SELECT ON mysql.innodb_index_stats TO slowlake;
-//! ```
-//! MariaDB 10.5 or later: as MySQL, with `BINLOG MONITOR, SLAVE MONITOR` instead of `REPLICATION CLIENT`.
-//!
-//! Sessions are read-only (`default_transaction_read_only`, `SET SESSION TRANSACTION READ ONLY`), with a limit on statements and on
-//! waiting for locks. They need the server itself, not a pooler in front of it that hands a session on between transactions.
+#![doc = include_str!("../../docs/collectors.md")]
 
+mod address;
 mod answer;
 mod config;
 mod growth;
@@ -149,6 +90,28 @@ impl Collector {
         // Only now: after an error nothing is known of how far the server's answers were read.
         self.session = Some(session);
         Ok(samples)
+    }
+
+    /// What the account cannot see, in the server's words, found by asking for everything once.
+    ///
+    /// # Errors
+    /// As [`Collector::sample`].
+    pub async fn refusals(&mut self, now_us: i64) -> Result<Vec<String>, IngestError> {
+        let samples = self.sample(now_us).await?;
+        let gaps = samples.iter().filter(|sample| sample.metric == "collector_gap");
+        let mut refusals: Vec<String> = gaps
+            .map(|gap| {
+                let what = gap.object.as_deref().unwrap_or_default();
+                format!("{what}: {}", gap.attribute("error").unwrap_or_default())
+            })
+            .collect();
+        if let Some(Session::Postgres(server)) = &mut self.session {
+            match self.config.limited(server.missing_privilege()).await {
+                Ok(missing) => refusals.extend(missing.map(str::to_owned)),
+                Err(failure) => return Err(self.lost(failure, "its privileges")),
+            }
+        }
+        Ok(refusals)
     }
 
     async fn ask_all(&mut self, session: &mut Session, clock: Clock) -> Result<Vec<Sample>, IngestError> {
@@ -330,5 +293,46 @@ fn quoted_list(names: &[String]) -> String {
         "NULL".to_owned()
     } else {
         quoted.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    const DOCUMENTATION: &str = include_str!("../../docs/collectors.md");
+    const SOURCES: [&str; 3] = [
+        include_str!("collector/postgres/questions.rs"),
+        include_str!("collector/mysql/questions.rs"),
+        include_str!("collector/question.rs"),
+    ];
+
+    /// The metrics that are asked for or told, by the calls and fields that name them.
+    fn metrics() -> Vec<&'static str> {
+        let named = |source: &'static str, before: &'static str| {
+            source
+                .split(before)
+                .skip(1)
+                .filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next())
+        };
+        let names = ["position(", "growth(", "changes(", "Question::state(", "metric: "];
+        SOURCES
+            .into_iter()
+            .flat_map(|source| names.into_iter().flat_map(move |before| named(source, before)))
+            .collect()
+    }
+
+    #[test]
+    fn every_metric_is_documented() {
+        let metrics = metrics();
+        assert!(metrics.len() > 15, "{metrics:?}");
+        for metric in &metrics {
+            assert!(
+                DOCUMENTATION.contains(&format!("\n| `{metric}` ")),
+                "{metric} is not in docs/collectors.md"
+            );
+        }
+        let rows = DOCUMENTATION.split("\n| `").skip(1);
+        for documented in rows.filter_map(|row| row.split('`').next()) {
+            assert!(metrics.contains(&documented), "{documented} is not asked for");
+        }
     }
 }

@@ -200,6 +200,13 @@ pub enum IngestError {
         text: String,
     },
 
+    /// The address of a server that cannot be one.
+    #[error("{what}")]
+    Address {
+        /// What is wrong with it; never a password.
+        what: String,
+    },
+
     /// A password that is not where it should be.
     #[error("{server}: no password: {cause}")]
     Password {
@@ -302,6 +309,9 @@ impl IngestError {
             Self::Backwards { .. } => Some("open the source again"),
             Self::NoIdentity { .. } => Some("write the stream to a file first"),
             Self::IdentityText { .. } => None,
+            Self::Address { .. } => Some(
+                "write postgres://user@host:port/database or mysql://user@host:port; a password comes from a file or the environment",
+            ),
             Self::Password { .. } => Some("name a file that holds it in its first line and that may be read"),
             Self::Certificates { .. } => {
                 Some("name a PEM file with the certificate of the server's authority")

@@ -37,6 +37,10 @@ pub const VIEWS: &[View] = &[
         sql: include_str!("views/rejects.sql"),
     },
     View {
+        name: "replication_lag",
+        sql: include_str!("views/replication_lag.sql"),
+    },
+    View {
         name: "rollup_day",
         sql: include_str!("views/rollup_day.sql"),
     },

@@ -1,5 +1,6 @@
 //! `slowlake report`: answers computed from a lake.
 
+mod lag;
 mod regressions;
 mod trends;
 mod week;
@@ -37,6 +38,8 @@ enum Report {
     Trends(trends::TrendsArguments),
     /// Queries that became slower or faster in the last week, and those that are new or gone
     Regressions(regressions::RegressionsArguments),
+    /// How old what replicas have is, when that was too much, why, and who wrote what they could not follow
+    Lag(lag::LagArguments),
     /// What grows, how it goes on, and when it reaches an end that is known
     Growth(weekly::WeeklyArguments),
     /// What could be done, with evidence, what it promises and what it risks
@@ -134,6 +137,7 @@ pub(crate) fn run(arguments: &ReportArguments, settings: &Settings) -> anyhow::R
         Report::Weekly(arguments) => weekly::run(arguments, settings),
         Report::Trends(arguments) => trends::run(arguments, settings),
         Report::Regressions(arguments) => regressions::run(arguments, settings),
+        Report::Lag(arguments) => lag::run(arguments, settings),
         Report::Growth(arguments) => weekly::run_growth(arguments, settings),
         Report::Advice(arguments) => weekly::run_advice(arguments, settings),
     }

@@ -106,7 +106,13 @@ impl Running {
 
     /// Has what the configuration wants run, and nothing else.
     fn apply(&mut self, settings: &Settings) -> anyhow::Result<()> {
-        let wanted = self.configuration.files.iter().cloned().map(Wanted::Files);
+        let files = self.configuration.files.iter().cloned();
+        let wanted = files.map(Wanted::Files);
+        #[cfg(feature = "kafka")]
+        let wanted = {
+            let topics = self.configuration.topics.iter().cloned();
+            wanted.chain(topics.map(Wanted::Topics))
+        };
         self.service
             .run(wanted.collect(), self.configuration.commit_every, settings)?;
         let maintenance = self.configuration.maintenance.as_ref();

@@ -164,7 +164,9 @@ impl RowBuilder {
         let to = self.part(&row.place, Kind::Metric);
         to.push_place(&row.place, row.place.source_seq);
         to.event.push(to.rows, Some(row.event));
-        push!(to, row: object, duration_us, size_bytes);
+        push!(to, row: object, database, user, duration_us, size_bytes, fingerprint);
+        push_pairs!(to, row: attributes);
+        push_texts!(to, row: statement);
         self.end_row();
     }
 

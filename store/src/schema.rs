@@ -151,7 +151,7 @@ pub const COLUMNS: [Column; 75] = [
     column("server", Text, "the database server that wrote it"),
     column("cluster", Text, "the cluster or service that server belongs to"),
     column("dialect", Text, "postgres or mysql"),
-    // Query and log.
+    // Query and log; metric: the first three.
     column(
         "fingerprint",
         Integer,
@@ -261,19 +261,20 @@ pub const COLUMNS: [Column; 75] = [
     column(
         "statement",
         Text,
-        "the statement as written, by the retention policy for texts, at most 16 KiB",
+        "the statement as written, by the retention policy for texts, at most 16 KiB; metric: its normalized text, now and then",
     ),
     column("parameters", Text, "its parameters as logged, by the same policy"),
     column(
         "attributes",
         TextMap,
-        "query: every other field the server wrote about it, verbatim; log: the numbers and names in its texts, in µs and bytes",
+        "query: every other field the server wrote about it, verbatim; log: the numbers and names in its texts, in µs and bytes; metric: all \
+         other numbers and names of the sample, in µs and bytes",
     ),
     // Log and metric.
     column(
         "event",
         Text,
-        "what happened, such as error, lock_wait or checkpoint; metric: what was sampled, such as replication_lag",
+        "what happened, such as error, lock_wait or checkpoint; metric: what was sampled, such as replica",
     ),
     column("severity", Text, "notice, log, warning, error, fatal or panic"),
     column("sql_state", Text, "SQLSTATE, five characters"),

@@ -7,6 +7,8 @@ mod corpus;
 mod digest;
 mod follow;
 mod ingest;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod lake;
 mod maintain;
 mod redact;

@@ -49,7 +49,7 @@ pub enum Password {
 }
 
 /// One server and how to ask it. `Debug` shows no password.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectorConfig {
     /// What it is.
     pub engine: Engine,

@@ -81,6 +81,14 @@ impl Postgres {
         })
     }
 
+    /// The privilege without which much of what is asked for is not told, and nothing says so; `None` if the role has it.
+    pub(super) async fn missing_privilege(&mut self) -> Result<Option<&'static str>, Failure> {
+        let answer = self
+            .ask("SELECT pg_has_role('pg_monitor', 'USAGE') AS is_granted")
+            .await?;
+        Ok((answer.get(0, "is_granted") != Some("t")).then_some("the role is no member of pg_monitor"))
+    }
+
     pub(super) async fn ask(&mut self, sql: &str) -> Result<Answer, Failure> {
         let messages = self.client.simple_query(sql).await.map_err(failure)?;
         let mut answer = Answer::default();

@@ -169,13 +169,14 @@ mod tests {
                 "select * from metrics",
                 "select * from queries",
                 "select * from rejects",
+                "select * from replication_lag",
                 "select * from rollup_day",
                 "select * from rollup_hour",
                 "select * from server_events",
             ],
         );
         check("SELECT query_t", &["SELECT query_time_us"]);
-        check("SELECT su", &["SELECT sum("]);
+        check("SELECT sum", &["SELECT sum("]);
         check("sel", &["select"]);
         check("SEL", &["SELECT"]);
         check("select é, fingerprint_h", &["select é, fingerprint_hex"]);

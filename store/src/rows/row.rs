@@ -110,17 +110,26 @@ pub struct LogRow<'a> {
     pub execution_offset: Option<i64>,
 }
 
-/// One sample of a collector: one number of one server at one moment, a time or a size.
+/// One sample of a collector: what it saw of one thing of a server at one moment. Every field but the place's key may be unknown; see the
+/// column of the same name in [`COLUMNS`](crate::COLUMNS) for its meaning and unit.
 #[derive(Debug, Clone, Copy, Default)]
 #[allow(missing_docs, reason = "each field is the column of its name")]
 pub struct MetricRow<'a> {
     pub place: Place<'a>,
-    /// What was sampled, such as `replication_lag`.
+    /// What was sampled, such as `replica`.
     pub event: &'a str,
     /// What of the server it is about, such as a standby; unknown where it is the server itself.
     pub object: Option<&'a str>,
+    pub database: Option<&'a str>,
+    pub user: Option<&'a str>,
     pub duration_us: Option<i64>,
     pub size_bytes: Option<i64>,
+    /// Of the statement that it is about.
+    pub fingerprint: Option<i64>,
+    /// The text of that statement; cut to [`MAX_STATEMENT_BYTES`](crate::MAX_STATEMENT_BYTES).
+    pub statement: Option<&'a str>,
+    /// In order, NULL when there are none. A key should not occur twice.
+    pub attributes: &'a [(&'a str, &'a str)],
 }
 
 /// Bytes that no parser could read.

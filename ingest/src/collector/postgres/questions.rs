@@ -155,10 +155,13 @@ fn since(version: u32, first: u32, column: &str) -> String {
 const END_OF_WAL: &str =
     "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END";
 
+/// The same on a primary and all its standbys, and on nobody else.
+const SYSTEM_ID: &str = "(SELECT system_identifier FROM pg_control_system()) AS system_id";
+
 fn source_position() -> String {
     format!(
         "SELECT {size} AS size_bytes, lsn, left(pg_walfile_name(lsn), 8) AS timeline, {clock} AS server_clock_us, \
-         (SELECT count(*) FROM pg_stat_replication) AS standbys FROM (SELECT pg_current_wal_lsn() AS lsn) AS wal",
+         (SELECT count(*) FROM pg_stat_replication) AS standbys, {SYSTEM_ID} FROM (SELECT pg_current_wal_lsn() AS lsn) AS wal",
         size = bytes("lsn"),
         clock = moment_us("clock_timestamp()"),
     )
@@ -174,7 +177,8 @@ fn replica(version: u32) -> String {
     format!(
         "SELECT receiver, applier, CASE WHEN receiver = 'running' THEN {backlog} END AS size_bytes, \
          received_lsn, applied_lsn, {received} AS received_position, {applied} AS applied_position, timeline, {commit} AS last_commit_at_us, \
-         {lag} AS vendor_lag_us, {clock} AS server_clock_us, delay_ms * 1000 AS configured_delay_us, source_host, slot \
+         {lag} AS vendor_lag_us, {clock} AS server_clock_us, delay_ms * 1000 AS configured_delay_us, source_host, slot, \
+         {SYSTEM_ID}, (SELECT min(wait_event) FROM pg_stat_activity WHERE backend_type = 'startup') AS applier_wait \
          FROM (SELECT CASE WHEN r.pid IS NULL THEN 'none' WHEN r.status IS NULL THEN 'unknown' WHEN r.status = 'streaming' \
          THEN 'running' WHEN r.status IN ('starting', 'waiting', 'restarting') THEN 'connecting' ELSE 'stopped' END AS receiver, \
          {pause} AS applier, pg_last_wal_receive_lsn() AS received_lsn, pg_last_wal_replay_lsn() AS applied_lsn, \

@@ -1,0 +1,355 @@
+//! `slowlake report lag`: how old what replicas have is, when that was too much, and why.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use slowlake_analyze::{
+    BurnAlert, EpisodeFinding, LagReport, LagRequest, ReplicaLag, SlotRisk, SourceLag, SuspectFinding, lag,
+    parse_length, parse_time,
+};
+
+use crate::command::lake::{location, open, runtime};
+use crate::command::report::analyze_error;
+use crate::command::window::WindowArguments;
+use crate::exit_code::ExitCode;
+use crate::output;
+use crate::render::quantity::{bytes, count, duration, percent, plural, time};
+use crate::settings::Settings;
+
+#[derive(Debug, Args)]
+pub(crate) struct LagArguments {
+    /// The lake [default: the environment's SLOWLAKE_LAKE]
+    #[arg(long, value_name = "URI")]
+    lake: Option<String>,
+    #[command(flatten)]
+    window: WindowArguments,
+    /// Say what could be known then, for example 2026-11-16 or 2026-11-16T08:00:00Z [default: the lake's last sample]
+    #[arg(long, value_name = "T")]
+    as_of: Option<String>,
+    /// More staleness than this is too much
+    #[arg(long, value_name = "LENGTH", default_value = "10s")]
+    threshold: String,
+    /// The part of all minutes that should be without too much of it, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 99.9, value_parser = objective)]
+    objective: f64,
+    /// Only replicas of this server's name; may be given several times
+    #[arg(long, value_name = "NAME")]
+    server: Vec<String>,
+    /// Form of the report
+    #[arg(long, value_enum, default_value = "text")]
+    output: Form,
+    /// Write the report to this file instead of standard output
+    #[arg(short = 'o', value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// For a terminal
+    Text,
+    /// For programs
+    Json,
+    /// For a ticket or a wiki
+    Markdown,
+}
+
+fn objective(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number
+        .filter(|number| (0.0..100.0).contains(number))
+        .ok_or_else(|| "it is a part of a hundred, such as 99.9".to_owned())
+}
+
+/// Computes the report and writes it.
+pub(crate) fn run(arguments: &LagArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let as_of = arguments.as_of.as_deref().map(parse_time).transpose();
+    let request = LagRequest {
+        window: arguments.window.resolve()?,
+        as_of_us: as_of.map_err(analyze_error)?,
+        threshold_us: parse_length(&arguments.threshold).map_err(analyze_error)?,
+        target: arguments.objective / 100.0,
+        servers: arguments.server.clone(),
+    };
+    let location = location(arguments.lake.as_ref(), settings)?;
+    let report = runtime(settings)?.block_on(async {
+        let (_, session) = open(&location, settings).await?;
+        lag(&session, &request).await.map_err(analyze_error)
+    })?;
+    let is_empty = report.replicas.is_empty();
+    if is_empty {
+        output::say("error", "no sample of a replica in this window of the lake");
+        output::say(
+            "hint",
+            "have [[source.postgres]] and [[source.mysql]] of slowlake run ask the source and its replicas",
+        );
+    }
+    let text = match arguments.output {
+        Form::Text => text(&report),
+        Form::Json => json(&report)?,
+        Form::Markdown => markdown(&report),
+    };
+    output::write(&text, arguments.file.as_ref())?;
+    Ok(if is_empty { ExitCode::Found } else { ExitCode::Ok })
+}
+
+/// One JSON document, indented, with a line end. The keys are a contract: names and meanings stay, new ones may come.
+fn json(report: &LagReport) -> anyhow::Result<String> {
+    let mut document = serde_json::to_value(report)?;
+    document["report"] = "lag".into();
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+/// A table with its title, the same for every form.
+struct Table {
+    title: &'static str,
+    head: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+fn tables(report: &LagReport) -> Vec<Table> {
+    vec![
+        Table {
+            title: "replicas",
+            head: vec![
+                "replica",
+                "source",
+                "now",
+                "p50",
+                "p95",
+                "p99",
+                "max",
+                "fresh",
+                "budget",
+                "unknown",
+                "vendor's zeros",
+            ],
+            rows: report.replicas.iter().map(replica_row).collect(),
+        },
+        Table {
+            title: "episodes",
+            head: vec![
+                "begin",
+                "length",
+                "replica",
+                "peak",
+                "cause",
+                "hit",
+                "not received",
+                "not applied",
+                "writes",
+                "first suspect",
+            ],
+            rows: report.episodes.iter().map(episode_row).collect(),
+        },
+        Table {
+            title: "sources",
+            head: vec!["source", "replicas", "writes", "lost if it dies", "at worst"],
+            rows: report.sources.iter().map(source_row).collect(),
+        },
+        Table {
+            title: "slots",
+            head: vec!["server", "slot", "keeps", "read", "state", "lost in"],
+            rows: report.slots.iter().map(slot_row).collect(),
+        },
+    ]
+}
+
+fn replica_row(replica: &ReplicaLag) -> Vec<String> {
+    let objective = &replica.objective;
+    let alert = match objective.alert {
+        Some(BurnAlert::Page) => ", burns fast",
+        Some(BurnAlert::Ticket) => ", burns",
+        None => "",
+    };
+    let name = match replica.delay_us {
+        0 => replica.replica.clone(),
+        delay_us => format!("{} (told to stay {} behind)", replica.replica, duration(delay_us)),
+    };
+    vec![
+        name,
+        named(&replica.source),
+        known(replica.last_us),
+        known(replica.p50_us),
+        known(replica.p95_us),
+        known(replica.p99_us),
+        known(replica.max_us),
+        percent(objective.good_share),
+        format!("{}{alert}", percent(objective.budget_used)),
+        plural(objective.unknown_minutes, "minute"),
+        plural(replica.vendor.false_zero, "minute"),
+    ]
+}
+
+fn episode_row(finding: &EpisodeFinding) -> Vec<String> {
+    let episode = &finding.episode;
+    let open = if episode.is_open { ", goes on" } else { "" };
+    let rhythm = finding
+        .rhythm_us
+        .map_or_else(String::new, |us| format!(" every {}", duration(us)));
+    vec![
+        time(episode.start_us),
+        format!("{}{open}", duration(episode.end_us - episode.start_us)),
+        finding.replica.clone(),
+        duration(episode.peak_us),
+        format!("{}{rhythm}", finding.cause.words()),
+        format!("{} of {}", finding.replicas_hit, finding.replicas),
+        size(finding.receive_gap_bytes),
+        size(finding.apply_gap_bytes),
+        finding
+            .write_ratio
+            .map_or_else(String::new, |ratio| format!("{ratio:.1} × usual")),
+        finding.suspects.first().map_or_else(String::new, suspect),
+    ]
+}
+
+fn suspect(suspect: &SuspectFinding) -> String {
+    let name = suspect.fingerprint.as_ref().or(suspect.statement_id.as_ref());
+    let name = name.map_or("all others", String::as_str);
+    let text: String = suspect
+        .normalized
+        .iter()
+        .flat_map(|text| text.chars())
+        .take(SUSPECT_CHARACTERS)
+        .collect();
+    format!("{} {name} {text}", percent(suspect.share))
+        .trim_end()
+        .to_owned()
+}
+
+/// What is shown of the text of a suspect.
+const SUSPECT_CHARACTERS: usize = 60;
+
+fn source_row(source: &SourceLag) -> Vec<String> {
+    let rate = source
+        .bytes_per_s
+        .map_or_else(unknown, |rate| format!("{}/s", size(Some(rate))));
+    vec![
+        named(&source.source),
+        count(source.replicas as i64),
+        rate,
+        known(source.rpo_us),
+        known(source.rpo_max_us),
+    ]
+}
+
+fn slot_row(slot: &SlotRisk) -> Vec<String> {
+    let active = match slot.is_active {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "?",
+    };
+    vec![
+        named(&slot.server),
+        slot.slot.clone(),
+        size(slot.retained_bytes),
+        active.to_owned(),
+        slot.wal_status.clone().unwrap_or_else(unknown),
+        slot.lost_in_us.map_or_else(|| "never".to_owned(), duration),
+    ]
+}
+
+fn known(us: Option<i64>) -> String {
+    us.map_or_else(unknown, duration)
+}
+
+fn size(n: Option<i64>) -> String {
+    n.map_or_else(unknown, |n| bytes(u64::try_from(n).unwrap_or(0)))
+}
+
+fn named(name: &Option<String>) -> String {
+    name.clone().unwrap_or_else(|| "(not sampled)".to_owned())
+}
+
+fn unknown() -> String {
+    "?".to_owned()
+}
+
+/// What the figures are about.
+fn headline(report: &LagReport) -> String {
+    let moment = |us: Option<i64>| us.map_or_else(|| "never".to_owned(), time);
+    format!(
+        "Replication from {} to {} UTC: staleness on the source's clock, too much from {} on, objective {} of all minutes",
+        moment(report.from_us),
+        moment(report.to_us),
+        duration(report.threshold_us),
+        percent(report.target),
+    )
+}
+
+fn text(report: &LagReport) -> String {
+    let mut text = headline(report) + "\n";
+    for table in tables(report) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{}: ", table.title);
+        if table.rows.is_empty() {
+            text += "none\n";
+            continue;
+        }
+        let _ = writeln!(text, "{}", table.rows.len());
+        let head: Vec<String> = table.head.iter().map(|name| (*name).to_owned()).collect();
+        let width = |column: usize| {
+            let cells = table
+                .rows
+                .iter()
+                .chain([&head])
+                .map(|row| row[column].chars().count());
+            cells.max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..head.len()).map(width).collect();
+        for row in [&head].into_iter().chain(&table.rows) {
+            let cells: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:<width$}"))
+                .collect();
+            let _ = writeln!(text, "  {}", cells.join("  ").trim_end());
+        }
+    }
+    text
+}
+
+fn markdown(report: &LagReport) -> String {
+    let mut text = format!("# Replication lag\n\n{}\n", headline(report));
+    let cells = |cells: Vec<String>| {
+        let escaped: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        format!("| {} |\n", escaped.join(" | "))
+    };
+    for table in tables(report) {
+        let _ = write!(text, "\n## {}\n\n", table.title);
+        if table.rows.is_empty() {
+            text += "None.\n";
+            continue;
+        }
+        text += &cells(table.head.iter().map(|name| (*name).to_owned()).collect());
+        text += &format!("|{}\n", "---|".repeat(table.head.len()));
+        for row in table.rows {
+            text += &cells(row);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_report_says_so() {
+        let report = LagReport {
+            threshold_us: 10_000_000,
+            target: 0.999,
+            ..LagReport::default()
+        };
+        let expect = "Replication from never to never UTC: staleness on the source's clock, too much from 10.0 s on, \
+                      objective 99.9 % of all minutes\n\nreplicas: none\n\nepisodes: none\n\nsources: none\n\nslots: none\n";
+        assert_eq!(text(&report), expect);
+        assert!(markdown(&report).contains("## episodes\n\nNone.\n"));
+    }
+
+    #[test]
+    fn an_objective_is_a_part_of_a_hundred() {
+        assert_eq!(objective("99.95"), Ok(99.95));
+        assert!(objective("100").is_err() && objective("-1").is_err() && objective("x").is_err());
+    }
+}
