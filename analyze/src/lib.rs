@@ -52,8 +52,8 @@ pub use trends::{
 };
 pub use weekly::{
     ChangeKind, ChangeLine, Coverage, DayLoad, EventCount, FleetHour, FoundChange, FoundChanges, FoundServer,
-    PageOne, Quality, QueryDetail, RankedQuery, RegressionNumbers, SeenPlan, ServerGap, TimeNumbers,
-    WEEKLY_SCHEMA_VERSION, WeeklyReport, WeeklyRequest, weekly,
+    PageOne, Quality, QueryDetail, RankedQuery, RegressionNumbers, ReplicationNumbers, SeenPlan, ServerGap,
+    TimeNumbers, WEEKLY_SCHEMA_VERSION, WeeklyReport, WeeklyRequest, weekly,
 };
 pub use weeks::WeekRequest;
 pub use window::{TimeWindow, parse_length, parse_time};

@@ -6,6 +6,7 @@ mod details;
 mod found;
 mod page;
 mod parts;
+mod replication;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use crate::advice::{AdviceReport, advise};
 use crate::error::AnalyzeError;
 use crate::filter::Filters;
 use crate::growth::{GrowthReport, query_growth, sizes};
+use crate::lag::LagReport;
 use crate::trends::{NamedTrend, QueryTrend, QueryWeeks, named_queries, weekly_sums};
 use crate::weeks::{LAST, THIS, WeekRequest, Weeks};
 use crate::window::TimeWindow;
@@ -27,6 +29,7 @@ pub use details::{DayLoad, QueryDetail, SeenPlan};
 pub use found::{FoundChange, FoundChanges, FoundServer};
 pub use page::{ChangeKind, ChangeLine, PageOne, RegressionNumbers, TimeNumbers};
 pub use parts::{Coverage, EventCount, FleetHour, Quality, ServerGap};
+pub use replication::ReplicationNumbers;
 
 /// The version of the report as data: raised when a key changes its meaning or goes, not when one comes.
 pub const WEEKLY_SCHEMA_VERSION: u32 = 1;
@@ -73,6 +76,8 @@ pub struct WeeklyReport {
     pub tails: Vec<QueryTrend>,
     /// F: events of the servers by kind, this week and the week before.
     pub events: Vec<EventCount>,
+    /// G: replication; `None` where the lake has no sample of a replica in the week.
+    pub replication: Option<LagReport>,
     /// H: advice.
     pub advice: AdviceReport,
     /// K: how far all of it can be trusted.
@@ -113,7 +118,8 @@ pub async fn weekly(session: &Session, request: &WeeklyRequest) -> Result<Weekly
         return Ok(WeeklyReport::empty());
     };
     let window = weeks.window(THIS)?;
-    let two_weeks = TimeWindow::new(weeks.window(LAST)?.begin_us(), window.end_us())?;
+    let last_week = weeks.window(LAST)?;
+    let two_weeks = TimeWindow::new(last_week.begin_us(), window.end_us())?;
     let everything = Filters::default();
     let (sums, (hours, servers), events, coverage, growth) = futures::try_join!(
         weekly_sums(session, weeks, &everything),
@@ -125,6 +131,10 @@ pub async fn weekly(session: &Session, request: &WeeklyRequest) -> Result<Weekly
     let advice = advise(session, window, &sums.queries, NAMES).await?;
     let first_us = sums.first_us(weeks)?;
     let regressions = found::found(session, window, sums.series, first_us).await?;
+    let (replication, fresh_before) = match replication::replication(session, window, last_week).await? {
+        Some((report, fresh_before)) => (Some(report), fresh_before),
+        None => (None, None),
+    };
     let lists = Lists::of(&sums.queries);
     let mut report = WeeklyReport {
         week: Some(window),
@@ -143,11 +153,16 @@ pub async fn weekly(session: &Session, request: &WeeklyRequest) -> Result<Weekly
         databases: largest(sums.databases),
         quality: Quality::of(coverage, servers, window, &sums.days),
         regressions,
+        replication,
         ..WeeklyReport::empty()
     };
     report.growth.queries = query_growth(session, &sums.queries, &sums.days, GROWING).await?;
     report.queries = details::details(session, weeks, &report.named_fingerprints()).await?;
     report.page = page::page(&report, &sums.total, sums.health);
+    report.page.replication = report
+        .replication
+        .as_ref()
+        .map(|lag| replication::numbers(lag, fresh_before));
     Ok(report)
 }
 
@@ -170,6 +185,7 @@ impl WeeklyReport {
             growth: GrowthReport::default(),
             tails: Vec::new(),
             events: Vec::new(),
+            replication: None,
             advice: AdviceReport::default(),
             quality: Quality::default(),
             queries: BTreeMap::new(),

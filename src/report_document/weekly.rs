@@ -3,6 +3,7 @@
 mod findings;
 mod page;
 mod queries;
+mod replication;
 
 use slowlake_analyze::{EventCount, FleetHour, QueryTrend, RankedQuery, TimeWindow, WeeklyReport};
 
@@ -37,7 +38,7 @@ pub(crate) fn document(report: &WeeklyReport, lake: &str) -> Document {
         load(report, week),
         slow_growth(report),
         tails(report),
-        replication(),
+        replication::replication(report),
         advice(report),
         maintenance(report),
         capacity(report),
@@ -261,15 +262,6 @@ fn tails(report: &WeeklyReport) -> Section {
         &columns,
         rows,
         "The lake has no event of trouble in these two weeks.",
-    );
-    section
-}
-
-/// G: replication.
-fn replication() -> Section {
-    let mut section = Section::new("replication", "G. Replication");
-    section.missing(
-        "Nothing is told of replication here: this report has no samples of replicas. `slowlake run` with collectors takes them.",
     );
     section
 }

@@ -7,7 +7,7 @@ use super::replica::measured;
 use super::samples::Samples;
 use super::staleness::Curve;
 use super::*;
-use crate::TimeWindow;
+use crate::{TimeWindow, WeekRequest, WeeklyRequest, weekly};
 use crate::filter::DAY_US;
 use crate::fixture::MONDAY_US;
 use crate::rows::{each_row, time};
@@ -435,4 +435,30 @@ fn the_view_agrees() {
         (n_compared, rows.len()),
         (rows.len(), 3 * 9 * HOUR as usize / POLL as usize - 6)
     );
+}
+
+/// The week's first page has what the view says of all replicas, minute by minute.
+#[test]
+fn the_weekly_report_agrees_with_the_view() {
+    let week = WeekRequest::EndsAt(MONDAY_US + 7 * DAY_US);
+    let (report, good_minutes) = Simulated::new().ask(async |session| {
+        let report = weekly(session, &WeeklyRequest { week }).await.unwrap();
+        let fresh = "SELECT count(*) FROM (\
+             SELECT server, date_trunc('minute', ts) FROM replication_lag GROUP BY 1, 2 \
+             HAVING count(*) = count(staleness_us) \
+             AND max(staleness_us - CASE server WHEN 'db-4' THEN 60000000 ELSE 0 END) <= 10000000)";
+        let mut good_minutes = None;
+        each_row(session.query(fresh).await.unwrap(), |batch, row| {
+            good_minutes = batch.integer(row, 0);
+        })
+        .await
+        .unwrap();
+        (report, good_minutes.unwrap())
+    });
+    let (numbers, lag) = (report.page.replication.unwrap(), report.replication.unwrap());
+    let share = good_minutes as f64 / (3 * 9 * MINUTE) as f64;
+    assert!((numbers.good_share - share).abs() < 1e-9, "{numbers:?} {share}");
+    assert_eq!((numbers.replicas, numbers.last_week_good_share), (3, None));
+    assert_eq!((numbers.episodes, lag.episodes.len() > 3), (lag.episodes.len(), true));
+    assert!((1..=3).contains(&numbers.missed) && share < numbers.target, "{numbers:?}");
 }

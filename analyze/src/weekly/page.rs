@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{FoundChange, QueryDetail, WeeklyReport};
+use super::{FoundChange, QueryDetail, ReplicationNumbers, WeeklyReport};
 use crate::growth::SizeGrowth;
 use crate::trends::{Health, QueryTrend, Split, Trend};
 
@@ -16,6 +16,8 @@ pub struct PageOne {
     pub time: TimeNumbers,
     /// Changes of single queries; `None` where nobody looked.
     pub regressions: Option<RegressionNumbers>,
+    /// How fresh replicas were; `None` where the lake has no sample of one.
+    pub replication: Option<ReplicationNumbers>,
     /// The size that reaches its end first, or else grows fastest; `None` if none is known to grow.
     pub capacity: Option<SizeGrowth>,
     /// Sizes that are sampled; 0 where the lake has none.
@@ -140,6 +142,7 @@ pub(super) fn page(report: &WeeklyReport, total: &Trend, health: Health) -> Page
                     .sum(),
             }
         }),
+        replication: None,
         capacity: capacity.cloned(),
         sizes: report.growth.series,
         advice_cards: report.advice.cards.len(),

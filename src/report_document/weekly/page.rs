@@ -5,7 +5,9 @@ use slowlake_analyze::{ChangeKind, ChangeLine, WeeklyReport};
 use super::{day_of, size};
 use crate::render::document::{Line, Number, Verdict};
 use crate::render::markdown::shorten;
-use crate::render::quantity::{count, decimals, percent, plural, signed_decimals, signed_percent, time};
+use crate::render::quantity::{
+    count, decimals, duration, percent, plural, signed_decimals, signed_percent, time,
+};
 use crate::report_document::{sessions, split_words};
 
 /// The share of executions that are slow where nothing changed, and that is still taken as such.
@@ -22,14 +24,7 @@ pub(super) fn numbers(report: &WeeklyReport) -> Vec<Number> {
         health(report),
         database_time(report),
         regressions(report),
-        Number {
-            name: "Replication",
-            value: "not in the lake".to_owned(),
-            before: String::new(),
-            note: "no samples of replicas".to_owned(),
-            verdict: Verdict::Unknown,
-            section: "replication",
-        },
+        replication(report),
         capacity(report),
         advice(report),
     ]
@@ -107,6 +102,39 @@ fn regressions(report: &WeeklyReport) -> Number {
             decimals(numbers.saved_sessions),
         ),
         verdict: if numbers.open > 0 {
+            Verdict::Bad
+        } else {
+            Verdict::Good
+        },
+        section,
+    }
+}
+
+fn replication(report: &WeeklyReport) -> Number {
+    let (name, section) = ("Replication", "replication");
+    let Some(numbers) = report.page.replication else {
+        return Number {
+            name,
+            value: "not in the lake".to_owned(),
+            before: String::new(),
+            note: "no samples of replicas".to_owned(),
+            verdict: Verdict::Unknown,
+            section,
+        };
+    };
+    Number {
+        name,
+        value: format!("{} fresh", percent(numbers.good_share)),
+        before: numbers.last_week_good_share.map_or(String::new(), percent),
+        note: format!(
+            "{} of {} missed {} of minutes within {}; {}",
+            numbers.missed,
+            plural(numbers.replicas as i64, "replica"),
+            percent(numbers.target),
+            duration(numbers.threshold_us),
+            plural(numbers.episodes as i64, "episode"),
+        ),
+        verdict: if numbers.missed > 0 {
             Verdict::Bad
         } else {
             Verdict::Good
