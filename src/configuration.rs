@@ -1,6 +1,7 @@
 //! The configuration file of the service: text to settings, and every mistake in it by line and key, with what to do about it. Opens nothing
 //! and reaches nothing.
 
+mod collector;
 mod file;
 mod key;
 mod section;
@@ -10,10 +11,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use slowlake_ingest::Engine;
 use slowlake_store::Kind;
 use toml::de::DeTable;
 
 use crate::command::follow::{COMMIT_SECONDS_DEFAULT, COMMIT_SECONDS_MAX};
+pub(crate) use crate::configuration::collector::Collected;
 pub(crate) use crate::configuration::file::Files;
 pub(crate) use crate::configuration::key::reference;
 use crate::configuration::section::{Section, line_of};
@@ -43,6 +46,8 @@ pub(crate) struct Configuration {
     pub(crate) commit_every: Duration,
     /// Logs to follow.
     pub(crate) files: Vec<Files>,
+    /// Live servers to ask.
+    pub(crate) collected: Vec<Collected>,
     /// How the lake is tidied up; `None` when somebody else does it.
     pub(crate) maintenance: Option<Maintenance>,
     /// Where health and metrics are served.
@@ -108,7 +113,7 @@ impl Configuration {
         let commit_limits = Duration::from_secs(1)..=Duration::from_secs(COMMIT_SECONDS_MAX);
         let commit_every = root.duration("commit_every", commit_limits, "10s");
         let defaults = Defaults::of(root.table("defaults", &key::DEFAULTS), &mut mistakes);
-        let files = Configuration::sources(&mut root, &defaults, &mut mistakes);
+        let (files, collected) = Configuration::sources(&mut root, &defaults, &mut mistakes);
         let keep = keep(root.table("retention", &key::RETENTION), &mut mistakes);
         let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
         let mut serve = root.table("serve", &key::SERVE);
@@ -125,6 +130,7 @@ impl Configuration {
             lake,
             commit_every: commit_every.unwrap_or(Duration::from_secs(COMMIT_SECONDS_DEFAULT)),
             files,
+            collected,
             maintenance,
             http,
             log,
@@ -132,12 +138,17 @@ impl Configuration {
     }
 
     /// Reads what is in `source`.
-    fn sources(root: &mut Section<'_>, defaults: &Defaults, mistakes: &mut Vec<Mistake>) -> Vec<Files> {
+    fn sources(
+        root: &mut Section<'_>,
+        defaults: &Defaults,
+        mistakes: &mut Vec<Mistake>,
+    ) -> (Vec<Files>, Vec<Collected>) {
         let mut source = root.table("source", &key::SOURCE);
         let files = source
             .as_mut()
             .map_or_else(Vec::new, |source| source.tables("file", &key::FILE));
-        if files.is_empty() && (source.is_some() || !root.has("source")) {
+        let collected = Configuration::collected(source.as_mut(), defaults, mistakes);
+        if files.is_empty() && collected.is_empty() && (source.is_some() || !root.has("source")) {
             root.wrong(
                 "source",
                 "nothing to read",
@@ -156,7 +167,30 @@ impl Configuration {
         if let Some(source) = source {
             source.finish(mistakes);
         }
-        files
+        (files, collected)
+    }
+
+    /// Reads the servers in `source`.
+    fn collected(
+        source: Option<&mut Section<'_>>,
+        defaults: &Defaults,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Vec<Collected> {
+        let Some(source) = source else {
+            return Vec::new();
+        };
+        let kinds = [
+            ("postgres", &key::POSTGRES, Engine::Postgres),
+            ("mysql", &key::MYSQL, Engine::Mysql),
+        ];
+        let mut owners = HashMap::new();
+        let mut collected = Vec::new();
+        for (name, keys, engine) in kinds {
+            for section in source.tables(name, keys) {
+                collected.push(Collected::of(engine, section, defaults, &mut owners, mistakes));
+            }
+        }
+        collected
     }
 }
 

@@ -1,6 +1,7 @@
 //! The service: keeps a set of sources running, each on threads of its own so that none waits for another, changes that set while it runs,
 //! and ends it. Finds no logs, reads no configuration, and never decides what is committed.
 
+pub(crate) mod collectors;
 pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod maintenance;
@@ -18,8 +19,9 @@ use tracing::info;
 
 use crate::command::lake::store_error;
 use crate::command::reading::ingest_error;
-use crate::configuration::Files;
+use crate::configuration::{Collected, Files};
 use crate::ingestion::{FollowLimits, Stop};
+use crate::service::collectors::CollectorsWork;
 use crate::service::files::FilesWork;
 use crate::service::meter::Meters;
 pub(crate) use crate::service::signals::{Signal, signals};
@@ -37,6 +39,8 @@ const FLUSH_PARTIAL_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Wanted {
     Files(Files),
+    /// Servers that are asked, all in one commit.
+    Collectors(Vec<Collected>),
 }
 
 impl Wanted {
@@ -47,6 +51,10 @@ impl Wanted {
                 let work = FilesWork::new(files.clone(), settings).map_err(ingest_error)?;
                 let stop = Stop::new(vec![work.waker()]);
                 Ok((Box::new(work), stop))
+            }
+            Wanted::Collectors(all) => {
+                let work = CollectorsWork::new(all, settings);
+                Ok((Box::new(work), Stop::new(Vec::new())))
             }
         }
     }

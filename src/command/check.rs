@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use slowlake_ingest::{IngestError, Reader, Source, discover};
+use slowlake_ingest::{Collector, IngestError, Reader, Source, discover};
 use slowlake_store::{Lake, StoreError};
 
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::reading::{say_failure, say_source_failure};
 use crate::command::run::{read, say_mistakes};
-use crate::configuration::{Configuration, Files, reference};
+use crate::configuration::{Collected, Configuration, Files, reference};
 use crate::exit_code::ExitCode;
 use crate::output;
 use crate::pipeline::{SourceFailure, choose_format, read_head};
@@ -52,6 +52,7 @@ pub(crate) fn run(arguments: &CheckArguments, settings: &Settings) -> anyhow::Re
     for (number, files) in (1..).zip(&configuration.files) {
         n_wrong += check_files(number, files, &mut answer);
     }
+    n_wrong += check_servers(&configuration.collected, settings, &mut answer)?;
     output::write(&answer, arguments.file.as_ref())?;
     Ok(match n_wrong {
         0 => ExitCode::Ok,
@@ -103,6 +104,33 @@ fn check_files(number: usize, files: &Files, answer: &mut String) -> usize {
         }
     }
     n_wrong
+}
+
+/// Asks each server for everything once; returns how many of them cannot be asked, or not for everything.
+fn check_servers(all: &[Collected], settings: &Settings, answer: &mut String) -> anyhow::Result<usize> {
+    let mut n_wrong = 0;
+    for one in all {
+        let config = one.config(settings);
+        let (name, address) = (config.server.clone(), config.address());
+        let refusals = runtime(settings)?.block_on(async {
+            let mut collector = Collector::connect(config).await?;
+            collector.refusals(jiff::Timestamp::now().as_microsecond()).await
+        });
+        match refusals {
+            Ok(refusals) if refusals.is_empty() => {
+                *answer += &format!("collector {name}: {address} tells everything\n")
+            }
+            Ok(refusals) => {
+                n_wrong += 1;
+                for refusal in refusals {
+                    output::say("error", &format!("{name}: {refusal}"));
+                }
+                output::say("hint", "docs/collectors.md has the privileges that are needed");
+            }
+            Err(failure) => n_wrong += usize::from(is_wrong(&failure)),
+        }
+    }
+    Ok(n_wrong)
 }
 
 /// Says what a failure is; only what is there can be wrong.

@@ -51,8 +51,12 @@ pub(crate) fn run(arguments: &RunArguments, settings: &Settings) -> anyhow::Resu
     info!("told to stop: commits what is whole");
     let done = running.finish();
     let coverage = Coverage::from(&done.committed.ledger);
+    let samples = match done.samples {
+        0 => String::new(),
+        n => format!(" and {}", plural(i64::try_from(n).unwrap_or(i64::MAX), "sample")),
+    };
     let answer = format!(
-        "{} of {} in {} in {:.0} s\n",
+        "{} of {}{samples} in {} in {:.0} s\n",
         bytes(coverage.bytes),
         plural(done.committed.sources as i64, "file"),
         plural(
@@ -106,9 +110,12 @@ impl Running {
 
     /// Has what the configuration wants run, and nothing else.
     fn apply(&mut self, settings: &Settings) -> anyhow::Result<()> {
-        let wanted = self.configuration.files.iter().cloned().map(Wanted::Files);
+        let files = self.configuration.files.iter().cloned().map(Wanted::Files);
+        let collected = &self.configuration.collected;
+        let collectors = (!collected.is_empty()).then(|| Wanted::Collectors(collected.clone()));
+        let wanted = files.chain(collectors).collect();
         self.service
-            .run(wanted.collect(), self.configuration.commit_every, settings)?;
+            .run(wanted, self.configuration.commit_every, settings)?;
         let maintenance = self.configuration.maintenance.as_ref();
         if self.maintaining.as_ref().map(|it| &it.wanted) != maintenance {
             if let Some(maintaining) = self.maintaining.take() {

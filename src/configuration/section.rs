@@ -303,7 +303,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 fn duration_text(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let units = [(365 * 86_400, "y"), (86_400, "d"), (3600, "h"), (60, "m")];
-    let unit = units.into_iter().find(|(unit, _)| seconds % unit == 0);
+    let unit = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
     let (unit, name) = unit.unwrap_or((1, "s"));
     format!("{}{name}", seconds / unit)
 }
