@@ -53,6 +53,17 @@ pub(crate) struct Configuration {
     /// Where health and metrics are served.
     pub(crate) http: Option<SocketAddr>,
     pub(crate) log: Log,
+    pub(crate) lines: Lines,
+}
+
+/// Where in the file is what may turn out to be wrong later; 1 for what is not there.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    pub(crate) lake: usize,
+    /// The paths of each of the files.
+    pub(crate) paths: Vec<usize>,
+    /// The key of each of the servers to be asked, and where it is.
+    pub(crate) servers: Vec<(String, usize)>,
 }
 
 /// How a lake is tidied up.
@@ -110,10 +121,15 @@ impl Configuration {
         let mut mistakes = Vec::new();
         let mut root = Section::root(text, document.get_ref(), &key::ROOT);
         let lake = root.text("lake");
+        let mut lines = Lines {
+            lake: root.line("lake"),
+            paths: Vec::new(),
+            servers: Vec::new(),
+        };
         let commit_limits = Duration::from_secs(1)..=Duration::from_secs(COMMIT_SECONDS_MAX);
         let commit_every = root.duration("commit_every", commit_limits, "10s");
         let defaults = Defaults::of(root.table("defaults", &key::DEFAULTS), &mut mistakes);
-        let (files, collected) = Configuration::sources(&mut root, &defaults, &mut mistakes);
+        let (files, collected) = Configuration::sources(&mut root, &defaults, &mut lines, &mut mistakes);
         let keep = keep(root.table("retention", &key::RETENTION), &mut mistakes);
         let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
         let mut serve = root.table("serve", &key::SERVE);
@@ -134,6 +150,7 @@ impl Configuration {
             maintenance,
             http,
             log,
+            lines,
         })
     }
 
@@ -141,13 +158,14 @@ impl Configuration {
     fn sources(
         root: &mut Section<'_>,
         defaults: &Defaults,
+        lines: &mut Lines,
         mistakes: &mut Vec<Mistake>,
     ) -> (Vec<Files>, Vec<Collected>) {
         let mut source = root.table("source", &key::SOURCE);
         let files = source
             .as_mut()
             .map_or_else(Vec::new, |source| source.tables("file", &key::FILE));
-        let collected = Configuration::collected(source.as_mut(), defaults, mistakes);
+        let collected = Configuration::collected(source.as_mut(), defaults, lines, mistakes);
         if files.is_empty() && collected.is_empty() && (source.is_some() || !root.has("source")) {
             root.wrong(
                 "source",
@@ -159,6 +177,7 @@ impl Configuration {
             let what = format!("more than {FILES_MAX} of them");
             mistakes.push(files.mistake("paths", what, "run several processes, each with its own file"));
         }
+        lines.paths = files.iter().map(|section| section.line("paths")).collect();
         let mut owners = HashMap::new();
         let files = files
             .into_iter()
@@ -174,6 +193,7 @@ impl Configuration {
     fn collected(
         source: Option<&mut Section<'_>>,
         defaults: &Defaults,
+        lines: &mut Lines,
         mistakes: &mut Vec<Mistake>,
     ) -> Vec<Collected> {
         let Some(source) = source else {
@@ -187,6 +207,8 @@ impl Configuration {
         let mut collected = Vec::new();
         for (name, keys, engine) in kinds {
             for section in source.tables(name, keys) {
+                let key = format!("{}.url", section.name());
+                lines.servers.push((key, section.line("url")));
                 collected.push(Collected::of(engine, section, defaults, &mut owners, mistakes));
             }
         }

@@ -26,9 +26,11 @@ use clap::{Parser, Subcommand};
 use crate::command::check::CheckArguments;
 use crate::command::demo::DemoArguments;
 use crate::command::digest::DigestArguments;
+use crate::command::findings::FindingsArguments;
 use crate::command::fingerprint::FingerprintArguments;
 use crate::command::ingest::IngestArguments;
 use crate::command::maintain::MaintainArguments;
+use crate::command::mark::MarkArguments;
 use crate::command::report::ReportArguments;
 use crate::command::run::RunArguments;
 use crate::command::sql::SqlArguments;
@@ -58,6 +60,10 @@ enum Command {
     Check(CheckArguments),
     /// Compute a report from a lake
     Report(ReportArguments),
+    /// What reports have found and recorded, and what people say of it
+    Findings(FindingsArguments),
+    /// Write down that something was done, such as a deploy, for reports to look at
+    Mark(MarkArguments),
     /// Ask a lake in SQL: a shell, or one statement with -c
     Sql(SqlArguments),
     /// Keep a lake quick and small, and prove that it is whole
@@ -81,6 +87,8 @@ fn main() -> process::ExitCode {
         Command::Run(arguments) => command::run::run(arguments, &settings),
         Command::Check(arguments) => command::check::run(arguments, &settings),
         Command::Report(arguments) => command::report::run(arguments, &settings),
+        Command::Findings(arguments) => command::findings::run(arguments, &settings),
+        Command::Mark(arguments) => command::mark::run(arguments, &settings),
         Command::Sql(arguments) => command::sql::run(arguments, &settings),
         Command::Maintain(arguments) => command::maintain::run(arguments, &settings),
         Command::Demo(arguments) => command::demo::run(arguments, &settings),

@@ -87,6 +87,15 @@ pub(crate) enum SourceFailure {
 }
 
 impl SourceFailure {
+    /// Whether there is nothing that could be read; there may be later.
+    pub(crate) fn is_not_there(&self) -> bool {
+        use IngestError::{EmptyDirectory, NoMatch, NotFound};
+        matches!(
+            self,
+            SourceFailure::Read(NotFound { .. } | NoMatch { .. } | EmptyDirectory { .. })
+        )
+    }
+
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {

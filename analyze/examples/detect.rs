@@ -9,11 +9,12 @@
 
 use std::fmt::Display;
 use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Instant;
 
-use slowlake_analyze::{Detector, Direction, Fleet, HourBucket};
+use slowlake_analyze::{Fleet, HourBucket, watch};
 
 const HEADER: &str = "server,fingerprint,hour,calls,total_us,sumsq_us2";
 
@@ -31,24 +32,24 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<(), String> {
     let options = Options::parse(arguments)?;
     let fleet = Fleet::new(read(&options.buckets)?);
     let begin = Instant::now();
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut detector = Detector::new(&fleet, options.from_hour, Direction::Slower);
-    let mut n_looks = 0;
-    for hour in (options.from_hour..=fleet.end_hour()).step_by(options.look_every) {
-        n_looks += 1;
-        for found in detector.look(hour).regressions {
-            writeln!(
-                out,
-                r#"{{"server":{},"fingerprint":{},"look_hour":{},"onset_hour":{},"effect":{:.4}}}"#,
-                found.server, found.fingerprint, found.look_hour, found.onset_hour, found.effect
-            )
-            .map_err(in_words("standard output"))?;
-        }
-    }
-    out.flush().map_err(in_words("standard output"))?;
+    let looks: Vec<i64> = (options.from_hour..=fleet.end_hour())
+        .step_by(options.look_every)
+        .collect();
+    let n_looks = looks.len();
+    let watched = watch(&fleet, options.from_hour, looks, NonZero::<usize>::MIN);
     let series_looks = (n_looks * fleet.n_series()).max(1);
     // The looks that calibrate the detector are part of what it costs.
     let each_us = begin.elapsed().as_secs_f64() * 1e6 / series_looks as f64;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for found in watched.slower.iter().flat_map(|look| &look.regressions) {
+        writeln!(
+            out,
+            r#"{{"server":{},"fingerprint":{},"look_hour":{},"onset_hour":{},"effect":{:.4}}}"#,
+            found.server, found.fingerprint, found.look_hour, found.onset_hour, found.effect
+        )
+        .map_err(in_words("standard output"))?;
+    }
+    out.flush().map_err(in_words("standard output"))?;
     eprintln!(
         "{} series, {n_looks} looks, {each_us:.1} µs a series and look",
         fleet.n_series()

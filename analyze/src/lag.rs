@@ -13,7 +13,7 @@ mod samples;
 mod staleness;
 mod writers;
 
-pub use cause::Cause;
+pub use cause::LagCause;
 pub use episodes::Episode;
 pub use job::{LagRequest, lag};
 pub use objective::{BurnAlert, Objective};

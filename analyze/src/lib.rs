@@ -4,6 +4,7 @@
 mod error;
 mod events;
 mod filter;
+mod findings;
 mod lag;
 mod regressions;
 mod report;
@@ -17,14 +18,15 @@ pub use events::{
     EventRow, EventsRequest, QuerySteps, SlowExecution, events, normalized_texts, prepared, slow_executions,
 };
 pub use filter::Filters;
+pub use findings::{Finding, Reply, kept, known_findings, replied, revisions, state_at};
 pub use lag::{
-    BurnAlert, Cause, Episode, EpisodeFinding, LagReport, LagRequest, Objective, ReplicaLag, SlotRisk,
+    BurnAlert, Episode, EpisodeFinding, LagCause, LagReport, LagRequest, Objective, ReplicaLag, SlotRisk,
     SourceLag, SuspectFinding, VendorMinutes, lag,
 };
 pub use regressions::{
-    Appearance, Detector, Direction, FALSE_DISCOVERY_RATE, Findings, Fleet, HourBucket, Impact, Load,
+    Appearance, Cause, CauseKind, FALSE_DISCOVERY_RATE, Findings, Fleet, HourBucket, Impact, Load,
     LoadChange, QueryAppearance, QueryChange, Regression, RegressionsReport, RegressionsRequest,
-    ServerChange, Severity, WholeServer, regressions,
+    RewrittenQuery, ServerChange, Severity, ShareChange, Watched, WholeServer, regressions, watch,
 };
 pub use report::{
     Breakdown, Dimension, Entries, HourLoad, LatencyBin, LedgerCoverage, Others, Part, TopQuery, TopReport,

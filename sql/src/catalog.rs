@@ -8,10 +8,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use datafusion::catalog::{MemoryCatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::Result;
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::{TableType, ViewTable};
 use datafusion::prelude::SessionContext;
 use futures::future::try_join_all;
-use slowlake_store::{DerivedTable, DerivedView, Lake, StoreError};
+use slowlake_store::{DerivedTable, DerivedView, FINDINGS_TABLE, FindingsTable, Lake, StoreError};
 
 use crate::views::{VIEWS, View};
 
@@ -37,6 +38,10 @@ impl Source {
     pub(crate) async fn of_lake(lake: &Lake) -> std::result::Result<Source, StoreError> {
         let mut source = Source::of_events(lake.provider()?);
         source.derived.clear();
+        let findings = lake.findings().await?.provider()?;
+        source
+            .stored
+            .extend(findings.map(|findings| (FINDINGS_TABLE, findings)));
         // Their logs are read at the same time: opening a lake is waiting for storage.
         for view in try_join_all(DerivedTable::ALL.map(|table| lake.derived(table))).await? {
             let stored_name = view.table().stored_name();
@@ -93,6 +98,8 @@ impl LakeSchema {
     /// Makes these the tables below all views. Queries that run keep the tables they began with.
     pub(crate) async fn fill(&self, context: &SessionContext, source: Source) -> Result<()> {
         self.put(EVENTS, source.events);
+        // Where nothing was ever recorded.
+        self.put(FINDINGS_TABLE, Arc::new(EmptyTable::new(FindingsTable::schema())));
         for (name, table) in source.stored {
             self.put(name, table);
         }

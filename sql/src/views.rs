@@ -17,6 +17,10 @@ pub const VIEWS: &[View] = &[
         sql: include_str!("views/executions.sql"),
     },
     View {
+        name: "findings",
+        sql: include_str!("views/findings.sql"),
+    },
+    View {
         name: "ledger",
         sql: include_str!("views/ledger.sql"),
     },

@@ -1,14 +1,12 @@
 //! `slowlake check`: whether a configuration can be run, found out without changing anything: its text, its lake, its logs.
 
-use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use slowlake_ingest::{Collector, IngestError, Reader, Source, discover};
 use slowlake_store::{Lake, StoreError};
 
 use crate::command::lake::{location, runtime, store_error};
-use crate::command::reading::{say_failure, say_source_failure};
 use crate::command::run::{read, say_mistakes};
 use crate::configuration::{Collected, Configuration, Files, reference};
 use crate::exit_code::ExitCode;
@@ -47,102 +45,104 @@ pub(crate) fn run(arguments: &CheckArguments, settings: &Settings) -> anyhow::Re
             return Ok(ExitCode::Found);
         }
     };
-    let mut answer = String::new();
-    let mut n_wrong = usize::from(!check_lake(&configuration, settings, &mut answer)?);
-    for (number, files) in (1..).zip(&configuration.files) {
-        n_wrong += check_files(number, files, &mut answer);
+    let mut checked = Checked {
+        file,
+        answer: String::new(),
+        n_wrong: 0,
+    };
+    checked.lake(&configuration, settings)?;
+    for (number, (files, line)) in (1..).zip(configuration.files.iter().zip(&configuration.lines.paths)) {
+        checked.files(&format!("source.file[{number}]"), files, *line);
     }
-    n_wrong += check_servers(&configuration.collected, settings, &mut answer)?;
-    output::write(&answer, arguments.file.as_ref())?;
-    Ok(match n_wrong {
+    let servers = configuration.collected.iter().zip(&configuration.lines.servers);
+    for (server, (key, line)) in servers {
+        checked.server(server, key, *line, settings)?;
+    }
+    output::write(&checked.answer, arguments.file.as_ref())?;
+    Ok(match checked.n_wrong {
         0 => ExitCode::Ok,
         _ => ExitCode::Found,
     })
 }
 
-fn check_lake(
-    configuration: &Configuration,
-    settings: &Settings,
-    answer: &mut String,
-) -> anyhow::Result<bool> {
-    let lake = settings.lake.as_ref().or(configuration.lake.as_ref());
-    let opened = location(lake, settings).and_then(|location| {
-        let opened = runtime(settings)?.block_on(Lake::open(&location));
-        match opened {
-            Ok(lake) => Ok(format!("lake {location}: at version {}", lake.version())),
-            Err(StoreError::NotFound { .. }) => Ok(format!("lake {location}: not there yet, will be made")),
-            Err(error) => Err(store_error(error)),
-        }
-    });
-    match opened {
-        Ok(line) => writeln!(answer, "{line}")?,
-        Err(error) => {
-            output::say("error", &format!("{error:#}"));
-            return Ok(false);
-        }
-    }
-    Ok(true)
+/// What was looked at: what is in order, and how much is not, which was said already.
+struct Checked<'c> {
+    /// The configuration file.
+    file: &'c Path,
+    answer: String,
+    n_wrong: usize,
 }
 
-/// Looks at the files that are there now; returns how many of them cannot be read. What is not there is waited for when it is run.
-fn check_files(number: usize, files: &Files, answer: &mut String) -> usize {
-    let found = match discover(&files.follow.arguments) {
-        Ok(found) => found,
-        Err(IngestError::NothingReadable { failures }) => {
-            return failures.iter().filter(|it| is_wrong(it)).count();
+impl Checked<'_> {
+    fn lake(&mut self, configuration: &Configuration, settings: &Settings) -> anyhow::Result<()> {
+        let runtime = runtime(settings)?;
+        let lake = settings.lake.as_ref().or(configuration.lake.as_ref());
+        let opened =
+            location(lake, settings).and_then(|location| match runtime.block_on(Lake::open(&location)) {
+                Ok(lake) => Ok(format!("lake {location}: at version {}", lake.version())),
+                Err(StoreError::NotFound { .. }) => {
+                    Ok(format!("lake {location}: not there yet, will be made"))
+                }
+                Err(error) => Err(store_error(error)),
+            });
+        match opened {
+            Ok(line) => self.answer += &format!("{line}\n"),
+            Err(error) => self.wrong(configuration.lines.lake, "lake", &format!("{error:#}"), None),
         }
-        Err(error) => return usize::from(is_wrong(&error)),
-    };
-    let mut n_wrong = found.failures.iter().filter(|it| is_wrong(it)).count();
-    for source in &found.sources {
-        match format_of(source, files) {
-            Ok(format) => *answer += &format!("source.file[{number}] {}: {format}\n", source.name),
-            Err(failure) => {
-                say_source_failure(&failure);
-                n_wrong += 1;
+        Ok(())
+    }
+
+    /// Looks at the files that are there now. What is not there is waited for when it is run.
+    fn files(&mut self, name: &str, files: &Files, line: usize) {
+        let key = format!("{name}.paths");
+        let (sources, failures) = match discover(&files.follow.arguments) {
+            Ok(found) => (found.sources, found.failures),
+            Err(IngestError::NothingReadable { failures }) => (Vec::new(), failures),
+            Err(error) => (Vec::new(), vec![error]),
+        };
+        for failure in failures.into_iter().map(SourceFailure::from) {
+            if failure.is_not_there() {
+                output::say("warning", &format!("{failure}, yet"));
+            } else {
+                self.wrong(line, &key, &failure.to_string(), failure.hint());
+            }
+        }
+        for source in &sources {
+            match format_of(source, files) {
+                Ok(format) => self.answer += &format!("{name} {}: {format}\n", source.name),
+                Err(failure) => self.wrong(line, &key, &failure.to_string(), failure.hint()),
             }
         }
     }
-    n_wrong
-}
 
-/// Asks each server for everything once; returns how many of them cannot be asked, or not for everything.
-fn check_servers(all: &[Collected], settings: &Settings, answer: &mut String) -> anyhow::Result<usize> {
-    let mut n_wrong = 0;
-    for one in all {
+    /// Asks a server for everything once.
+    fn server(&mut self, one: &Collected, key: &str, line: usize, settings: &Settings) -> anyhow::Result<()> {
         let config = one.config(settings);
         let (name, address) = (config.server.clone(), config.address());
-        let refusals = runtime(settings)?.block_on(async {
+        let asked = runtime(settings)?.block_on(async {
             let mut collector = Collector::connect(config).await?;
             collector.refusals(jiff::Timestamp::now().as_microsecond()).await
         });
-        match refusals {
+        match asked {
             Ok(refusals) if refusals.is_empty() => {
-                *answer += &format!("collector {name}: {address} tells everything\n")
+                self.answer += &format!("{key} {name}: {address} tells everything\n");
             }
             Ok(refusals) => {
-                n_wrong += 1;
-                for refusal in refusals {
-                    output::say("error", &format!("{name}: {refusal}"));
-                }
-                output::say("hint", "docs/collectors.md has the privileges that are needed");
+                let hint = "docs/collectors.md has the privileges that are needed".to_owned();
+                self.wrong(line, key, &refusals.join("; "), Some(hint));
             }
-            Err(failure) => n_wrong += usize::from(is_wrong(&failure)),
+            Err(failure) => self.wrong(line, key, &failure.to_string(), failure.hint().map(str::to_owned)),
         }
+        Ok(())
     }
-    Ok(n_wrong)
-}
 
-/// Says what a failure is; only what is there can be wrong.
-fn is_wrong(failure: &IngestError) -> bool {
-    if let IngestError::NotFound { .. } | IngestError::NoMatch { .. } | IngestError::EmptyDirectory { .. } =
-        failure
-    {
-        output::say("warning", &format!("{failure}, yet"));
-        return false;
+    fn wrong(&mut self, line: usize, key: &str, what: &str, hint: Option<String>) {
+        output::say("error", &format!("{}:{line}: {key}: {what}", self.file.display()));
+        if let Some(hint) = hint {
+            output::say("hint", &hint);
+        }
+        self.n_wrong += 1;
     }
-    say_failure(failure);
-    true
 }
 
 /// What a log is, from its first bytes.

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use anyhow::Context;
 use slowlake_sql::{Session, SessionSettings, SqlError};
-use slowlake_store::{Lake, LakeLocation, StoreError};
+use slowlake_store::{LOG_THREADS, Lake, LakeLocation, StoreError};
 use tokio::runtime::Runtime;
 
 use crate::output::with_hint;
@@ -19,11 +19,12 @@ pub(crate) fn location(given: Option<&String>, settings: &Settings) -> anyhow::R
     Ok(location.with_environment(&settings.environment))
 }
 
-/// Threads for what waits for disks and networks, and for what encodes files: as few, for the allocator keeps memory of its own for each.
+/// Threads for what waits for disks and networks, and for what encodes files: few, for the allocator keeps memory of its own for each. Some more
+/// wait while a log is read.
 pub(crate) fn runtime(settings: &Settings) -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.threads)
-        .max_blocking_threads(settings.threads)
+        .max_blocking_threads(settings.threads + LOG_THREADS)
         .enable_all()
         .build()
         .context("cannot start threads")

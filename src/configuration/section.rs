@@ -51,6 +51,11 @@ impl<'f> Section<'f> {
         self.find(key).is_some()
     }
 
+    /// The line of a key; of its table, if it is not there.
+    pub(super) fn line(&self, key: &str) -> usize {
+        line_of(self.text, self.span(key).start)
+    }
+
     /// A text that is not empty.
     pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
         let value = self.ask(key)?;
@@ -202,7 +207,7 @@ impl<'f> Section<'f> {
     /// Says that what is at a key, or is not, cannot be.
     pub(super) fn mistake(&self, key: &str, what: String, hint: &str) -> Mistake {
         Mistake {
-            line: line_of(self.text, self.span(key).start),
+            line: self.line(key),
             key: self.path(key),
             what,
             hint: Some(hint.to_owned()),

@@ -67,7 +67,11 @@ impl Site {
         match event {
             Event::Failed(failure) => {
                 self.meter.failed();
-                error!(source, hint = failure.hint(), "{failure}");
+                let hint = failure.hint();
+                match failure.is_not_there() {
+                    true => warn!(source, hint, "{failure}, yet"),
+                    false => error!(source, hint, "{failure}"),
+                }
             }
             Event::Committed { ledger, took } => {
                 self.meter.committed(ledger, *took);

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::error::{StoreError, is_disk_full};
 use crate::lake_table::{LakeTable, plain_commit};
+use crate::log_gate::gated;
 use crate::newest_commit::ACTIONS_KEY;
 use crate::table::Lake;
 use crate::upload::Uploaded;
@@ -307,14 +308,12 @@ impl Attempts<'_> {
                 (MARK.to_owned(), self.mark.clone().into()),
                 (ACTIONS_KEY.to_owned(), count.into()),
             ]);
-        let result = CommitBuilder::from(properties)
-            .with_actions(actions)
-            .build(
-                Some(self.table.snapshot()?),
-                self.table.log_store(),
-                self.change.operation.clone(),
-            )
-            .await;
+        let commit = CommitBuilder::from(properties).with_actions(actions).build(
+            Some(self.table.snapshot()?),
+            self.table.log_store(),
+            self.change.operation.clone(),
+        );
+        let result = gated(commit.into_future()).await;
         match result {
             Ok(finalized) => {
                 let version = finalized.version() as i64;

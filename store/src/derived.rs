@@ -254,9 +254,9 @@ impl Lake {
         load(&self.location, &table.directory(), self.store.clone()).await
     }
 
-    /// The derived tables that are there.
-    pub(crate) async fn derived_tables(&self) -> Result<Vec<LakeTable>, StoreError> {
-        let mut tables = Vec::new();
+    /// The tables beside `events` that are there.
+    pub(crate) async fn other_tables(&self) -> Result<Vec<LakeTable>, StoreError> {
+        let mut tables: Vec<LakeTable> = self.load_findings().await?.into_iter().collect();
         for table in DerivedTable::ALL {
             tables.extend(self.load_derived(table).await?);
         }

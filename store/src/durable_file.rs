@@ -106,6 +106,10 @@ struct Staged {
 impl Staged {
     fn new(disk: Arc<dyn Disk>, target: PathBuf) -> io::Result<Staged> {
         let directory = directory_of(&target)?.to_owned();
+        if is_later_commit(&target) && !directory.is_dir() {
+            let what = format!("the folder {} is gone: is its disk mounted?", directory.display());
+            return Err(io::Error::new(io::ErrorKind::NotFound, what));
+        }
         make_directories(disk.as_ref(), &directory)?;
         // The plain store hides names that end in `#` and digits from every listing.
         let mut name = target.file_name().unwrap_or_default().to_owned();
@@ -146,6 +150,17 @@ impl Drop for Staged {
 fn directory_of(path: &Path) -> io::Result<&Path> {
     path.parent()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path has no directory"))
+}
+
+/// Whether a file is a commit of a table that is there already: the first one makes the folder of the log, and no other does. Where that folder
+/// is missing later, so is the rest of the table, and a commit into a new one would be hidden once the disk of the old one is back.
+fn is_later_commit(path: &Path) -> bool {
+    let is_commit = path.extension().is_some_and(|it| it == "json")
+        && directory_of(path).is_ok_and(|directory| directory.ends_with("_delta_log"));
+    let version = path
+        .file_stem()
+        .and_then(|stem| stem.to_str()?.parse::<u64>().ok());
+    is_commit && version.is_some_and(|version| version > 0)
 }
 
 /// Makes a directory and those above it, each one's name durable in the one above.

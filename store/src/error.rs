@@ -277,6 +277,7 @@ impl StoreError {
     /// The next step for the person at the terminal, where there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
+            StoreError::Location { .. } => Some("name a folder, such as ./lake, or a bucket's URL, such as s3://bucket/lake".to_owned()),
             StoreError::NotFound { location } => {
                 Some(format!("make one with: slowlake ingest PATH… --lake {location}"))
             }

@@ -12,6 +12,7 @@ use object_store::ObjectMeta;
 use crate::append::Progress;
 use crate::error::StoreError;
 use crate::location::LakeLocation;
+use crate::log_gate::gated;
 use crate::schema::{SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY};
 
 /// A table at one version of its history. Others may commit meanwhile; [`refresh`](LakeTable::refresh) catches up with them.
@@ -50,11 +51,11 @@ impl LakeTable {
     pub(crate) async fn refresh(&mut self) -> Result<(), StoreError> {
         let read = |error| StoreError::storage("read", &self.location, error);
         if !self.is_displaced().await? {
-            self.delta.update_state().await.map_err(read)?;
+            gated(self.delta.update_state()).await.map_err(read)?;
             return self.check();
         }
         let mut delta = DeltaTable::new(self.log_store());
-        delta.load().await.map_err(read)?;
+        gated(delta.load()).await.map_err(read)?;
         self.delta = delta;
         self.check()?;
         self.check_newest_commit().await
@@ -85,8 +86,8 @@ impl LakeTable {
 
     /// How far a unit of progress has come; see [`Lake::watermark`](crate::Lake::watermark).
     pub(crate) async fn watermark(&self, app_id: &str) -> Result<Option<i64>, StoreError> {
-        self.snapshot()?
-            .transaction_version(&self.log_store(), app_id)
+        let log_store = self.log_store();
+        gated(self.snapshot()?.transaction_version(&log_store, app_id))
             .await
             .map_err(|error| StoreError::storage("read", &self.location, error))
     }

@@ -14,11 +14,13 @@ mod durable_file;
 mod error;
 mod file_order;
 mod file_statistics;
+mod findings;
 mod footer;
 mod lake_table;
 mod latency;
 mod ledger;
 mod location;
+mod log_gate;
 pub mod maintain;
 mod migrate;
 mod newest_commit;
@@ -35,11 +37,13 @@ pub use append::{Commit, Outcome, Progress};
 pub use cloud::Environment;
 pub use derived::{DerivedTable, DerivedView};
 pub use error::{CommitDamage, StoreError};
+pub use findings::{FINDINGS_TABLE, FindingRow, FindingsTable};
 pub use latency::{
     LatencyHistogram, MAX_BIN, ZERO_BIN, latency_aggregates, latency_at, latency_data_type, latency_quantile,
 };
 pub use ledger::KnownSource;
 pub use location::LakeLocation;
+pub use log_gate::LOG_THREADS;
 pub use rows::{
     LedgerRow, LogRow, MAX_RAW_BYTES, MAX_STATEMENT_BYTES, MetricRow, Place, QueryRow, RejectRow, RowBuilder,
     Rows,

@@ -9,6 +9,7 @@ use tracing::info;
 
 use crate::error::StoreError;
 use crate::lake_table::plain_commit;
+use crate::log_gate::gated;
 use crate::schema::{EVENTS, SCHEMA_VERSION, SCHEMA_VERSION_PROPERTY};
 use crate::table::Lake;
 
@@ -57,10 +58,10 @@ impl Lake {
         let operation = DeltaOperation::SetTableProperties {
             properties: [(name, version)].into(),
         };
-        CommitBuilder::from(plain_commit())
+        let commit = CommitBuilder::from(plain_commit())
             .with_actions(vec![Action::Metadata(metadata)])
-            .build(Some(snapshot), self.events.log_store(), operation)
-            .await?;
+            .build(Some(snapshot), self.events.log_store(), operation);
+        gated(commit.into_future()).await?;
         Ok(())
     }
 

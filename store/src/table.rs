@@ -16,6 +16,7 @@ use crate::conditional_put;
 use crate::error::{Cause, StoreError};
 use crate::lake_table::{LakeTable, plain_commit};
 use crate::location::LakeLocation;
+use crate::log_gate::gated;
 use crate::newest_commit::damage_of_newest_commit;
 use crate::rows::Rows;
 use crate::schema::{
@@ -206,7 +207,7 @@ pub(crate) async fn load(
     if !exists.map_err(|error| StoreError::storage("reach", location, error))? {
         return Ok(None);
     }
-    if let Err(error) = table.load().await {
+    if let Err(error) = gated(table.load()).await {
         let damage = damage_of_newest_commit(location, &table.log_store()).await;
         return Err(damage.unwrap_or_else(|| StoreError::storage("open", location, error)));
     }

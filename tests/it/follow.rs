@@ -1,16 +1,16 @@
-//! Logs that are followed, by `ingest --follow` and by the service: what is written to them gets into the lake, through rotation, kills and pauses, each byte once.
+//! Logs that are followed: what is written to them gets into the lake, through rotation, kills and pauses, each byte once.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::binary::{Binary, Run, corpus, repository_file};
+use crate::binary::{Binary, Run, repository_file};
 use crate::lake::{Ingested, Lake, skip};
 
 /// What is not in the lake after so long never comes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A `slowlake` that follows.
-struct Follow<'l> {
+pub(crate) struct Follow<'l> {
     lake: &'l Lake,
     child: Option<Child>,
 }
@@ -23,7 +23,7 @@ impl<'l> Follow<'l> {
         Follow::spawn(lake, &[&usual[..], &following[..], arguments].concat())
     }
 
-    fn spawn(lake: &'l Lake, arguments: &[&str]) -> Follow<'l> {
+    pub(crate) fn spawn(lake: &'l Lake, arguments: &[&str]) -> Follow<'l> {
         let mut command = lake.binary.command(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let child = command.stderr(Stdio::piped()).spawn();
@@ -35,7 +35,7 @@ impl<'l> Follow<'l> {
 
     /// Waits until so many executions are in the lake.
     #[track_caller]
-    fn until(&mut self, executions: i64) {
+    pub(crate) fn until(&mut self, executions: i64) {
         let began = Instant::now();
         loop {
             let child = self.child.as_mut().expect("a child until it was stopped");
@@ -60,14 +60,38 @@ impl<'l> Follow<'l> {
     }
 
     #[track_caller]
-    fn end(mut self) -> Run {
-        let child = self.child.take().expect("a child until it was stopped");
-        let pid = child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(told.expect("kill to start").success());
-        let run = Run::from(child.wait_with_output().expect("the program to end")).exits(0);
+    pub(crate) fn end(self) -> Run {
+        let run = self.terminate();
         assert_eq!(run.stderr, "");
         run
+    }
+
+    /// Tells it to stop; returns what it said on standard error.
+    #[track_caller]
+    pub(crate) fn end_with_words(self) -> String {
+        self.terminate().stderr
+    }
+
+    /// Tells it to read its configuration again.
+    #[track_caller]
+    pub(crate) fn hang_up(&self) {
+        self.tell("-HUP");
+    }
+
+    #[track_caller]
+    fn terminate(mut self) -> Run {
+        self.tell("-TERM");
+        let child = self.child.take().expect("a child until it was stopped");
+        Run::from(child.wait_with_output().expect("the program to end")).exits(0)
+    }
+
+    #[track_caller]
+    fn tell(&self, signal: &str) {
+        let child = self.child.as_ref().expect("a child until it was stopped");
+        let told = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(told.expect("kill to start").success());
     }
 
     fn kill(self) {
@@ -92,13 +116,13 @@ fn entry(n: i64) -> String {
     )
 }
 
-fn entries(numbers: std::ops::Range<i64>) -> String {
+pub(crate) fn entries(numbers: std::ops::Range<i64>) -> String {
     numbers.map(entry).collect()
 }
 
 /// Executions `0..n`, once each.
 #[track_caller]
-fn check(lake: &Lake, n: i64) {
+pub(crate) fn check(lake: &Lake, n: i64) {
     assert_eq!(lake.checked(), (n, (0..n).sum()));
 }
 
@@ -177,96 +201,6 @@ fn a_file_that_comes_later_is_found_by_looking_too() {
     follow.until(30);
     follow.stop();
     check(&lake, 30);
-}
-
-const CONFIGURATION: &str = r#"
-lake = "lake"
-commit_every = "1s"
-
-[[source.file]]
-server = "shop-1"
-cluster = "shop"
-paths = ["p.log"]
-
-[[source.file]]
-server = "shop-2"
-paths = ["m*.log"]
-format = "mysql-slow"
-redact = true
-"#;
-
-#[test]
-fn a_service_follows_the_servers_of_its_configuration() {
-    let lake = Lake::new();
-    lake.binary.write("slowlake.toml", CONFIGURATION);
-    lake.binary.write("p.log", entries(0..10));
-    lake.binary.write("m.log", corpus("mariadb/10.11/mixed.slow.log"));
-    let of_maria = lake.digest(&["m.log"]).0;
-    let mut service = Follow::spawn(&lake, &["run", "-c", "slowlake.toml"]);
-    service.until(10 + of_maria);
-    lake.binary.append("p.log", entries(10..20));
-    service.until(20 + of_maria);
-    let answer = service.end().stdout;
-    assert!(answer.contains(" of 2 files in "), "{answer}");
-    let servers = lake.sql(
-        "SELECT server, cluster, count(*) n, count(statement) AS texts FROM executions GROUP BY 1, 2 ORDER BY 1",
-    );
-    assert_eq!(servers[0]["n"], 20);
-    assert_eq!(
-        (&servers[0]["server"], &servers[0]["cluster"]),
-        (&"shop-1".into(), &"shop".into())
-    );
-    assert_eq!((&servers[1]["server"], servers.len()), (&"shop-2".into(), 2));
-    assert_eq!(servers[1]["texts"], 0, "redacted");
-}
-
-#[test]
-fn check_looks_at_everything_and_changes_nothing() {
-    let lake = Lake::new();
-    let said = |text: &str| text.replace(lake.binary.folder().to_str().expect("a path"), "…");
-    lake.binary.write("slowlake.toml", CONFIGURATION);
-    lake.binary.write("p.log", entries(0..10));
-    let check = ["check", "-c", "slowlake.toml"];
-    let run = lake.binary.run(&check).exits(0);
-    insta::assert_snapshot!(said(&run.stdout), @"
-    lake …/lake: not there yet, will be made
-    source.file[1] p.log: PostgreSQL stderr (%m [%p] %q%u@%d)
-    ");
-    insta::assert_snapshot!(run.stderr, @"warning: m*.log: no file matches this pattern, yet");
-    assert!(!lake.path().exists());
-    lake.binary.write("p.log", "");
-    lake.binary.write("m.log", b"PK\x03\x04 and so on");
-    lake.binary.sh("mkdir lake; touch lake/others").exits(0);
-    let run = lake.binary.run(&check).exits(1);
-    insta::assert_snapshot!(run.stdout, @"source.file[1] p.log: empty");
-    insta::assert_snapshot!(said(&run.stderr), @r#"
-    error: …/lake is not a lake: it holds other files, among them "others"
-    hint: name an empty or a new directory; slowlake never writes among other files
-    error: m.log: a zip archive, which is not supported
-    hint: unpack it first; gzip, zstd, bzip2 and xz are read as they are
-    "#);
-}
-
-#[test]
-fn mistakes_of_a_configuration_are_said_with_their_lines() {
-    let lake = Lake::new();
-    let text = CONFIGURATION
-        .replace("server", "sever")
-        .replace("mysql-slow", "mysql");
-    lake.binary.write("slowlake.toml", text);
-    let check = lake.binary.run(&["check", "-c", "slowlake.toml"]).exits(1);
-    insta::assert_snapshot!(check.stderr, @r#"
-    error: slowlake.toml:6: source.file[1].sever: no such key
-    hint: did you mean server?
-    error: slowlake.toml:11: source.file[2].sever: no such key
-    hint: did you mean server?
-    error: slowlake.toml:13: source.file[2].format: there is no "mysql"
-    hint: did you mean "mysql-slow"?
-    "#);
-    let run = lake.binary.run(&["run", "-c", "slowlake.toml"]).exits(2);
-    assert_eq!(run.stderr, check.stderr);
-    let run = lake.binary.run(&["run", "-c", "nowhere.toml"]).exits(2);
-    insta::assert_snapshot!(run.stderr, @"error: cannot read nowhere.toml: No such file or directory (os error 2)");
 }
 
 #[test]

@@ -13,5 +13,6 @@ mod redact;
 mod regressions;
 mod report;
 mod sections;
+mod service;
 mod slt;
 mod tidy;

@@ -140,3 +140,186 @@ fn the_report_for_people() {
         .exits(2);
     assert!(wrong.stderr.contains("\"soon\" is no time"), "{}", wrong.stderr);
 }
+
+/// A log of one server, with a statement at a moment that is no query of the six.
+fn with_statement(mut log: String, hour: i64, minute: i64, statement: &str) -> String {
+    let ts = jiff::Timestamp::from_second(MONDAY_S + hour * HOUR_S + minute * 60)
+        .expect("a time")
+        .strftime("%Y-%m-%d %H:%M:%S");
+    log += &format!("{ts}.000 UTC [9] app@shop LOG:  duration: 12.000 ms  statement: {statement}\n");
+    log
+}
+
+fn at(hour: i64) -> String {
+    jiff::Timestamp::from_second(MONDAY_S + hour * HOUR_S)
+        .expect("a time")
+        .to_string()
+}
+
+#[track_caller]
+fn mark(lake: &Lake, text: &str, arguments: &[&str]) {
+    lake.binary
+        .run(&[&["mark", text, "--lake", "lake"], arguments].concat())
+        .exits(0);
+}
+
+/// An index is dropped in the hour of the change; marks of the time, of later and of elsewhere.
+#[test]
+fn what_was_done_at_the_time_is_named_as_its_cause() {
+    let lake = Lake::new();
+    let log = with_statement(log(0..ONSET + 44), ONSET, 1, "DROP INDEX t2_x_idx");
+    let log = with_statement(log, ONSET + 3, 1, "ALTER TABLE t2 ADD COLUMN late integer");
+    lake.binary.write("p.log", log);
+    lake.ingest(&["p.log"]);
+    mark(&lake, "deploy 2.14", &["--at", &at(ONSET - 1), "--server", "db1"]);
+    mark(&lake, "deploy too late", &["--at", &at(ONSET + 2)]);
+    mark(
+        &lake,
+        "deploy elsewhere",
+        &["--at", &at(ONSET), "--server", "db2"],
+    );
+    mark(
+        &lake,
+        "deploy of another program",
+        &["--at", &at(ONSET), "--application", "other"],
+    );
+    let found: Value = serde_json::from_str(&report(&lake, "2020-02-05T00:30:00Z", 0)).expect("JSON");
+    let causes: Vec<(&str, &str, i64)> = found["regressions"][0]["causes"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|cause| {
+            (
+                cause["kind"].as_str().unwrap_or_default(),
+                cause["what"].as_str().unwrap_or_default(),
+                cause["hours_before"].as_i64().unwrap_or(-1),
+            )
+        })
+        .collect();
+    assert_eq!(
+        causes,
+        [("ddl", "DROP INDEX t2_x_idx", 0), ("mark", "deploy 2.14", 1)]
+    );
+    // Marks are events, and their bytes are accounted for.
+    let marks = lake.sql(
+        "SELECT message, server, application FROM server_events WHERE event = 'mark' ORDER BY ts, message",
+    );
+    assert_eq!(marks.len(), 4);
+    lake.binary
+        .run(&["maintain", "--lake", "lake", "--fsck"])
+        .exits(0);
+    let empty = lake.binary.run(&["mark", " ", "--lake", "lake"]).exits(2);
+    assert!(empty.stderr.contains("the mark has no text"), "{}", empty.stderr);
+}
+
+#[test]
+fn findings_are_recorded_once_and_keep_what_people_say_of_them() {
+    let lake = Lake::new();
+    lake.binary.write("p.log", log(0..ONSET + 44));
+    lake.ingest(&["p.log"]);
+    let record = [
+        "report",
+        "regressions",
+        "--lake",
+        "lake",
+        "--as-of",
+        "2020-02-05",
+        "--record",
+    ];
+    let first = lake.binary.run(&record).exits(0);
+    assert!(first.stderr.contains("recorded: 2 revisions"), "{}", first.stderr);
+    let again = lake.binary.run(&record).exits(0);
+    assert!(again.stderr.contains("recorded: 0 revisions"), "{}", again.stderr);
+
+    let known = lake.sql("SELECT id, kind, state, from_ts, effect FROM findings ORDER BY kind");
+    assert_eq!(
+        (&known[0]["kind"], &known[1]["kind"]),
+        (&"slower".into(), &"vanished_query".into())
+    );
+    assert!((known[0]["effect"].as_f64().expect("a number") - 1.0).abs() < 0.05);
+    let id = known[0]["id"].as_str().expect("an id");
+    let findings = |arguments: &[&str]| {
+        lake.binary
+            .run(&[&["findings", "--lake", "lake"], arguments].concat())
+    };
+    findings(&[
+        "acknowledge",
+        &id[..6],
+        "--by",
+        "ann",
+        "--note",
+        "index is coming",
+    ])
+    .exits(0);
+    let told = lake.binary.run(&record).exits(0);
+    assert!(
+        told.stderr.contains("recorded: 0 revisions") && told.stdout.contains("acknowledged"),
+        "{}",
+        told.stdout
+    );
+    let listed = findings(&[]).exits(0).stdout;
+    assert!(
+        listed.contains("ann: index is coming") && listed.contains("2 of 2 findings"),
+        "{listed}"
+    );
+    findings(&["mute", id, "--until", "2d"]).exits(0);
+    let listed = findings(&[]).exits(0).stdout;
+    assert!(listed.contains("1 of 2 findings"), "{listed}");
+    let unknown = findings(&["resolve", "nonsense"]).exits(2);
+    assert!(
+        unknown.stderr.contains("there is no finding nonsense"),
+        "{}",
+        unknown.stderr
+    );
+    lake.binary.run(&["maintain", "--lake", "lake"]).exits(0);
+    lake.binary
+        .run(&["maintain", "--lake", "lake", "--fsck"])
+        .exits(0);
+}
+
+/// A query whose every 25th execution takes twice as long for the last six days, and one that is written differently since.
+#[test]
+fn slower_tails_and_rewritten_queries_are_told_as_such() {
+    let lake = Lake::new();
+    let day = 29;
+    let mut log = String::new();
+    for hour in 0..(day + 6) * 24 {
+        for query in 0..6 {
+            for call in 0..4 {
+                let second = MONDAY_S + hour * HOUR_S + call * 600 + query;
+                let ts = jiff::Timestamp::from_second(second)
+                    .expect("a time")
+                    .strftime("%Y-%m-%d %H:%M:%S");
+                let is_late = hour >= day * 24;
+                let is_slow = is_late && query == 1 && (4 * hour + call) % 25 == 0;
+                let ms =
+                    (100 + (hour * 7919 + query * 104_729 + call * 31) % 10) * if is_slow { 2 } else { 1 };
+                let columns = if is_late && query == 3 { "a, b" } else { "a" };
+                log += &format!(
+                    "{ts}.000 UTC [7] app@shop LOG:  duration: {ms}.000 ms  statement: SELECT {columns} FROM t{query}\n"
+                );
+            }
+        }
+    }
+    lake.binary.write("p.log", log);
+    lake.ingest(&["p.log"]);
+    let found: Value = serde_json::from_str(&report(&lake, "2020-02-10", 0)).expect("JSON");
+    for nothing in [
+        "regressions",
+        "improvements",
+        "servers",
+        "new_queries",
+        "vanished_queries",
+        "more_errors",
+    ] {
+        assert_eq!(found[nothing], Value::Array(Vec::new()), "{nothing}");
+    }
+    let tail = &found["slower_tails"][0];
+    assert_eq!(tail["normalized"], "SELECT a FROM t1");
+    assert_eq!(tail["from_us"], (MONDAY_S + day * 24 * HOUR_S) * 1_000_000);
+    let rewritten = &found["rewritten_queries"][0];
+    assert_eq!(
+        (&rewritten["old"]["normalized"], &rewritten["new"]["normalized"]),
+        (&"SELECT a FROM t3".into(), &"SELECT a, b FROM t3".into())
+    );
+}

@@ -14,7 +14,7 @@ const RHYTHM_TOLERANCE: f64 = 0.1;
 /// What held a replica up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Cause {
+pub enum LagCause {
     /// It is told to stay behind, and is not further behind than that.
     ConfiguredDelay,
     /// It receives, and does not apply: paused, stopped by an error, in conflict with a query, or at one long transaction.
@@ -31,17 +31,17 @@ pub enum Cause {
     Unexplained,
 }
 
-impl Cause {
+impl LagCause {
     /// For people.
     pub fn words(self) -> &'static str {
         match self {
-            Cause::ConfiguredDelay => "configured delay",
-            Cause::ApplyStalled => "apply stalled",
-            Cause::Transport => "transport",
-            Cause::WriteBurst => "write burst",
-            Cause::ReplicaLocal => "replica too slow",
-            Cause::BatchJob => "batch job",
-            Cause::Unexplained => "unexplained",
+            LagCause::ConfiguredDelay => "configured delay",
+            LagCause::ApplyStalled => "apply stalled",
+            LagCause::Transport => "transport",
+            LagCause::WriteBurst => "write burst",
+            LagCause::ReplicaLocal => "replica too slow",
+            LagCause::BatchJob => "batch job",
+            LagCause::Unexplained => "unexplained",
         }
     }
 }
@@ -72,7 +72,7 @@ pub(super) struct Evidence {
 }
 
 /// What held a replica up that was staler than it is told to be.
-pub(super) fn cause(evidence: &Evidence) -> Cause {
+pub(super) fn cause(evidence: &Evidence) -> LagCause {
     let part = |bytes: i64| bytes as f64 / (evidence.source_bytes.max(1)) as f64;
     let receive_gap = evidence.receive_gap_bytes.unwrap_or(0);
     let apply_gap = evidence.apply_gap_bytes.unwrap_or(0);
@@ -81,25 +81,25 @@ pub(super) fn cause(evidence: &Evidence) -> Cause {
         .is_some_and(|bytes| part(bytes) < STANDS_STILL);
     let lacks_transport = evidence.receiver_down > 0.5 || (receives_nothing && receive_gap > apply_gap);
     if evidence.applier_down > 0.5 && !(lacks_transport && apply_gap < receive_gap) {
-        return Cause::ApplyStalled;
+        return LagCause::ApplyStalled;
     }
     if lacks_transport {
-        return Cause::Transport;
+        return LagCause::Transport;
     }
     if part(evidence.applied_bytes) < STANDS_STILL {
-        return Cause::ApplyStalled;
+        return LagCause::ApplyStalled;
     }
     let most_are_hit = 2 * evidence.replicas_hit > evidence.replicas;
     if most_are_hit && evidence.write_ratio.is_some_and(|ratio| ratio > BURST_RATIO) {
-        return Cause::WriteBurst;
+        return LagCause::WriteBurst;
     }
     if receive_gap > apply_gap {
-        return Cause::Transport;
+        return LagCause::Transport;
     }
     if evidence.replicas_hit < evidence.replicas || evidence.replicas == 1 {
-        return Cause::ReplicaLocal;
+        return LagCause::ReplicaLocal;
     }
-    Cause::Unexplained
+    LagCause::Unexplained
 }
 
 /// The time between episodes that begin at these moments, µs, if they keep a rhythm.
@@ -133,7 +133,7 @@ mod tests {
     };
 
     #[track_caller]
-    fn check(expect: Cause, change: impl FnOnce(&mut Evidence)) {
+    fn check(expect: LagCause, change: impl FnOnce(&mut Evidence)) {
         let mut evidence = USUAL;
         change(&mut evidence);
         assert_eq!(cause(&evidence), expect);
@@ -141,12 +141,12 @@ mod tests {
 
     #[test]
     fn what_does_not_apply() {
-        check(Cause::ApplyStalled, |it| {
+        check(LagCause::ApplyStalled, |it| {
             (it.applied_bytes, it.apply_gap_bytes) = (0, Some(1_000));
         });
-        check(Cause::ApplyStalled, |it| it.applier_down = 1.0);
+        check(LagCause::ApplyStalled, |it| it.applier_down = 1.0);
         // Both threads stopped: it has what it does not apply.
-        check(Cause::ApplyStalled, |it| {
+        check(LagCause::ApplyStalled, |it| {
             (it.applier_down, it.receiver_down) = (1.0, 1.0);
             (it.receive_gap_bytes, it.apply_gap_bytes) = (Some(100), Some(900));
         });
@@ -154,33 +154,33 @@ mod tests {
 
     #[test]
     fn what_does_not_receive() {
-        check(Cause::Transport, |it| {
+        check(LagCause::Transport, |it| {
             (it.received_bytes, it.applied_bytes) = (Some(0), 0);
             (it.receive_gap_bytes, it.apply_gap_bytes) = (Some(1_000), Some(0));
         });
-        check(Cause::Transport, |it| {
+        check(LagCause::Transport, |it| {
             (it.receiver_down, it.received_bytes) = (1.0, None)
         });
         // Too thin a line.
-        check(Cause::Transport, |it| {
+        check(LagCause::Transport, |it| {
             (it.receive_gap_bytes, it.apply_gap_bytes) = (Some(500), Some(0));
         });
     }
 
     #[test]
     fn what_is_too_much_for_all_or_for_one() {
-        check(Cause::WriteBurst, |it| {
+        check(LagCause::WriteBurst, |it| {
             (it.replicas_hit, it.write_ratio) = (2, Some(3.0));
         });
-        check(Cause::WriteBurst, |it| {
+        check(LagCause::WriteBurst, |it| {
             (it.replicas_hit, it.replicas, it.write_ratio) = (2, 3, Some(3.0));
         });
-        check(Cause::ReplicaLocal, |it| it.write_ratio = Some(3.0));
-        check(Cause::ReplicaLocal, |_| {});
-        check(Cause::ReplicaLocal, |it| {
+        check(LagCause::ReplicaLocal, |it| it.write_ratio = Some(3.0));
+        check(LagCause::ReplicaLocal, |_| {});
+        check(LagCause::ReplicaLocal, |it| {
             (it.replicas, it.write_ratio) = (1, None)
         });
-        check(Cause::Unexplained, |it| it.replicas_hit = 2);
+        check(LagCause::Unexplained, |it| it.replicas_hit = 2);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use slowlake_sql::Session;
 
 use super::blame::{Suspect, blame};
-use super::cause::{Cause, cause, rhythm_us};
+use super::cause::{LagCause, cause, rhythm_us};
 use super::episodes::{Episode, EpisodeRules, episodes};
 use super::objective::{MINUTE_US, objective, percentiles};
 use super::replica::{
@@ -287,7 +287,7 @@ impl<'l> LineReport<'l> {
             source: self.line.source.clone(),
             cluster: self.line.cluster.clone(),
             episode: *episode,
-            cause: Cause::ConfiguredDelay,
+            cause: LagCause::ConfiguredDelay,
             replicas_hit: 1,
             replicas: self.replicas.len(),
             receive_gap_bytes: None,
@@ -343,12 +343,12 @@ fn find_rhythm(findings: &mut [EpisodeFinding]) {
     let replicas: BTreeSet<String> = findings.iter().map(|finding| finding.replica.clone()).collect();
     for replica in replicas {
         let is_burst =
-            |finding: &EpisodeFinding| finding.replica == replica && finding.cause == Cause::WriteBurst;
+            |finding: &EpisodeFinding| finding.replica == replica && finding.cause == LagCause::WriteBurst;
         let mut bursts: Vec<&mut EpisodeFinding> = findings.iter_mut().filter(|it| is_burst(it)).collect();
         let starts: Vec<i64> = bursts.iter().map(|finding| finding.episode.start_us).collect();
         if let Some(rhythm) = rhythm_us(&starts) {
             for finding in &mut bursts {
-                (finding.cause, finding.rhythm_us) = (Cause::BatchJob, Some(rhythm));
+                (finding.cause, finding.rhythm_us) = (LagCause::BatchJob, Some(rhythm));
             }
         }
     }

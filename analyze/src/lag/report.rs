@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::cause::Cause;
+use super::cause::LagCause;
 use super::episodes::Episode;
 use super::objective::Objective;
 use super::replica::VendorMinutes;
@@ -76,7 +76,7 @@ pub struct EpisodeFinding {
     #[serde(flatten)]
     pub episode: Episode,
     /// What held it up.
-    pub cause: Cause,
+    pub cause: LagCause,
     /// Replicas of the source that were too stale at the same time, this one too.
     pub replicas_hit: usize,
     /// Replicas of the source.

@@ -273,12 +273,12 @@ fn every_episode_is_found_with_its_cause() {
     assert_eq!(
         found,
         [
-            ("db-4", 1, Cause::ConfiguredDelay, 1),
-            ("db-2", 60, Cause::ApplyStalled, 1),
-            ("db-3", 120, Cause::Transport, 1),
-            ("db-2", 180, Cause::WriteBurst, 2),
-            ("db-3", 180, Cause::WriteBurst, 2),
-            ("db-2", 420, Cause::ReplicaLocal, 1),
+            ("db-4", 1, LagCause::ConfiguredDelay, 1),
+            ("db-2", 60, LagCause::ApplyStalled, 1),
+            ("db-3", 120, LagCause::Transport, 1),
+            ("db-2", 180, LagCause::WriteBurst, 2),
+            ("db-3", 180, LagCause::WriteBurst, 2),
+            ("db-2", 420, LagCause::ReplicaLocal, 1),
         ]
     );
 }
@@ -289,7 +289,7 @@ fn the_writer_is_blamed_and_nothing_else_wrote() {
     let burst = report
         .episodes
         .iter()
-        .find(|it| it.cause == Cause::WriteBurst)
+        .find(|it| it.cause == LagCause::WriteBurst)
         .unwrap();
     let first = &burst.suspects[0];
     assert_eq!(
@@ -309,7 +309,7 @@ fn the_writer_is_blamed_and_nothing_else_wrote() {
     let stall = report
         .episodes
         .iter()
-        .find(|it| it.cause == Cause::ApplyStalled)
+        .find(|it| it.cause == LagCause::ApplyStalled)
         .unwrap();
     assert!(
         stall.suspects.is_empty() && stall.write_ratio < Some(1.1),
@@ -333,7 +333,7 @@ fn figures_of_a_replica() {
     let episode = report
         .episodes
         .iter()
-        .find(|it| it.cause == Cause::Transport)
+        .find(|it| it.cause == LagCause::Transport)
         .unwrap();
     let peak = episode.episode.peak_us / SECOND;
     assert!((590..=605).contains(&peak), "{peak}");

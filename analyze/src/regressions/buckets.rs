@@ -1,5 +1,5 @@
-//! The fleet as hour buckets: one dense row of hours per (server, fingerprint). Sorts and adds up what it is given, so that order and
-//! duplicates do not matter; never interpolates an hour that is not there.
+//! Hour buckets as dense rows of hours, one per (server, fingerprint), server by server. Sorts and adds up what it is given, so that order
+//! and duplicates do not matter; never interpolates an hour that is not there.
 
 use std::ops::Range;
 
@@ -63,84 +63,120 @@ impl Series {
     }
 }
 
-/// Every series of the fleet over the same hours.
-#[derive(Debug, Clone)]
-pub struct Fleet {
+/// The hours that every row has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Frame {
     pub(super) first_hour: i64,
     pub(super) n_hours: usize,
-    /// By server, then fingerprint.
+}
+
+impl Frame {
+    /// The hour after the last.
+    pub(super) fn end_hour(&self) -> i64 {
+        self.first_hour + self.n_hours as i64
+    }
+}
+
+/// Every series of one server.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    pub(super) number: u32,
+    /// By fingerprint.
     pub(super) series: Vec<Series>,
-    /// The series of each server, as ranges of `series`.
-    pub(super) servers: Vec<Range<usize>>,
-    /// The series of each fingerprint that runs on two servers or more, by fingerprint.
-    pub(super) shared: Vec<Vec<usize>>,
+}
+
+impl Server {
+    /// Lays out a server's [sorted](sort) buckets; several for one hour are added up.
+    pub(super) fn of(buckets: &[HourBucket], frame: Frame) -> Server {
+        Server {
+            number: buckets.first().map_or(0, |bucket| bucket.server),
+            series: buckets
+                .chunk_by(|a, b| a.fingerprint == b.fingerprint)
+                .map(|rows| lay_out(rows, frame))
+                .collect(),
+        }
+    }
+}
+
+/// Drops buckets without calls or with a time below zero and sorts the others by server, query and hour: by everything they have, so that
+/// the sums of floats do not depend on the order of input.
+pub(super) fn sort(buckets: &mut Vec<HourBucket>) {
+    buckets.retain(|bucket| bucket.calls > 0 && bucket.total_us >= 0);
+    buckets.sort_unstable_by(|a, b| {
+        let key = |bucket: &HourBucket| {
+            (
+                bucket.server,
+                bucket.fingerprint,
+                bucket.hour,
+                bucket.calls,
+                bucket.total_us,
+            )
+        };
+        key(a).cmp(&key(b)).then(a.sumsq_us2.total_cmp(&b.sumsq_us2))
+    });
+}
+
+/// A fleet that is small enough to be held in memory: every series over the same hours.
+#[derive(Debug, Clone)]
+pub struct Fleet {
+    pub(super) frame: Frame,
+    /// By number.
+    pub(super) servers: Vec<Server>,
 }
 
 impl Fleet {
     /// Lays out the buckets. Buckets without calls or with a time below zero are dropped; several for one hour are added up.
     pub fn new(mut buckets: Vec<HourBucket>) -> Fleet {
-        buckets.retain(|bucket| bucket.calls > 0 && bucket.total_us >= 0);
-        // A total order, so that the sums of floats do not depend on the order of input.
-        buckets.sort_unstable_by(|a, b| {
-            let key = |bucket: &HourBucket| {
-                (
-                    bucket.server,
-                    bucket.fingerprint,
-                    bucket.hour,
-                    bucket.calls,
-                    bucket.total_us,
-                )
-            };
-            key(a).cmp(&key(b)).then(a.sumsq_us2.total_cmp(&b.sumsq_us2))
-        });
+        sort(&mut buckets);
         let hours = buckets.iter().map(|bucket| bucket.hour);
         let first_hour = hours.clone().min().unwrap_or_default();
-        let n_hours = hours.max().map_or(0, |last| (last - first_hour) as usize + 1);
-        let same_series =
-            |a: &HourBucket, b: &HourBucket| (a.server, a.fingerprint) == (b.server, b.fingerprint);
-        let series: Vec<Series> = buckets
-            .chunk_by(same_series)
-            .map(|rows| lay_out(rows, first_hour, n_hours))
-            .collect();
-        let mut servers = Vec::new();
-        for rows in series.chunk_by(|a, b| a.server == b.server) {
-            let start = servers.last().map_or(0, |range: &Range<usize>| range.end);
-            servers.push(start..start + rows.len());
-        }
-        let shared = by_fingerprint(&series);
-        Fleet {
+        let frame = Frame {
             first_hour,
-            n_hours,
-            series,
-            servers,
-            shared,
-        }
+            n_hours: hours.max().map_or(0, |last| (last - first_hour) as usize + 1),
+        };
+        let servers = buckets
+            .chunk_by(|a, b| a.server == b.server)
+            .map(|rows| Server::of(rows, frame))
+            .collect();
+        Fleet { frame, servers }
     }
 
     /// How many (server, fingerprint) there are.
     pub fn n_series(&self) -> usize {
-        self.series.len()
+        self.servers.iter().map(|server| server.series.len()).sum()
     }
 
     /// The hour after the last one that has a bucket.
     pub fn end_hour(&self) -> i64 {
-        self.first_hour + self.n_hours as i64
+        self.frame.end_hour()
+    }
+
+    /// The fingerprints that run on two servers or more, in their order.
+    pub(super) fn shared(&self) -> Vec<i64> {
+        let all = self.servers.iter().flat_map(|server| &server.series);
+        let mut fingerprints: Vec<i64> = all.map(|series| series.fingerprint).collect();
+        fingerprints.sort_unstable();
+        let groups = fingerprints.chunk_by(|a, b| a == b);
+        groups
+            .filter(|group| group.len() >= 2)
+            .map(|group| group[0])
+            .collect()
     }
 }
 
-fn lay_out(rows: &[HourBucket], first_hour: i64, n_hours: usize) -> Series {
+fn lay_out(rows: &[HourBucket], frame: Frame) -> Series {
     let mut series = Series {
         server: rows[0].server,
         fingerprint: rows[0].fingerprint,
-        calls: vec![0.0; n_hours],
-        log_mean: vec![f64::NAN; n_hours],
-        spread: vec![0.0; n_hours],
+        calls: vec![0.0; frame.n_hours],
+        log_mean: vec![f64::NAN; frame.n_hours],
+        spread: vec![0.0; frame.n_hours],
     };
     for hour in rows.chunk_by(|a, b| a.hour == b.hour) {
         let calls = hour.iter().map(|bucket| bucket.calls as f64).sum::<f64>();
         let total_us = hour.iter().map(|bucket| bucket.total_us as f64).sum::<f64>();
         let sumsq_us2 = hour.iter().map(|bucket| bucket.sumsq_us2).sum::<f64>();
-        let at = (hour[0].hour - first_hour) as usize;
+        let at = (hour[0].hour - frame.first_hour) as usize;
         series.calls[at] = calls;
         if total_us > 0.0 {
             let mean_us = total_us / calls;
@@ -149,16 +185,6 @@ fn lay_out(rows: &[HourBucket], first_hour: i64, n_hours: usize) -> Series {
         }
     }
     series
-}
-
-fn by_fingerprint(series: &[Series]) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..series.len()).collect();
-    order.sort_by_key(|&i| (series[i].fingerprint, i));
-    let groups = order.chunk_by(|&a, &b| series[a].fingerprint == series[b].fingerprint);
-    groups
-        .filter(|group| group.len() >= 2)
-        .map(<[usize]>::to_vec)
-        .collect()
 }
 
 #[cfg(test)]
@@ -194,14 +220,12 @@ mod tests {
             bucket(1, 8, 10, 1, -1, 0.0),
         ]);
         assert_eq!(
-            (fleet.first_hour, fleet.end_hour(), fleet.n_series()),
+            (fleet.frame.first_hour, fleet.end_hour(), fleet.n_series()),
             (10, 13, 3)
         );
-        assert_eq!(
-            (fleet.servers, fleet.shared),
-            (vec![0..2, 2..3], vec![vec![0, 2]])
-        );
-        let nine = &fleet.series[1];
+        let numbers: Vec<u32> = fleet.servers.iter().map(|server| server.number).collect();
+        assert_eq!((numbers, fleet.shared()), (vec![1, 2], vec![7]));
+        let nine = &fleet.servers[0].series[1];
         assert_eq!(
             (nine.calls.as_slice(), nine.log_mean[1]),
             (&[0.0, 4.0, 0.0][..], 100f64.ln())
@@ -218,8 +242,8 @@ mod tests {
             bucket(1, 1, 1, 2, 40, 1000.0),
             bucket(1, 1, 2, 1, 500, 250_000.0),
         ]);
-        assert!((fleet.series[0].relative_variance(0..3) - 0.5).abs() < 1e-12);
-        assert_eq!(fleet.series[0].relative_variance(2..3), 1.0);
+        assert!((fleet.servers[0].series[0].relative_variance(0..3) - 0.5).abs() < 1e-12);
+        assert_eq!(fleet.servers[0].series[0].relative_variance(2..3), 1.0);
     }
 
     #[test]

@@ -30,13 +30,11 @@ pub(super) struct Dependence {
 }
 
 impl Dependence {
-    /// Measures the hours of a baseline.
-    pub(super) fn of(rows: &Measured, baseline: usize) -> Dependence {
-        let known: Vec<bool> = rows.precision[..baseline]
-            .iter()
-            .map(|&precision| precision > 0.0)
-            .collect();
-        let n = known.iter().filter(|known| **known).count() as f64;
+    /// Measures the hours of a baseline, with `distances` to work in.
+    pub(super) fn of(rows: &Measured, baseline: usize, distances: &mut Vec<f64>) -> Dependence {
+        let baseline = baseline.min(rows.precision.len());
+        let known = &rows.precision[..baseline];
+        let n = known.iter().filter(|known| **known > 0.0).count() as f64;
         if n < 2.0 {
             return Dependence {
                 square: 1.0,
@@ -47,16 +45,18 @@ impl Dependence {
         }
         // What is not known is 0, and adds nothing to sums.
         let mean = rows.z[..baseline].iter().sum::<f64>() / n;
-        let distances = rows.z[..baseline]
-            .iter()
-            .zip(&known)
-            .map(|(z, known)| if *known { z - mean } else { 0.0 });
-        let distances: Vec<f64> = distances.collect();
+        let distance = |(z, known): (&f64, &f64)| if *known > 0.0 { z - mean } else { 0.0 };
+        distances.clear();
+        distances.extend(rows.z[..baseline].iter().zip(known).map(distance));
         let square = (distances.iter().map(|z| z * z).sum::<f64>() / n).max(1e-9);
         let products = distances.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>();
-        let pairs = known.windows(2).filter(|pair| pair[0] && pair[1]).count().max(1) as f64;
+        let pairs = known
+            .windows(2)
+            .filter(|pair| pair[0] > 0.0 && pair[1] > 0.0)
+            .count()
+            .max(1) as f64;
         let correlation = (products / pairs / square).clamp(0.0, CORRELATION_MAX);
-        let (squares, n_days) = day_scatter(&distances, &known);
+        let (squares, n_days) = day_scatter(distances, known);
         let degrees = degrees_of(n_days);
         let days = if degrees > 0.0 {
             squares / degrees / square
@@ -69,6 +69,11 @@ impl Dependence {
             days,
             n_days,
         }
+    }
+
+    /// The least that λ of this row can be.
+    pub(super) fn least_inflation(&self) -> f64 {
+        INFLATION_MIN * self.square
     }
 
     fn log_ratio(&self) -> f64 {
@@ -87,14 +92,14 @@ fn degrees_of(n_days: f64) -> f64 {
 
 /// The weighted squares of the days' means around a straight line, and how many days there are. A drift is no dependence: it would make
 /// hours seem to know less than they do, and it is told from a step elsewhere.
-fn day_scatter(distances: &[f64], known: &[bool]) -> (f64, f64) {
+fn day_scatter(distances: &[f64], known: &[f64]) -> (f64, f64) {
     let (mut all, mut x, mut xx, mut y, mut xy, mut yy, mut n_days) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
     for (at, (day, known)) in distances
         .rchunks_exact(DAY)
         .zip(known.rchunks_exact(DAY))
         .enumerate()
     {
-        let hours = known.iter().filter(|known| **known).count() as f64;
+        let hours = known.iter().filter(|known| **known > 0.0).count() as f64;
         if hours > 0.0 {
             let (at, sum) = (at as f64, day.iter().sum::<f64>());
             all += hours;
@@ -176,6 +181,7 @@ mod tests {
                 precision: vec![1.0; HOURS],
             },
             HOURS,
+            &mut Vec::new(),
         )
     }
 

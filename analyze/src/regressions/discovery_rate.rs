@@ -5,11 +5,12 @@
 /// what, the false discoveries of all looks together are bounded by the sum of what each may have.
 pub(super) const LOOKS_PER_BUDGET: f64 = 14.0;
 
-/// The positions of the p-values that Benjamini and Hochberg's procedure rejects at `level`, by ascending p-value.
-pub(super) fn rejected(p_values: &[f64], level: f64) -> Vec<usize> {
+/// The positions of the p-values that Benjamini and Hochberg's procedure rejects at `level`, by ascending p-value. There were `n_tests`
+/// tests; the p-values of those that are not given are 1.
+pub(super) fn rejected(p_values: &[f64], n_tests: usize, level: f64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]).then(a.cmp(&b)));
-    let n = p_values.len() as f64;
+    let n = n_tests as f64;
     let passes = |rank: &usize| p_values[order[*rank]] <= level * (*rank + 1) as f64 / n;
     let n_rejected = (0..order.len()).rev().find(passes).map_or(0, |rank| rank + 1);
     order.truncate(n_rejected);
@@ -21,7 +22,11 @@ mod tests {
     use super::*;
 
     fn check(p_values: &[f64], level: f64, expect: &[usize]) {
-        assert_eq!(rejected(p_values, level), expect, "{p_values:?} at {level}");
+        assert_eq!(
+            rejected(p_values, p_values.len(), level),
+            expect,
+            "{p_values:?} at {level}"
+        );
     }
 
     /// The p-values of the example in section 3.2 of Benjamini and Hochberg (1995): four are rejected at 5 %, three by Bonferroni.
@@ -40,5 +45,8 @@ mod tests {
         check(&[0.9, 0.01], 0.05, &[1]);
         check(&[0.06, 0.9], 0.05, &[]);
         check(&[], 0.05, &[]);
+        // Tests that are not given make the others pass no more easily.
+        assert_eq!(rejected(&[0.01, 0.02], 4, 0.05), [0, 1]);
+        assert_eq!(rejected(&[0.01, 0.02], 10, 0.05), [0usize; 0]);
     }
 }

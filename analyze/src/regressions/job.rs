@@ -3,27 +3,25 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::Serialize;
-use slowlake_sql::{Session, Value};
+use slowlake_sql::Session;
 
-use super::window::{DAY, WEEK};
-use super::{
-    Appearance, Detector, Direction, Findings, Fleet, HourBucket, LoadChange, Regression, ServerChange,
-    Severity,
-};
+use super::causes::{Changed, causes};
+use super::claims::{HOUR_US, QueryAppearance, QueryChange, RegressionsReport, RewrittenQuery, WholeServer};
+use super::evidence::{Subject, clues, plain};
+use super::history::{HOURS_SINCE_MONDAY, History, us_of};
+use super::rewritten::{Deed, Rewritten, pair};
+use super::tails::{ShareChange, ShareChanges, share_changes};
+use super::window::WEEK;
+use super::{Appearance, Findings, LoadChange, Regression, ServerChange, Severity, Watched};
 use crate::error::AnalyzeError;
 use crate::events::normalized_texts;
-use crate::filter::Filters;
+use crate::findings::known_findings;
 use crate::rows::{each_row, time};
-use crate::window::TimeWindow;
 
-const HOUR_US: i64 = 3_600_000_000;
-/// 1970 began on a Thursday; the detector counts hours from a Monday.
-const HOURS_SINCE_MONDAY: i64 = 3 * DAY as i64;
-/// The report makes the daily looks of its last week anew, so that it need not remember what it said.
-const LOOKS: i64 = 7;
-/// The hours that the first of those looks and its calibration need: four weeks, and ten days of placebo looks before.
-const HISTORY_HOURS: i64 = 6 * WEEK as i64;
+/// Changes whose causes are looked for, of either direction.
+const EXPLAINED_MAX: usize = 200;
+/// Changes of one query on several servers this near are one.
+const AT_ONCE_HOURS: i64 = 12;
 
 /// What `regressions` is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,96 +30,6 @@ pub struct RegressionsRequest {
     pub as_of_us: Option<i64>,
     /// Only findings of these servers, of all if there are none. What is usual is learned from the whole fleet in any case.
     pub servers: Vec<String>,
-}
-
-/// What changed in the last week.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct RegressionsReport {
-    /// The hours before this were known, µs since 1970 UTC; `None` if the lake has no execution.
-    pub as_of_us: Option<i64>,
-    /// The first hour that was looked at, µs since 1970 UTC.
-    pub first_hour_us: Option<i64>,
-    /// Whether there were two weeks of hours, without which there is no verdict.
-    pub has_history: bool,
-    /// How many queries on how many servers were looked at: each of them as often as it ran on one.
-    pub series: usize,
-    /// Queries that take longer, the most extra load first.
-    pub regressions: Vec<QueryChange>,
-    /// Queries that take less long, the most saved load first.
-    pub improvements: Vec<QueryChange>,
-    /// Servers all of whose queries changed, the largest change first.
-    pub servers: Vec<WholeServer>,
-    /// Queries that were not there before, heaviest first.
-    pub new_queries: Vec<QueryAppearance>,
-    /// Queries that have stopped, heaviest first.
-    pub vanished_queries: Vec<QueryAppearance>,
-}
-
-/// A query that takes longer, or less long, than before.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct QueryChange {
-    /// The server; `None` is unknown.
-    pub server: Option<String>,
-    /// The query, 16 hex digits.
-    pub fingerprint: String,
-    /// Its text, if the lake has it.
-    pub normalized: Option<String>,
-    /// Begin of the first hour of the change, µs since 1970 UTC.
-    pub onset_us: i64,
-    /// When a daily look first could tell, µs since 1970 UTC.
-    pub found_us: i64,
-    /// How much longer an execution takes: 0.2 is 20 %.
-    pub effect: f64,
-    /// The least that it is, 90 % sure.
-    pub effect_low: f64,
-    /// The most that it is, 90 % sure.
-    pub effect_high: f64,
-    /// The chance of so clear a change where there is none.
-    pub p_value: f64,
-    /// On how many servers the query changed at once; 1 for this one alone.
-    pub servers: usize,
-    /// Average active sessions more than before.
-    pub extra_sessions: f64,
-    /// The same as a share of all query time of the server.
-    pub server_share: f64,
-    /// What that amounts to: `high`, `medium`, `low` or `negligible`.
-    pub severity: &'static str,
-    /// What the number of executions adds to the query's time, µs an hour, against the same hours a week before.
-    pub calls_us_per_hour: Option<f64>,
-    /// What their durations add, µs an hour.
-    pub latency_us_per_hour: Option<f64>,
-    /// Whether it was gone again in the day before the report.
-    pub has_recovered: bool,
-}
-
-/// A server all of whose queries changed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct WholeServer {
-    /// The server; `None` is unknown.
-    pub server: Option<String>,
-    /// Begin of the first hour of the change, µs since 1970 UTC.
-    pub onset_us: i64,
-    /// When a daily look first could tell, µs since 1970 UTC.
-    pub found_us: i64,
-    /// How much longer executions take; below zero is less long.
-    pub effect: f64,
-    /// The chance of so clear a change where there is none.
-    pub p_value: f64,
-}
-
-/// A query that is new, or gone.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct QueryAppearance {
-    /// The server; `None` is unknown.
-    pub server: Option<String>,
-    /// The query, 16 hex digits.
-    pub fingerprint: String,
-    /// Its text, if the lake has it.
-    pub normalized: Option<String>,
-    /// Begin of its first hour, or end of its last, µs since 1970 UTC.
-    pub at_us: i64,
-    /// Average active sessions since, or until then.
-    pub sessions: f64,
 }
 
 /// Looks at a lake as of a point in time.
@@ -139,49 +47,69 @@ pub async fn regressions(
     let Some(as_of) = as_of_us.map(|us| us.div_euclid(HOUR_US)) else {
         return Ok(RegressionsReport::default());
     };
-    let (fleet, servers) = fleet(session, as_of).await?;
-    let now = as_of + HOURS_SINCE_MONDAY;
-    let slower = looks(&fleet, now, Direction::Slower);
-    let faster = looks(&fleet, now, Direction::Faster);
-    let mut names = Names {
-        servers,
-        texts: HashMap::new(),
+    let history = History::of(session, as_of).await?;
+    let mut watched = history.watch(session, as_of).await?;
+    let deeds = deeds(session, &watched).await?;
+    let rewritten = pair(&mut watched.new_queries, &mut watched.vanished_queries, &deeds);
+    let slower = watched.slower.iter().flat_map(|look| &look.regressions);
+    let slower = slower.map(|found| (history.server(found.server), found.fingerprint));
+    let shares = share_changes(session, as_of * HOUR_US, &slower.collect()).await?;
+    let names = Names {
+        texts: texts(session, &watched, &rewritten, &shares).await?,
+        servers: history.servers.into_iter().map(|server| server.name).collect(),
     };
-    names.read_texts(session, &slower, &faster).await?;
-    let last = slower.last().cloned().unwrap_or_default();
     let mut report = RegressionsReport {
         as_of_us: Some(as_of * HOUR_US),
-        first_hour_us: (fleet.n_series() > 0).then(|| us_of(fleet.first_hour)),
-        has_history: fleet.n_series() > 0 && now - fleet.first_hour >= 2 * WEEK as i64,
-        series: fleet.n_series(),
-        regressions: names.changes(&slower),
-        improvements: names.changes(&faster),
-        servers: names.whole_servers(slower.iter().chain(&faster)),
-        new_queries: last
+        first_hour_us: (watched.n_series > 0).then(|| us_of(watched.first_hour)),
+        has_history: watched.n_series > 0
+            && as_of + HOURS_SINCE_MONDAY - watched.first_hour >= 2 * WEEK as i64,
+        series: watched.n_series,
+        regressions: names.changes(&watched.slower),
+        improvements: names.changes(&watched.faster),
+        servers: names.whole_servers(watched.slower.iter().chain(&watched.faster)),
+        new_queries: watched
             .new_queries
             .iter()
             .map(|query| names.appearance(query))
             .collect(),
-        vanished_queries: last
+        vanished_queries: watched
             .vanished_queries
             .iter()
             .map(|query| names.appearance(query))
             .collect(),
+        rewritten_queries: names.rewritten(&rewritten),
+        slower_tails: names.shares(shares.slow),
+        more_errors: names.shares(shares.failed),
     };
     report.keep_servers(&request.servers);
+    report.find_causes(session, as_of * HOUR_US).await?;
+    report.look_up_states(&known_findings(session).await?);
     Ok(report)
 }
 
 impl RegressionsReport {
-    fn keep_servers(&mut self, names: &[String]) {
-        let is_wanted = |server: &Option<String>| {
-            names.is_empty() || server.as_ref().is_some_and(|server| names.contains(server))
-        };
-        self.regressions.retain(|change| is_wanted(&change.server));
-        self.improvements.retain(|change| is_wanted(&change.server));
-        self.servers.retain(|change| is_wanted(&change.server));
-        self.new_queries.retain(|query| is_wanted(&query.server));
-        self.vanished_queries.retain(|query| is_wanted(&query.server));
+    /// Looks for the causes of the changes that weigh most.
+    async fn find_causes(&mut self, session: &Session, as_of_us: i64) -> Result<(), AnalyzeError> {
+        for changes in [&mut self.regressions, &mut self.improvements] {
+            let told = changes.len().min(EXPLAINED_MAX);
+            let subjects: Vec<Subject> = changes[..told].iter().map(QueryChange::subject).collect();
+            let clues = clues(session, &subjects, as_of_us).await?;
+            for (change, subject) in changes.iter_mut().zip(&subjects) {
+                let at_once = subjects.iter().filter(|other| {
+                    other.fingerprint == subject.fingerprint
+                        && (other.onset_us - subject.onset_us).abs() <= AT_ONCE_HOURS * HOUR_US
+                });
+                let changed: Vec<Changed> = at_once
+                    .map(|other| Changed {
+                        server: other.server.clone(),
+                        onset_us: other.onset_us,
+                    })
+                    .collect();
+                let of_query = clues.get(&subject.fingerprint).map_or(&[][..], Vec::as_slice);
+                change.causes = causes(&changed, of_query);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -196,55 +124,65 @@ async fn last_hour_us(session: &Session) -> Result<Option<i64>, AnalyzeError> {
     Ok(last)
 }
 
-/// The hours before `as_of`, hours since 1970, and the names of the servers by number.
-async fn fleet(session: &Session, as_of: i64) -> Result<(Fleet, Vec<Option<String>>), AnalyzeError> {
-    let window = TimeWindow::new((as_of - HISTORY_HOURS) * HOUR_US, as_of * HOUR_US)?;
-    let hours = Filters::default().condition_on(Some(window), "hour");
+/// What new and vanished queries do.
+async fn deeds(session: &Session, watched: &Watched) -> Result<BTreeMap<i64, Deed>, AnalyzeError> {
+    let appearances = watched.new_queries.iter().chain(&watched.vanished_queries);
+    let fingerprints: BTreeSet<i64> = appearances.map(|query| query.fingerprint).collect();
+    let mut deeds = BTreeMap::new();
+    if watched.new_queries.is_empty() || watched.vanished_queries.is_empty() {
+        return Ok(deeds);
+    }
+    let fingerprints: Vec<String> = fingerprints.iter().map(i64::to_string).collect();
     let statement = format!(
-        "SELECT hour, server, fingerprint, sum(calls), sum(total_us), CAST(sum(squares_us2) AS DOUBLE) \
-         FROM rollup_hour WHERE fingerprint IS NOT NULL AND {hours} GROUP BY hour, server, fingerprint"
+        "SELECT fingerprint, verb, array_to_string(tables, '\n') FROM queries \
+         WHERE verb IS NOT NULL AND fingerprint IN ({})",
+        fingerprints.join(", ")
     );
-    let mut by_server: BTreeMap<Option<String>, Vec<HourBucket>> = BTreeMap::new();
     each_row(session.query(&statement).await?, |rows, row| {
-        let server = rows.text(row, 1).map(str::to_owned);
-        let bucket = time(rows, row, 0).map(|hour_us| HourBucket {
-            server: 0,
-            fingerprint: rows.integer(row, 2).unwrap_or_default(),
-            hour: hour_us.div_euclid(HOUR_US) + HOURS_SINCE_MONDAY,
-            calls: rows.integer(row, 3).unwrap_or_default(),
-            total_us: rows.integer(row, 4).unwrap_or_default(),
-            sumsq_us2: match rows.value(row, 5) {
-                Value::Float(squares) => squares,
-                _ => 0.0,
-            },
-        });
-        by_server.entry(server).or_default().extend(bucket);
+        let tables = rows.text(row, 2).unwrap_or_default();
+        let mut tables: Vec<String> = tables.lines().map(plain).collect();
+        tables.sort();
+        let deed = Deed {
+            verb: rows.text(row, 1).unwrap_or_default().to_owned(),
+            tables,
+        };
+        deeds.extend(rows.integer(row, 0).map(|fingerprint| (fingerprint, deed)));
     })
     .await?;
-    let (mut servers, mut buckets) = (Vec::new(), Vec::new());
-    for (number, (server, of_server)) in (0..).zip(by_server) {
-        servers.push(server);
-        buckets.extend(of_server.into_iter().map(|bucket| HourBucket {
-            server: number,
-            ..bucket
-        }));
-    }
-    Ok((Fleet::new(buckets), servers))
+    Ok(deeds)
 }
 
-/// The daily looks of the week that ends with the hour `now`.
-fn looks(fleet: &Fleet, now: i64, direction: Direction) -> Vec<Findings> {
-    let first = now - (LOOKS - 1) * DAY as i64;
-    let mut detector = Detector::new(fleet, first, direction);
-    (first..=now)
-        .step_by(DAY)
-        .map(|hour| detector.look(hour))
-        .collect()
-}
-
-/// The detector's hours as µs since 1970 UTC.
-fn us_of(hour: i64) -> i64 {
-    (hour - HOURS_SINCE_MONDAY) * HOUR_US
+/// The texts of the queries that are spoken of.
+async fn texts(
+    session: &Session,
+    watched: &Watched,
+    rewritten: &[Rewritten],
+    shares: &ShareChanges,
+) -> Result<HashMap<i64, String>, AnalyzeError> {
+    let changed = watched
+        .slower
+        .iter()
+        .chain(&watched.faster)
+        .flat_map(|look| &look.regressions)
+        .map(|change| change.fingerprint);
+    let appearances = watched.new_queries.iter().chain(&watched.vanished_queries);
+    let fingerprints: BTreeSet<i64> = changed
+        .chain(appearances.map(|query| query.fingerprint))
+        .chain(
+            rewritten
+                .iter()
+                .flat_map(|pair| [pair.old.fingerprint, pair.new.fingerprint]),
+        )
+        .chain(
+            shares
+                .slow
+                .iter()
+                .chain(&shares.failed)
+                .map(|(fingerprint, _)| *fingerprint),
+        )
+        .collect();
+    let fingerprints: Vec<i64> = fingerprints.into_iter().collect();
+    normalized_texts(session, &fingerprints).await
 }
 
 /// What numbers stand for.
@@ -254,29 +192,6 @@ struct Names {
 }
 
 impl Names {
-    async fn read_texts(
-        &mut self,
-        session: &Session,
-        slower: &[Findings],
-        faster: &[Findings],
-    ) -> Result<(), AnalyzeError> {
-        let changed = slower
-            .iter()
-            .chain(faster)
-            .flat_map(|look| &look.regressions)
-            .map(|change| change.fingerprint);
-        let appearances = slower
-            .last()
-            .into_iter()
-            .flat_map(|look| look.new_queries.iter().chain(&look.vanished_queries));
-        let fingerprints: BTreeSet<i64> = changed
-            .chain(appearances.map(|query| query.fingerprint))
-            .collect();
-        let fingerprints: Vec<i64> = fingerprints.into_iter().collect();
-        self.texts = normalized_texts(session, &fingerprints).await?;
-        Ok(())
-    }
-
     fn server(&self, number: u32) -> Option<String> {
         self.servers.get(number as usize).cloned().flatten()
     }
@@ -321,6 +236,8 @@ impl Names {
             calls_us_per_hour: parts.map(|parts| parts.0),
             latency_us_per_hour: parts.map(|parts| parts.1),
             has_recovered,
+            causes: Vec::new(),
+            state: None,
         }
     }
 
@@ -343,12 +260,37 @@ impl Names {
         changes.into_iter().map(whole).collect()
     }
 
+    fn rewritten(&self, pairs: &[Rewritten]) -> Vec<RewrittenQuery> {
+        let rewritten = |pair: &Rewritten| RewrittenQuery {
+            old: self.appearance(&pair.old),
+            new: self.appearance(&pair.new),
+            extra_sessions: pair.new.sessions - pair.old.sessions,
+        };
+        let mut queries: Vec<RewrittenQuery> = pairs.iter().map(rewritten).collect();
+        // Pairs are in order: a stable sort keeps that of equals.
+        queries.sort_by(|a, b| b.extra_sessions.total_cmp(&a.extra_sessions));
+        queries
+    }
+
+    /// Those that grew most first.
+    fn shares(&self, changes: Vec<(i64, ShareChange)>) -> Vec<ShareChange> {
+        let named = |(fingerprint, change): (i64, ShareChange)| ShareChange {
+            normalized: self.texts.get(&fingerprint).cloned(),
+            ..change
+        };
+        let mut changes: Vec<ShareChange> = changes.into_iter().map(named).collect();
+        // They are in order: a stable sort keeps that of equals.
+        changes.sort_by(|a, b| (b.after - b.before).total_cmp(&(a.after - a.before)));
+        changes
+    }
+
     fn appearance(&self, query: &Appearance) -> QueryAppearance {
         QueryAppearance {
             server: self.server(query.server),
             fingerprint: format!("{:016x}", query.fingerprint),
             normalized: self.texts.get(&query.fingerprint).cloned(),
             at_us: us_of(query.hour),
+            calls_per_hour: query.calls_per_hour,
             sessions: query.sessions,
         }
     }

@@ -1,17 +1,14 @@
-//! One look at the fleet: every row of hours freed of what is expected of it, and the best candidate for a change in each. Steps 1 to 6
-//! and the size gate of 10, in their order. Remembers nothing; judges no chance.
+//! One look at the fleet: every row of hours freed of what is expected of it, and the best candidate for a change in each, server by server.
+//! Holds no server's rows longer than it takes to look at them: what is kept of a query is a few numbers, of a query on several servers
+//! the sums over them. Remembers no other look; judges no chance.
 
 use super::Direction;
-use super::buckets::Fleet;
-use super::calibration::TAIL_START_MIN;
-use super::common_factor::remove_common_factor;
-use super::dependence::{Dependence, Prior};
-use super::impact;
+use super::buckets::{Frame, Series, Server};
+use super::common_factor::{common_factor, subtract};
 use super::noise::{Measured, Residuals};
-use super::persistence::{Pairs, onset, shift};
-use super::pooling::pooled;
-use super::scan::{AFTER_MIN, Sums};
+use super::pooling::Pool;
 use super::seasonality::{Cells, remove_season};
+use super::trial::{Level, Rows, Scratch};
 use super::window::{WEEK, Window};
 
 /// Calls that the last week, and the part of it after a change, must have.
@@ -19,161 +16,148 @@ const CALLS_MIN: f64 = 30.0;
 /// Hours with calls that the part after a change must have.
 const BUCKETS_AFTER_MIN: usize = 5;
 
-/// What a look has before it: rows of residuals at three levels.
+/// A look that has seen some of the servers.
 #[derive(Debug)]
 pub(super) struct Look {
-    pub(super) window: Window,
-    /// As the fleet's series.
-    pub(super) series: Level,
+    hour: i64,
+    window: Window,
+    series: Rows,
     /// As the fleet's shared fingerprints.
-    pub(super) pooled: Level,
-    /// As the fleet's servers; a server that has no common factor has no hours.
-    pub(super) servers: Level,
+    pools: Vec<Pool>,
+    servers: Rows,
+    /// The hourly common factor of each server, empty for one that has none.
+    factors: Vec<Vec<f64>>,
+    lens: Lens,
+    scratch: Scratch,
+    /// The rows of the server that is looked at.
+    rows: Vec<Residuals>,
 }
 
-/// Rows of one kind, with what is most likely a change in each.
-#[derive(Debug, Default)]
-pub(super) struct Level {
-    pub(super) rows: Vec<Measured>,
-    pub(super) candidates: Vec<Candidate>,
-    /// λ of each row.
-    inflations: Vec<f64>,
-}
-
-/// The most likely change of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Candidate {
-    /// The z of its split; 0 where that is no lasting step of a size that matters.
-    pub(super) statistic: f64,
-    /// Its first hour, in the window.
-    pub(super) at: usize,
-    /// ln of after over before.
-    pub(super) size: f64,
-    /// Its standard error.
-    pub(super) error: f64,
+/// A look that has seen all of them.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) hour: i64,
+    pub(super) window: Window,
+    /// Queries on a server, queries over all servers, servers.
+    pub(super) levels: [Level; 3],
+    factors: Vec<Vec<f64>>,
 }
 
 impl Look {
-    /// Looks at what was known at `hour`. `None` if the history is too short.
-    pub(super) fn at(fleet: &Fleet, hour: i64, direction: Direction) -> Option<Look> {
-        let window = Window::at(hour.min(fleet.end_hour()), fleet.first_hour)?;
-        let baseline = window.baseline();
-        let (mut cells, mut scratch) = (Cells::new(&window), Vec::new());
-        let mut series: Vec<Residuals> = Vec::with_capacity(fleet.series.len());
-        for one in &fleet.series {
-            let mut rows = Residuals::of_series(one, &window);
-            rows.center(baseline, &mut scratch);
-            remove_season(&mut rows, &mut cells);
-            direction.turn(&mut rows);
-            series.push(rows);
-        }
-        let factor = |servers: &std::ops::Range<usize>| {
-            remove_common_factor(&mut series[servers.clone()], &mut scratch)
-        };
-        let servers: Vec<Residuals> = fleet
-            .servers
-            .iter()
-            .map(factor)
-            .map(Option::unwrap_or_default)
-            .collect();
-        let mut measure = |mut rows: Residuals| {
-            rows.center(baseline, &mut scratch);
-            rows.measured(baseline, &mut scratch)
-        };
-        let series: Vec<Measured> = series.into_iter().map(&mut measure).collect();
-        let pools = fleet
-            .shared
-            .iter()
-            .map(|members| measure(pooled(members.iter().map(|&i| &series[i]))))
-            .collect();
-        let servers = servers.into_iter().map(measure).collect();
-        let mut look = Look {
+    /// Looks at what is known at `hour`, of `n_pools` queries over several servers. `None` if the history is too short.
+    pub(super) fn new(hour: i64, frame: Frame, n_pools: usize) -> Option<Look> {
+        let window = Window::at(hour.min(frame.end_hour()), frame.first_hour)?;
+        Some(Look {
+            hour,
             window,
-            series: Level::of(series, &window),
-            pooled: Level::of(pools, &window),
-            servers: Level::of(servers, &window),
-        };
-        look.drop_untestable(fleet);
-        Some(look)
+            series: Rows::default(),
+            pools: vec![Pool::new(window.len()); n_pools],
+            servers: Rows::default(),
+            factors: Vec::new(),
+            lens: Lens::new(window),
+            scratch: Scratch::default(),
+            rows: Vec::new(),
+        })
     }
 
-    /// Too few calls are no evidence, whatever they look like.
-    fn drop_untestable(&mut self, fleet: &Fleet) {
-        let (window, week) = (self.window, self.window.to - WEEK);
-        let is_testable = |members: &[usize], candidate: &Candidate| {
-            let after = window.from + candidate.at..window.to;
-            let calls = |hours: std::ops::Range<usize>| {
-                members
-                    .iter()
-                    .map(|&i| fleet.series[i].calls_in(hours.clone()))
-                    .sum::<f64>()
-            };
-            let has_calls = |hour: &usize| members.iter().any(|&i| fleet.series[i].calls[*hour] > 0.0);
-            calls(week..window.to) >= CALLS_MIN
-                && calls(after.clone()) >= CALLS_MIN
-                && after.filter(has_calls).count() >= BUCKETS_AFTER_MIN
-        };
-        for (i, candidate) in self.series.candidates.iter_mut().enumerate() {
-            if candidate.statistic > 0.0 && !is_testable(&[i], candidate) {
-                candidate.statistic = 0.0;
-            }
+    /// Looks at the next server. `pool_of` has the pool of each of its series.
+    pub(super) fn add(&mut self, server: &Server, pool_of: &[Option<usize>]) {
+        let window = self.window;
+        self.rows.resize_with(server.series.len(), Residuals::default);
+        for (rows, series) in self.rows.iter_mut().zip(&server.series) {
+            self.lens.expose(rows, series);
         }
-        for (members, candidate) in fleet.shared.iter().zip(&mut self.pooled.candidates) {
-            if candidate.statistic > 0.0 && !is_testable(members, candidate) {
-                candidate.statistic = 0.0;
+        let factor = common_factor(&self.rows, &mut self.lens.scratch);
+        for ((rows, series), pool) in self.rows.iter_mut().zip(&server.series).zip(pool_of) {
+            let measured = self
+                .lens
+                .measure(rows, factor.as_ref().map(|factor| factor.y.as_slice()));
+            if let Some(pool) = pool {
+                self.pools[*pool].add(&measured);
             }
+            let is_testable = |at| is_testable(&series.calls, &window, at);
+            self.series
+                .push(measured, &window, &mut self.scratch, is_testable);
+        }
+        let mut factor = factor.unwrap_or_default();
+        self.factors.push(factor.y.clone());
+        let measured = self.lens.measure(&mut factor, None);
+        self.servers.push(measured, &window, &mut self.scratch, |_| true);
+    }
+
+    /// Judges, when all servers have been seen. `calls` has the hourly calls of each pool.
+    pub(super) fn finish(mut self, calls: &[Vec<f64>]) -> Looked {
+        let window = self.window;
+        let mut pooled = Rows::default();
+        for (pool, calls) in self.pools.iter().zip(calls) {
+            let measured = self.lens.measure(&mut pool.mean(), None);
+            let is_testable = |at| is_testable(calls, &window, at);
+            pooled.push(measured, &window, &mut self.scratch, is_testable);
+        }
+        Looked {
+            hour: self.hour,
+            window,
+            levels: [self.series, pooled, self.servers].map(|rows| rows.finish(&window)),
+            factors: self.factors,
         }
     }
 }
 
-impl Level {
-    fn of(rows: Vec<Measured>, window: &Window) -> Level {
-        let dependences: Vec<Dependence> = rows
-            .iter()
-            .map(|rows| Dependence::of(rows, window.baseline()))
-            .collect();
-        let prior = Prior::of(&dependences);
-        let inflations: Vec<f64> = dependences.iter().map(|row| prior.inflation(row)).collect();
-        let (mut sums, mut pairs) = (Sums::default(), Pairs::new());
-        let find = |(rows, &inflation): (&Measured, &f64)| {
-            sums.load(rows, inflation);
-            candidate(rows, &sums, &mut pairs, window)
-        };
-        let candidates = rows.iter().zip(&inflations).map(find).collect();
-        Level {
-            rows,
-            candidates,
-            inflations,
+impl Looked {
+    /// The row of one series of a server, once more.
+    pub(super) fn row(&self, server: usize, series: &Series, direction: Direction) -> Measured {
+        let mut lens = Lens::new(self.window);
+        let mut rows = Residuals::default();
+        lens.expose(&mut rows, series);
+        let factor = Some(self.factors[server].as_slice()).filter(|factor| !factor.is_empty());
+        let mut measured = lens.measure(&mut rows, factor);
+        if direction == Direction::Faster {
+            measured.turn();
         }
-    }
-
-    /// The standard error of row `i`'s change at hour `at`.
-    pub(super) fn error(&self, i: usize, at: usize) -> f64 {
-        let mut sums = Sums::default();
-        sums.load(&self.rows[i], self.inflations[i]);
-        sums.error(at)
+        measured
     }
 }
 
-fn candidate(rows: &Measured, sums: &Sums, pairs: &mut Pairs, window: &Window) -> Candidate {
-    // A server without a common factor has no hours.
-    let split = if rows.y.is_empty() { None } else { sums.scan(rows) };
-    let Some(split) = split.filter(|split| split.is_inside && split.z > TAIL_START_MIN) else {
-        return Candidate::default();
-    };
-    let rough = shift(rows, split.at, pairs);
-    let at = onset(rows, &rough, window.baseline());
-    // The scan's split has hours enough after it; where the change itself came later, a later look will tell.
-    if at > rows.y.len() - AFTER_MIN {
-        return Candidate::default();
+/// Too few calls after a change at hour `at` of the window are no evidence, whatever they look like.
+fn is_testable(calls: &[f64], window: &Window, at: usize) -> bool {
+    let week = &calls[window.to - WEEK..window.to];
+    let after = &calls[window.from + at..window.to];
+    week.iter().sum::<f64>() >= CALLS_MIN
+        && after.iter().sum::<f64>() >= CALLS_MIN
+        && after.iter().filter(|calls| **calls > 0.0).count() >= BUCKETS_AFTER_MIN
+}
+
+/// Frees rows of hours from what is expected of them.
+#[derive(Debug)]
+struct Lens {
+    window: Window,
+    cells: Cells,
+    scratch: Vec<f64>,
+}
+
+impl Lens {
+    fn new(window: Window) -> Lens {
+        Lens {
+            window,
+            cells: Cells::new(&window),
+            scratch: Vec::new(),
+        }
     }
-    let shift = shift(rows, at, pairs);
-    let error = sums.error(at);
-    let counts = shift.stays && impact::is_large(shift.size, error, window.knows_weekends());
-    Candidate {
-        statistic: if counts { split.z } else { 0.0 },
-        at,
-        size: shift.size,
-        error,
+
+    /// The hours of a series without their season.
+    fn expose(&mut self, rows: &mut Residuals, series: &Series) {
+        rows.fill(series, &self.window);
+        rows.center(self.window.baseline(), &mut self.scratch);
+        remove_season(rows, &mut self.cells);
+    }
+
+    /// The same without what its server has in common, and with the noise that is left.
+    fn measure(&mut self, rows: &mut Residuals, factor: Option<&[f64]>) -> Measured {
+        if let Some(factor) = factor {
+            subtract(rows, factor);
+        }
+        let baseline = self.window.baseline().min(rows.y.len());
+        rows.center(baseline, &mut self.scratch);
+        rows.measured(baseline, &mut self.scratch)
     }
 }

@@ -2,7 +2,7 @@
 //! its variance; and the noise that more calls do not average out. Knows nothing of seasons or changes.
 
 use super::buckets::Series;
-use super::order::median;
+use super::order::{copy_known, median, median_of_known};
 use super::window::Window;
 
 /// The most that few calls may add to a bucket's variance (ln²): beyond it the delta method has no meaning.
@@ -25,32 +25,29 @@ pub(super) struct Residuals {
 }
 
 impl Residuals {
-    /// The log means of a series, with their sampling variance alone: min(4, ln(1 + φ/n)), half of which is what E[ln mean] falls
+    /// Becomes the log means of a series, with their sampling variance alone: min(4, ln(1 + φ/n)), half of which is what E[ln mean] falls
     /// short of ln E[mean] by.
-    pub(super) fn of_series(series: &Series, window: &Window) -> Residuals {
+    pub(super) fn fill(&mut self, series: &Series, window: &Window) {
         let phi = series.relative_variance(window.from..window.from + window.baseline());
         let hours = window.hours();
-        let sampling = |calls: &f64| (phi / calls).ln_1p().min(SAMPLING_VARIANCE_MAX);
-        let mut rows = Residuals {
-            y: series.log_mean[hours.clone()].to_vec(),
-            variance: series.calls[hours].iter().map(sampling).collect(),
-        };
-        for (y, variance) in rows.y.iter_mut().zip(&mut rows.variance) {
-            if y.is_nan() {
-                *variance = f64::INFINITY;
+        self.y.clear();
+        self.variance.clear();
+        let rows = series.log_mean[hours.clone()].iter().zip(&series.calls[hours]);
+        for (log_mean, calls) in rows {
+            if log_mean.is_nan() {
+                self.y.push(f64::NAN);
+                self.variance.push(f64::INFINITY);
             } else {
-                *y += *variance / 2.0;
+                let variance = (phi / calls).ln_1p().min(SAMPLING_VARIANCE_MAX);
+                self.y.push(log_mean + variance / 2.0);
+                self.variance.push(variance);
             }
         }
-        rows
     }
 
     /// Moves the median of the first `baseline` hours to zero.
     pub(super) fn center(&mut self, baseline: usize, scratch: &mut Vec<f64>) {
-        let known = |value: &f64| !value.is_nan();
-        scratch.clear();
-        scratch.extend(self.y[..baseline].iter().copied().filter(known));
-        let center = median(scratch);
+        let center = median_of_known(&self.y[..baseline], scratch);
         if !center.is_nan() {
             self.y.iter_mut().for_each(|y| *y -= center);
         }
@@ -59,19 +56,13 @@ impl Residuals {
     /// Adds the process noise τ² to the variance: what is left of the baseline's scatter when sampling is accounted for.
     ///
     /// τ² solves median(y²/(τ² + v)) = 0.455. As y² ≤ 0.455 (τ² + v) just where y²/0.455 − v ≤ τ², it is the median of the latter.
-    pub(super) fn measured(self, baseline: usize, scratch: &mut Vec<f64>) -> Measured {
+    pub(super) fn measured(&self, baseline: usize, scratch: &mut Vec<f64>) -> Measured {
         let excess = |(y, variance): (&f64, &f64)| y * y / CHI_SQUARED_MEDIAN - variance;
-        let rows = self.y.iter().zip(&self.variance).take(baseline);
-        scratch.clear();
-        scratch.extend(rows.filter(|(y, _)| !y.is_nan()).map(excess));
+        let rows = self.y[..baseline].iter().zip(&self.variance[..baseline]);
+        copy_known(rows.map(excess), scratch);
         let process = median(scratch).max(PROCESS_VARIANCE_MIN);
-        let Residuals {
-            y,
-            variance: mut precision,
-        } = self;
-        precision
-            .iter_mut()
-            .for_each(|variance| *variance = 1.0 / (*variance + process).sqrt());
+        let precision = |variance: &f64| 1.0 / (variance + process).sqrt();
+        let precision: Vec<f64> = self.variance.iter().map(precision).collect();
         let standardised = |(y, precision): (&f64, &f64)| {
             if y.is_nan() {
                 0.0
@@ -79,8 +70,11 @@ impl Residuals {
                 (y * precision).clamp(-CLIP, CLIP)
             }
         };
-        let z = y.iter().zip(&precision).map(standardised).collect();
-        Measured { y, z, precision }
+        Measured {
+            z: self.y.iter().zip(&precision).map(standardised).collect(),
+            y: self.y.clone(),
+            precision,
+        }
     }
 }
 
@@ -93,6 +87,16 @@ pub(super) struct Measured {
     pub(super) z: Vec<f64>,
     /// One over the standard deviation; 0 where nothing is known.
     pub(super) precision: Vec<f64>,
+}
+
+impl Measured {
+    /// Turns the row upside down, so that what became shorter looks as if it had become longer.
+    pub(super) fn turn(&mut self) {
+        self.y
+            .iter_mut()
+            .chain(&mut self.z)
+            .for_each(|value| *value = -*value);
+    }
 }
 
 #[cfg(test)]
@@ -122,10 +126,11 @@ mod tests {
                 .map(bucket)
                 .collect(),
         );
-        let window = Window::at(fleet.end_hour(), fleet.first_hour).unwrap();
-        let rows = Residuals::of_series(&fleet.series[0], &window);
+        let window = Window::at(fleet.end_hour(), fleet.frame.first_hour).unwrap();
+        let mut rows = Residuals::default();
+        rows.fill(&fleet.servers[0].series[0], &window);
         for (hour, variance) in [(2, 2f64.ln()), (3, 0.002f64.ln_1p())] {
-            let at = hour - fleet.first_hour as usize;
+            let at = hour - fleet.frame.first_hour as usize;
             assert!(
                 (rows.variance[at] - variance).abs() < 1e-9,
                 "{hour}: {}",
@@ -133,7 +138,7 @@ mod tests {
             );
             assert!((rows.y[at] - (1000f64.ln() + variance / 2.0)).abs() < 1e-9);
         }
-        let gap = 5 - fleet.first_hour as usize;
+        let gap = 5 - fleet.frame.first_hour as usize;
         assert!(rows.y[gap].is_nan() && rows.variance[gap].is_infinite());
     }
 

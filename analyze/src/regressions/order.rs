@@ -16,9 +16,19 @@ pub(super) fn median(values: &mut [f64]) -> f64 {
 
 /// The median of the values that are no NaN, with `scratch` to copy them to.
 pub(super) fn median_of_known(values: &[f64], scratch: &mut Vec<f64>) -> f64 {
-    scratch.clear();
-    scratch.extend(values.iter().copied().filter(|value| !value.is_nan()));
+    copy_known(values.iter().copied(), scratch);
     median(scratch)
+}
+
+/// Copies the values that are no NaN, without a branch: nearly all are, or every other one is not.
+pub(super) fn copy_known(values: impl ExactSizeIterator<Item = f64>, known: &mut Vec<f64>) {
+    known.resize(values.len(), 0.0);
+    let mut n = 0;
+    for value in values {
+        known[n] = value;
+        n += usize::from(!value.is_nan());
+    }
+    known.truncate(n);
 }
 
 /// Reorders `pairs` of (value, weight) and gives the first value, in rising order, at which half of the weight is reached. NaN for none.

@@ -23,8 +23,6 @@ pub(super) struct Shift {
     pub(super) before: f64,
     /// ln of after over before.
     pub(super) size: f64,
-    /// Whether it was there from the beginning and to the end.
-    pub(super) stays: bool,
 }
 
 /// Working space of [`level`].
@@ -32,19 +30,21 @@ pub(super) type Pairs = Vec<(f64, f64)>;
 
 /// Measures the change at hour `at`.
 pub(super) fn shift(rows: &Measured, at: usize, pairs: &mut Pairs) -> Shift {
-    let n = rows.y.len();
     let before = level(rows, 0..at, pairs);
-    let size = level(rows, at..n, pairs) - before;
-    let after = n - at;
-    let late_hours = (after / 4).clamp(LATE_HOURS_MIN, DAY).min(after);
-    let late = level(rows, n - late_hours..n, pairs) - before;
-    let early_hours = (after / 2).max(EARLY_HOURS_MIN).min(after);
-    let early = level(rows, at..at + early_hours, pairs) - before;
     Shift {
         before,
-        size,
-        stays: late > LATE_SHARE * size && early > EARLY_SHARE * size,
+        size: level(rows, at..rows.y.len(), pairs) - before,
     }
+}
+
+/// Whether a shift at hour `at` was there from the beginning and to the end.
+pub(super) fn stays(rows: &Measured, at: usize, shift: &Shift, pairs: &mut Pairs) -> bool {
+    let n = rows.y.len();
+    let after = n - at;
+    let late_hours = (after / 4).clamp(LATE_HOURS_MIN, DAY).min(after);
+    let early_hours = (after / 2).max(EARLY_HOURS_MIN).min(after);
+    level(rows, n - late_hours..n, pairs) - shift.before > LATE_SHARE * shift.size
+        && level(rows, at..at + early_hours, pairs) - shift.before > EARLY_SHARE * shift.size
 }
 
 /// Whether a change of `size` at hour `at` is no longer there in the last day.
@@ -81,10 +81,11 @@ pub(super) fn onset(rows: &Measured, shift: &Shift, from: usize) -> usize {
 /// The weighted median of some hours.
 fn level(rows: &Measured, hours: std::ops::Range<usize>, pairs: &mut Pairs) -> f64 {
     pairs.clear();
+    let known = rows.y[hours.clone()].iter().zip(&rows.precision[hours]);
     pairs.extend(
-        hours
-            .filter(|&hour| !rows.y[hour].is_nan())
-            .map(|hour| (rows.y[hour], rows.precision[hour].powi(2))),
+        known
+            .filter(|(y, _)| !y.is_nan())
+            .map(|(y, precision)| (*y, precision * precision)),
     );
     weighted_median(pairs)
 }
@@ -110,7 +111,7 @@ mod tests {
         ] {
             let rows = rows(|hour| if (from..to).contains(&hour) { 0.3 } else { 0.0 });
             let shift = shift(&rows, 500, &mut Vec::new());
-            let found = shift.stays && shift.size > 0.1;
+            let found = stays(&rows, 500, &shift, &mut Vec::new()) && shift.size > 0.1;
             assert_eq!(found, expect, "{name}: {shift:?}");
         }
     }
@@ -128,7 +129,6 @@ mod tests {
         let change = Shift {
             before: 0.0,
             size: 1.0,
-            stays: true,
         };
         assert_eq!(
             onset(&rows(|hour| if hour >= 520 { 1.0 } else { 0.0 }), &change, 440),

@@ -16,25 +16,34 @@ const OTHERS_Z: f64 = 2.33;
 
 /// The inverse-variance mean of the members' hours, each clipped at three deviations, so that an incident of one server is not one of
 /// all.
-pub(super) fn pooled<'a>(members: impl Iterator<Item = &'a Measured>) -> Residuals {
-    let (mut moments, mut weights) = (Vec::new(), Vec::new());
-    for rows in members {
-        moments.resize(rows.z.len(), 0.0);
-        weights.resize(rows.z.len(), 0.0);
-        let sums = moments.iter_mut().zip(&mut weights);
+#[derive(Debug, Clone)]
+pub(super) struct Pool {
+    moments: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+impl Pool {
+    pub(super) fn new(n_hours: usize) -> Pool {
+        Pool {
+            moments: vec![0.0; n_hours],
+            weights: vec![0.0; n_hours],
+        }
+    }
+
+    pub(super) fn add(&mut self, rows: &Measured) {
+        let sums = self.moments.iter_mut().zip(&mut self.weights);
         for ((moment, weight), (z, precision)) in sums.zip(rows.z.iter().zip(&rows.precision)) {
             *moment += z * precision;
             *weight += precision * precision;
         }
     }
-    let y = moments
-        .iter()
-        .zip(&weights)
-        .map(|(moment, weight)| moment / weight)
-        .collect();
-    Residuals {
-        y,
-        variance: weights.iter().map(|weight| 1.0 / weight).collect(),
+
+    pub(super) fn mean(&self) -> Residuals {
+        let hours = self.moments.iter().zip(&self.weights);
+        Residuals {
+            y: hours.map(|(moment, weight)| moment / weight).collect(),
+            variance: self.weights.iter().map(|weight| 1.0 / weight).collect(),
+        }
     }
 }
 
@@ -105,6 +114,12 @@ fn others_agree(moves: &[Move]) -> bool {
 mod tests {
     use super::*;
 
+    fn pooled(members: [&Measured; 2]) -> Residuals {
+        let mut pool = Pool::new(members[0].y.len());
+        members.into_iter().for_each(|rows| pool.add(rows));
+        pool.mean()
+    }
+
     #[test]
     fn hours_are_weighted_by_what_they_know() {
         let member = |y: [f64; 3], precision: f64| Measured {
@@ -116,7 +131,7 @@ mod tests {
             member([0.3, 0.0, f64::NAN], 2.0),
             member([0.0, 0.3, f64::NAN], 1.0),
         );
-        let pool = pooled([&known, &vague].into_iter());
+        let pool = pooled([&known, &vague]);
         assert!((pool.y[0] - 0.24).abs() < 1e-12 && (pool.y[1] - 0.06).abs() < 1e-12);
         assert!((pool.variance[0] - 0.2).abs() < 1e-12);
         assert!(pool.y[2].is_nan() && pool.variance[2].is_infinite());
@@ -130,7 +145,7 @@ mod tests {
             precision: vec![10.0],
         };
         let (wild, calm) = (member(5.0, 3.0), member(0.0, 0.0));
-        assert!((pooled([&wild, &calm].into_iter()).y[0] - 0.15).abs() < 1e-12);
+        assert!((pooled([&wild, &calm]).y[0] - 0.15).abs() < 1e-12);
     }
 
     fn check(sizes: &[f64], error: f64, expect: Option<&[bool]>) {

@@ -1,6 +1,6 @@
 //! Step 12, the part that calls alone can tell: queries that are new and queries that are gone. No test of time is run on either.
 
-use super::buckets::{Fleet, Series};
+use super::buckets::{Frame, Series, Server};
 use super::window::{DAY, WEEK, Window};
 
 /// Calls that should have come in the time a query is silent before it counts as gone: none of 20 has a chance of e⁻²⁰.
@@ -15,59 +15,45 @@ pub struct Appearance {
     pub fingerprint: i64,
     /// The hour of its first bucket, or the hour after its last.
     pub hour: i64,
+    /// Calls an hour since, or until then.
+    pub calls_per_hour: f64,
     /// Average active sessions since, or until then.
     pub sessions: f64,
 }
 
-/// Queries seen in the last week for the first time, though their server was there before; heaviest first.
-pub(super) fn new_queries(fleet: &Fleet, window: &Window) -> Vec<Appearance> {
+/// Queries of a server seen in the last week for the first time, though the server was there before.
+pub(super) fn new_queries(server: &Server, frame: Frame, window: &Window) -> Vec<Appearance> {
     let week = window.to - WEEK;
-    let mut found = Vec::new();
-    for range in &fleet.servers {
-        let server = &fleet.series[range.clone()];
-        let Some(server_first) = server
-            .iter()
-            .filter_map(first_hour)
-            .min()
-            .filter(|&first| first < week)
-        else {
-            continue;
-        };
-        let is_new = |first: &usize| *first >= week.max(server_first) && *first < window.to;
-        for series in server {
-            if let Some(first) = first_hour(series).filter(is_new) {
-                found.push(appearance(fleet, series, first, first..window.to));
-            }
-        }
+    let first_of_server = server.series.iter().filter_map(first_hour).min();
+    if first_of_server.is_none_or(|first| first >= week) {
+        return Vec::new();
     }
-    heaviest_first(found)
+    let appearance = |series: &Series| {
+        let first = first_hour(series).filter(|first| (week..window.to).contains(first))?;
+        Some(appearance(frame, series, first, first..window.to))
+    };
+    server.series.iter().filter_map(appearance).collect()
 }
 
-/// Queries that have been silent while their server was not, for as long as at least 20 calls were due; heaviest first.
-pub(super) fn vanished_queries(fleet: &Fleet, window: &Window) -> Vec<Appearance> {
+/// Queries of a server that have been silent while it was not, for as long as at least 20 calls were due.
+pub(super) fn vanished_queries(server: &Server, frame: Frame, window: &Window) -> Vec<Appearance> {
     let week = window.to - WEEK;
-    let mut found = Vec::new();
-    for range in &fleet.servers {
-        let server = &fleet.series[range.clone()];
-        let is_present: Vec<bool> = (window.from..window.to)
-            .map(|hour| server.iter().any(|series| series.calls[hour] > 0.0))
-            .collect();
-        for series in server {
-            let seen = |hour: &usize| series.calls[*hour] > 0.0;
-            let Some(last) = (window.from..window.to)
-                .rev()
-                .find(seen)
-                .filter(|&last| last + 1 > week)
-            else {
-                continue;
-            };
-            let due = expected_calls(series, window, &is_present, last + 1);
-            if due >= EXPECTED_CALLS_MIN {
-                found.push(appearance(fleet, series, last + 1, window.from..last + 1));
-            }
+    let mut is_present = vec![false; window.len()];
+    for series in &server.series {
+        for (is_present, calls) in is_present.iter_mut().zip(&series.calls[window.hours()]) {
+            *is_present |= *calls > 0.0;
         }
     }
-    heaviest_first(found)
+    let appearance = |series: &Series| {
+        let last = window
+            .hours()
+            .rev()
+            .find(|&hour| series.calls[hour] > 0.0)
+            .filter(|&last| last + 1 > week)?;
+        let due = expected_calls(series, window, &is_present, last + 1);
+        (due >= EXPECTED_CALLS_MIN).then(|| appearance(frame, series, last + 1, window.from..last + 1))
+    };
+    server.series.iter().filter_map(appearance).collect()
 }
 
 /// The calls that the baseline's hours of the day and week let expect from hour `from` on, in the hours the server was there.
@@ -89,17 +75,19 @@ fn first_hour(series: &Series) -> Option<usize> {
     series.calls.iter().position(|&calls| calls > 0.0)
 }
 
-fn appearance(fleet: &Fleet, series: &Series, at: usize, hours: std::ops::Range<usize>) -> Appearance {
+fn appearance(frame: Frame, series: &Series, at: usize, hours: std::ops::Range<usize>) -> Appearance {
     let n_hours = hours.len() as f64;
     Appearance {
         server: series.server,
         fingerprint: series.fingerprint,
-        hour: fleet.first_hour + at as i64,
+        hour: frame.first_hour + at as i64,
+        calls_per_hour: series.calls_in(hours.clone()) / n_hours,
         sessions: series.time_in(hours) / n_hours / 3.6e9,
     }
 }
 
-fn heaviest_first(mut found: Vec<Appearance>) -> Vec<Appearance> {
+/// In the order of a report.
+pub(super) fn heaviest_first(mut found: Vec<Appearance>) -> Vec<Appearance> {
     found.sort_by(|a, b| {
         b.sessions
             .total_cmp(&a.sessions)
@@ -110,7 +98,7 @@ fn heaviest_first(mut found: Vec<Appearance>) -> Vec<Appearance> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::buckets::HourBucket;
+    use super::super::buckets::{Fleet, HourBucket};
     use super::*;
 
     /// A query that runs all the time, and one that runs in some hours.
@@ -140,7 +128,7 @@ mod tests {
             (end - 1, Some(end - 1)),
         ] {
             let (fleet, window) = fleet(36, |hour| hour >= first);
-            let found = new_queries(&fleet, &window);
+            let found = new_queries(&fleet.servers[0], fleet.frame, &window);
             assert_eq!(found.first().map(|query| query.hour), expect);
             assert!(
                 found
@@ -150,7 +138,7 @@ mod tests {
         }
         // Of a server that is new itself, nothing is.
         let (fleet, window) = fleet(36, |_| false);
-        assert!(new_queries(&fleet, &window).is_empty());
+        assert!(new_queries(&fleet.servers[0], fleet.frame, &window).is_empty());
     }
 
     #[test]
@@ -163,7 +151,7 @@ mod tests {
             (30, end - WEEK as i64 - 9, false),
         ] {
             let (fleet, window) = fleet(calls, |hour| hour <= last);
-            let found = vanished_queries(&fleet, &window);
+            let found = vanished_queries(&fleet.servers[0], fleet.frame, &window);
             assert_eq!(
                 found.first().map(|query| query.hour),
                 expect.then_some(last + 1),
@@ -172,6 +160,6 @@ mod tests {
         }
         // It runs at night only, and it is day.
         let (fleet, window) = fleet(30, |hour| hour % 24 < 6);
-        assert!(vanished_queries(&fleet, &window).is_empty());
+        assert!(vanished_queries(&fleet.servers[0], fleet.frame, &window).is_empty());
     }
 }

@@ -14,15 +14,39 @@ const EDGE_MARGIN: f64 = 1.0;
 /// Unless a step beats a straight line by this much in twice the log likelihood, only what it explains beyond the line counts.
 const TREND_MARGIN: f64 = 4.0;
 
-/// The best split of a row of hours in two.
+/// The best split of a row of hours in two. How sure it is depends on what hours know of each other: λ, which `dependence` learns from all
+/// rows of a fleet. Here it is 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Split {
     /// The difference of the parts over its standard error; positive is higher after. Beside a line, if there is one.
-    pub(super) z: f64,
+    z: f64,
+    /// The same of the split at the edge of the week; 0 where that is none, or downward.
+    edge: f64,
     /// The first hour after the change.
     pub(super) at: usize,
-    /// Whether the split is inside the week, not at its edge.
-    pub(super) is_inside: bool,
+    is_off_edge: bool,
+}
+
+impl Split {
+    /// How clear it is where the variance of means is λ times that of independent hours.
+    pub(super) fn z(&self, inflation: f64) -> f64 {
+        self.z / inflation.sqrt()
+    }
+
+    /// Whether it is clear at all.
+    pub(super) fn stands_out(&self, inflation: f64) -> bool {
+        self.z(inflation) > TAIL_START_MIN
+    }
+
+    /// Whether it is inside the week, not at its edge.
+    pub(super) fn is_inside(&self, inflation: f64) -> bool {
+        self.is_off_edge && (self.z - self.edge) / inflation.sqrt() > EDGE_MARGIN
+    }
+
+    /// Whether it explains a row better than a line that gains so much.
+    pub(super) fn beats_line(&self, gain: f64, inflation: f64) -> bool {
+        (self.z * self.z - gain) / inflation > TREND_MARGIN
+    }
 }
 
 /// Running sums over a row of hours; entry `i` is of the hours before `i`.
@@ -30,38 +54,41 @@ pub(super) struct Split {
 pub(super) struct Sums {
     weights: Vec<f64>,
     moments: Vec<f64>,
-    /// λ, see `dependence`.
-    inflation: f64,
 }
 
 impl Sums {
     /// Adds up a row of hours.
-    pub(super) fn load(&mut self, rows: &Measured, inflation: f64) {
-        self.inflation = inflation;
+    pub(super) fn load(&mut self, rows: &Measured) {
         self.weights.clear();
         self.moments.clear();
         let (mut weight, mut moment) = (0.0, 0.0);
-        for (z, precision) in rows.z.iter().zip(&rows.precision) {
-            self.weights.push(weight);
-            self.moments.push(moment);
-            weight += precision * precision;
-            moment += z * precision;
-        }
         self.weights.push(weight);
         self.moments.push(moment);
+        self.weights.extend(rows.precision.iter().map(|precision| {
+            weight += precision * precision;
+            weight
+        }));
+        let products = rows.z.iter().zip(&rows.precision);
+        self.moments.extend(products.map(|(z, precision)| {
+            moment += z * precision;
+            moment
+        }));
     }
 
-    /// Finds the best split in the last week; of a row that drifts, the best beside its drift. `None` if one side of all splits is empty.
-    pub(super) fn scan(&self, rows: &Measured) -> Option<Split> {
-        let step = self.best(|at| self.step(at))?;
-        if step.z <= TAIL_START_MIN {
-            return Some(step);
-        }
+    /// Turns the row upside down.
+    pub(super) fn turn(&mut self) {
+        self.moments.iter_mut().for_each(|moment| *moment = -*moment);
+    }
+
+    /// The best step in the last week. `None` if one side of all splits is empty.
+    pub(super) fn step(&self) -> Option<Split> {
+        self.best(|at| self.step_at(at))
+    }
+
+    /// The best step beside a line through the same row, and what the line alone gains over a constant, in twice the log likelihood.
+    pub(super) fn step_beside_line(&self, rows: &Measured) -> (Option<Split>, f64) {
         let line = Line::through(rows);
-        if step.is_inside && step.z * step.z > line.gain(self) + TREND_MARGIN {
-            return Some(step);
-        }
-        self.best(|at| line.step_beside(self, at))
+        (self.best(|at| line.step_beside(self, at)), line.gain(self))
     }
 
     /// The split in the last week with the largest z, the first of equals.
@@ -83,15 +110,16 @@ impl Sums {
         };
         Some(Split {
             z: best,
+            edge,
             at,
-            is_inside: at >= week + EDGE && best - edge > EDGE_MARGIN,
+            is_off_edge: at >= week + EDGE,
         })
     }
 
     /// The standard error of the difference of the parts at a split.
-    pub(super) fn error(&self, at: usize) -> f64 {
+    pub(super) fn error(&self, at: usize, inflation: f64) -> f64 {
         let before = self.weights[at];
-        (self.inflation * (1.0 / before + 1.0 / (self.all() - before))).sqrt()
+        (inflation * (1.0 / before + 1.0 / (self.all() - before))).sqrt()
     }
 
     fn all(&self) -> f64 {
@@ -109,11 +137,11 @@ impl Sums {
     }
 
     /// The z of a step at `at`: the difference of the parts' means over its error.
-    fn step(&self, at: usize) -> f64 {
+    fn step_at(&self, at: usize) -> f64 {
         let (before, moment) = (self.weights[at], self.moments[at]);
         let after = self.all() - before;
         let difference = (self.moment() - moment) * before - moment * after;
-        difference / (self.inflation * before * after * self.all()).sqrt()
+        difference / (before * after * self.all()).sqrt()
     }
 }
 
@@ -149,7 +177,7 @@ impl Line {
     /// What the line gains over a constant in twice the log likelihood.
     fn gain(&self, sums: &Sums) -> f64 {
         let (own, y) = self.slope(sums);
-        y * y / own / sums.inflation
+        y * y / own
     }
 
     /// The z of a step at `at` beside the line.
@@ -160,7 +188,7 @@ impl Line {
         let step_y = after_moment - after * moment / all;
         let step_line = self.x - self.xs[at] - after * self.x / all;
         let own = after - after * after / all - step_line * step_line / line;
-        (step_y - step_line * line_y / line) / (own * sums.inflation).sqrt()
+        (step_y - step_line * line_y / line) / own.sqrt()
     }
 
     /// The squares of x around its mean, and its products with y.
@@ -179,7 +207,14 @@ mod tests {
 
     const N: usize = 4 * WEEK;
 
-    fn scanned(y: impl Fn(usize) -> f64) -> Split {
+    struct Scanned {
+        z: f64,
+        at: usize,
+        is_inside: bool,
+    }
+
+    /// The best step, or the best beside a line where that explains as much.
+    fn scanned(y: impl Fn(usize) -> f64) -> Scanned {
         let rows = Residuals {
             y: (0..N).map(y).collect(),
             variance: vec![0.01; N],
@@ -187,8 +222,16 @@ mod tests {
         // Without scatter in the baseline there is no process noise.
         let rows = rows.measured(0, &mut Vec::new());
         let mut sums = Sums::default();
-        sums.load(&rows, 1.0);
-        sums.scan(&rows).unwrap()
+        sums.load(&rows);
+        let step = sums.step().unwrap();
+        let (beside, gain) = sums.step_beside_line(&rows);
+        let is_step = !step.stands_out(1.0) || step.is_inside(1.0) && step.beats_line(gain, 1.0);
+        let best = if is_step { step } else { beside.unwrap() };
+        Scanned {
+            z: best.z(1.0),
+            at: best.at,
+            is_inside: best.is_inside(1.0),
+        }
     }
 
     /// Noise without chance: up and down by a tenth.
@@ -203,13 +246,18 @@ mod tests {
         assert!(split.is_inside);
         // Beside the hours' own variance, the least process noise.
         let expect = 0.2 / ((0.01 + 1e-6) * (1.0 / 100.0 + 1.0 / (N as f64 - 100.0))).sqrt();
-        assert!((split.z - expect).abs() < 1e-9, "{split:?}");
+        assert!((split.z - expect).abs() < 1e-9, "{} at {}", split.z, split.at);
     }
 
     #[test]
     fn a_wild_hour_counts_for_three_deviations() {
         let split = scanned(|hour| if hour == N - 30 { 50.0 } else { 0.0 });
-        assert!(split.z < 3.0 * 0.1 / (0.01f64 * 18.0).sqrt(), "{split:?}");
+        assert!(
+            split.z < 3.0 * 0.1 / (0.01f64 * 18.0).sqrt(),
+            "{} at {}",
+            split.z,
+            split.at
+        );
     }
 
     #[test]
@@ -221,9 +269,14 @@ mod tests {
     #[test]
     fn a_drift_is_no_step_but_a_step_on_a_drift_is() {
         let drift = |hour: usize| 0.2 * hour as f64 / N as f64 + wave(hour);
-        assert!(scanned(drift).z < 2.0, "{:?}", scanned(drift));
+        assert!(scanned(drift).z < 2.0, "{}", scanned(drift).z);
         let split = scanned(|hour| drift(hour) + if hour >= N - 90 { 0.15 } else { 0.0 });
-        assert!(split.z > 5.0 && split.at.abs_diff(N - 90) <= 1, "{split:?}");
+        assert!(
+            split.z > 5.0 && split.at.abs_diff(N - 90) <= 1,
+            "{} at {}",
+            split.z,
+            split.at
+        );
     }
 
     #[test]
@@ -234,7 +287,7 @@ mod tests {
             precision: vec![0.0; N],
         };
         let mut sums = Sums::default();
-        sums.load(&rows, 1.0);
-        assert_eq!(sums.scan(&rows), None);
+        sums.load(&rows);
+        assert_eq!(sums.step(), None);
     }
 }

@@ -6,6 +6,8 @@ use super::window::{DAY, Window};
 
 /// Hours of the day, twice: working days and weekends.
 const CELLS: usize = 2 * DAY;
+/// The most hours of a cell: every day of three weeks, where weekends are days as others.
+const HOURS_MAX: usize = 21;
 /// π/2: the variance of a median over that of a mean.
 const MEDIAN_VARIANCE: f64 = std::f64::consts::FRAC_PI_2;
 /// The process variance (ln²) that weights take before it is known: an hour within 10 % of its neighbours.
@@ -28,7 +30,7 @@ pub(super) struct Cells {
     baseline: usize,
     n_cells: usize,
     /// Sorted by value.
-    hours: [Vec<Packed>; CELLS],
+    hours: [Cell; CELLS],
     weights: [f64; CELLS],
 }
 
@@ -38,13 +40,13 @@ impl Cells {
             of_hours: (0..window.len()).map(|at| window.cell(at)).collect(),
             baseline: window.baseline(),
             n_cells: if window.knows_weekends() { CELLS } else { DAY },
-            hours: std::array::from_fn(|_| Vec::new()),
+            hours: [Cell::default(); CELLS],
             weights: [0.0; CELLS],
         }
     }
 
     fn fill(&mut self, rows: &Residuals) {
-        self.hours.iter_mut().for_each(Vec::clear);
+        self.hours.iter_mut().for_each(|cell| cell.n = 0);
         self.weights.fill(0.0);
         let baseline = rows.y.iter().zip(&rows.variance).take(self.baseline);
         for ((&y, variance), &cell) in baseline.zip(&self.of_hours) {
@@ -54,7 +56,7 @@ impl Cells {
                 self.weights[cell] += weight;
             }
         }
-        self.hours.iter_mut().for_each(|hours| hours.sort_unstable());
+        self.hours.iter_mut().for_each(Cell::sort);
     }
 
     /// The weighted median of each cell and its neighbours an hour away, shrunk: C·B/(B + V), where V is the variance of the cell's
@@ -66,7 +68,7 @@ impl Cells {
             let (day, hour) = (cell / DAY * DAY, cell % DAY);
             let near = [day + (hour + DAY - 1) % DAY, cell, day + (hour + 1) % DAY];
             let weight: f64 = near.iter().map(|&cell| self.weights[cell]).sum();
-            medians[cell] = merged_median(near.map(|cell| self.hours[cell].as_slice()), weight);
+            medians[cell] = merged_median(near.map(|cell| &self.hours[cell]), weight);
             // Nothing known: as uncertain as a single call at most is.
             variances[cell] = MEDIAN_VARIANCE / weight.max(MEDIAN_VARIANCE / 4.0);
         }
@@ -116,23 +118,57 @@ impl Packed {
     }
 }
 
-/// The weighted median of three sorted lists together, whose weights sum up to `weight`; 0 for none.
-fn merged_median(lists: [&[Packed]; 3], weight: f64) -> f64 {
-    let mut lists = lists.map(|list| list.iter().copied());
-    let mut heads = lists.each_mut().map(|list| list.next().unwrap_or(Packed::END));
+/// The hours of one cell.
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    n: usize,
+    /// Those that are known; sorted, an end follows.
+    hours: [Packed; HOURS_MAX + 1],
+}
+
+impl Default for Cell {
+    fn default() -> Cell {
+        Cell {
+            n: 0,
+            hours: [Packed::END; HOURS_MAX + 1],
+        }
+    }
+}
+
+impl Cell {
+    fn push(&mut self, hour: Packed) {
+        self.hours[self.n] = hour;
+        self.n += 1;
+    }
+
+    fn sort(&mut self) {
+        self.hours[..self.n].sort_unstable();
+        self.hours[self.n] = Packed::END;
+    }
+}
+
+/// The weighted median of three sorted cells together, whose weights sum up to `weight`; 0 for none.
+fn merged_median(cells: [&Cell; 3], weight: f64) -> f64 {
+    let [a, b, c] = cells.map(|cell| &cell.hours);
+    let (mut i, mut j, mut k) = (0, 0, 0);
+    // By as much as rounded weights may fall short.
+    let enough = weight / 2.0 * (1.0 - 1e-6);
     let mut reached = 0.0;
     loop {
-        let least = heads[0].min(heads[1]).min(heads[2]);
+        let (x, y, z) = (a[i], b[j], c[k]);
+        let least = x.min(y).min(z);
         if least == Packed::END {
             return 0.0;
         }
         reached += least.weight();
-        // By as much as rounded weights may fall short.
-        if reached >= weight / 2.0 * (1.0 - 1e-6) {
+        if reached >= enough {
             return least.value();
         }
-        let list = heads.iter().position(|&head| head == least).unwrap_or_default();
-        heads[list] = lists[list].next().unwrap_or(Packed::END);
+        // Without branches: which cell has the least is anybody's guess.
+        let (is_x, is_y) = (x == least, y == least);
+        i += usize::from(is_x);
+        j += usize::from(is_y & !is_x);
+        k += usize::from(!is_y & !is_x);
     }
 }
 
@@ -154,16 +190,13 @@ mod tests {
     fn the_weighted_median_of_lists_is_that_of_all_their_values() {
         let check = |lists: [&[(f64, f64)]; 3], expect: f64| {
             let weight = lists.iter().flat_map(|list| list.iter()).map(|pair| pair.1).sum();
-            let packed = lists.map(|list| {
+            let cells = lists.map(|list| {
+                let mut cell = Cell::default();
                 list.iter()
-                    .map(|&(value, weight)| Packed::of(value, weight))
-                    .collect::<Vec<_>>()
+                    .for_each(|&(value, weight)| cell.push(Packed::of(value, weight)));
+                cell
             });
-            assert_eq!(
-                merged_median(packed.each_ref().map(Vec::as_slice), weight),
-                expect,
-                "{lists:?}"
-            );
+            assert_eq!(merged_median(cells.each_ref(), weight), expect, "{lists:?}");
         };
         check([&[(1.0, 1.0)], &[(3.0, 1.0)], &[(2.0, 1.0)]], 2.0);
         check([&[(1.0, 1.0), (5.0, 4.0)], &[(3.0, 1.0)], &[]], 5.0);

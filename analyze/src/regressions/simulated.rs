@@ -62,7 +62,7 @@ pub(super) struct Planted {
 
 /// Makes up a fleet.
 pub(super) fn fleet(recipe: Recipe, seed: u64) -> (Vec<Simulated>, Vec<Planted>) {
-    let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D);
+    let mut chance = Chance::of(seed);
     let servers: Vec<(Vec<f64>, bool)> = (0..recipe.clusters * SHARDS)
         .map(|_| server_factor(recipe, &mut chance))
         .collect();
@@ -316,9 +316,13 @@ fn correlated(chance: &mut Chance, correlation: f64, sd: f64, heavy: bool) -> Ve
 }
 
 /// Reproducible chance: SplitMix64 and the usual transformations.
-struct Chance(u64);
+pub(super) struct Chance(u64);
 
 impl Chance {
+    pub(super) fn of(seed: u64) -> Chance {
+        Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D)
+    }
+
     fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -332,11 +336,11 @@ impl Chance {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    fn uniform(&mut self, from: f64, to: f64) -> f64 {
+    pub(super) fn uniform(&mut self, from: f64, to: f64) -> f64 {
         from + (to - from) * self.unit()
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         (self.unit() * n as f64) as usize
     }
 
@@ -344,12 +348,12 @@ impl Chance {
         choices[self.below(choices.len())]
     }
 
-    fn normal(&mut self) -> f64 {
+    pub(super) fn normal(&mut self) -> f64 {
         (-2.0 * (1.0 - self.unit()).ln()).sqrt() * (TAU * self.unit()).cos()
     }
 
     /// Exact below 30 (Knuth), normal above.
-    fn poisson(&mut self, mean: f64) -> f64 {
+    pub(super) fn poisson(&mut self, mean: f64) -> f64 {
         if mean > 30.0 {
             return (mean + mean.sqrt() * self.normal()).round().max(0.0);
         }

@@ -33,13 +33,15 @@ fn as_hour_bucket(bucket: &Simulated) -> HourBucket {
     }
 }
 
-/// What two weeks of daily looks find.
-fn fortnight(fleet: &Fleet, direction: Direction) -> Vec<Findings> {
-    let mut detector = Detector::new(fleet, FIRST_LOOK, direction);
-    (FIRST_LOOK..=HOURS as i64)
-        .step_by(24)
-        .map(|hour| detector.look(hour))
-        .collect()
+/// What daily looks find until an hour.
+fn daily(fleet: &Fleet, end: i64) -> Watched {
+    let looks = (FIRST_LOOK..=end).step_by(24).collect();
+    watch(fleet, FIRST_LOOK, looks, NonZero::<usize>::MIN)
+}
+
+/// What two weeks of daily looks for regressions find.
+fn fortnight(fleet: &Fleet) -> Vec<Findings> {
+    daily(fleet, HOURS as i64).slower
 }
 
 /// Whether an alert is of what was planted: the bounds that detectors of this kind are compared by.
@@ -67,7 +69,7 @@ fn a_small_fleet_gives_these_alerts() {
         },
         1,
     );
-    let looks = fortnight(&laid_out(&buckets), Direction::Slower);
+    let looks = fortnight(&laid_out(&buckets));
     let alerts: Vec<Regression> = looks.iter().flat_map(|look| look.regressions.clone()).collect();
     assert!(alerts.iter().all(|alert| is_true(alert, &truth)));
     let is_found = |one: &Planted| {
@@ -108,7 +110,7 @@ fn nothing_is_found_where_there_is_nothing() {
         },
         2,
     );
-    let looks = fortnight(&laid_out(&buckets), Direction::Slower);
+    let looks = fortnight(&laid_out(&buckets));
     let nothing =
         |look: &Findings| look.regressions.is_empty() && look.servers.is_empty() && look.recovered.is_empty();
     assert!(looks.iter().all(nothing));
@@ -129,7 +131,7 @@ fn false_discoveries_stay_under_their_level() {
             },
             1000 + seed,
         );
-        let looks = fortnight(&laid_out(&buckets), Direction::Slower);
+        let looks = fortnight(&laid_out(&buckets));
         let moved = |server| truth.iter().any(|one| one.server == server && one.server_moved);
         let (mut found, mut wrong) = (0, 0);
         for look in &looks {
@@ -154,8 +156,18 @@ fn false_discoveries_stay_under_their_level() {
 
 /// What one look finds a week and a half into a small fleet's planted fortnight.
 fn one_look(buckets: Vec<HourBucket>, direction: Direction) -> Findings {
-    let fleet = Fleet::new(buckets);
-    Detector::new(&fleet, FIRST_LOOK, direction).look(FIRST_LOOK + 10 * 24)
+    let look = FIRST_LOOK + 10 * 24;
+    let watched = watch(
+        &Fleet::new(buckets),
+        FIRST_LOOK,
+        vec![look],
+        NonZero::<usize>::MIN,
+    );
+    let mut looks = match direction {
+        Direction::Slower => watched.slower,
+        Direction::Faster => watched.faster,
+    };
+    looks.remove(0)
 }
 
 /// One cluster's buckets, and what is found in them.
@@ -263,11 +275,7 @@ fn a_change_is_reported_once_and_a_recovered_one_as_such() {
             .flat_map(|fingerprint| (0..end).map(move |hour| bucket(fingerprint, hour)))
             .collect(),
     );
-    let mut detector = Detector::new(&fleet, FIRST_LOOK, Direction::Slower);
-    let looks: Vec<Findings> = (FIRST_LOOK..=end)
-        .step_by(24)
-        .map(|hour| detector.look(hour))
-        .collect();
+    let looks = daily(&fleet, end).slower;
     let alerts: Vec<&Regression> = looks.iter().flat_map(|look| &look.regressions).collect();
     let [alert] = alerts[..] else { panic!("{alerts:?}") };
     assert_eq!(
@@ -297,11 +305,50 @@ fn a_short_history_gives_no_verdict() {
         .copied()
         .collect();
     let fleet = Fleet::new(first_week);
-    let found = Detector::new(&fleet, fleet.end_hour(), Direction::Slower).look(fleet.end_hour());
-    assert_eq!(found, Findings::default());
-    let nothing = Fleet::new(Vec::new());
-    assert_eq!(
-        Detector::new(&nothing, 0, Direction::Slower).look(0),
-        Findings::default()
-    );
+    let found = daily(&fleet, FIRST_LOOK);
+    assert!(found.n_series > 0 && found.slower.is_empty() && found.faster.is_empty());
+    assert_eq!(daily(&Fleet::new(Vec::new()), FIRST_LOOK).n_series, 0);
+}
+
+#[test]
+fn the_number_of_threads_does_not_matter() {
+    let (buckets, _) = planted();
+    let fleet = Fleet::new(buckets.clone());
+    let looks: Vec<i64> = (0..5).map(|day| FIRST_LOOK + 24 * day).collect();
+    let of = |threads| watch(&fleet, FIRST_LOOK, looks.clone(), threads);
+    let expect = of(NonZero::<usize>::MIN);
+    for threads in [2, 3, 64].map(|threads| NonZero::new(threads).unwrap()) {
+        assert_eq!(of(threads), expect, "{threads} threads");
+    }
+}
+
+/// A server of so few queries that they have nothing in common, and one of a single query.
+#[test]
+fn servers_of_few_queries_are_looked_at_too() {
+    let bucket = |server: u32, fingerprint: i64, hour: i64| {
+        let slow = if fingerprint == 1 && hour >= FIRST_LOOK {
+            2
+        } else {
+            1
+        };
+        let total_us = (100_000 + 10 * ((hour * 7919 + fingerprint * 104_729) % 1009)) * slow;
+        HourBucket {
+            server,
+            fingerprint,
+            hour,
+            calls: 100,
+            total_us,
+            sumsq_us2: 1.1 * (total_us * total_us) as f64 / 100.0,
+        }
+    };
+    let hours = || 0..FIRST_LOOK + 48;
+    let one = hours().flat_map(|hour| [bucket(0, 1, hour), bucket(0, 2, hour), bucket(0, 3, hour)]);
+    let fleet = Fleet::new(one.chain(hours().map(|hour| bucket(1, 4, hour))).collect());
+    let looks = daily(&fleet, fleet.end_hour()).slower;
+    let found: Vec<(u32, i64, i64)> = looks
+        .iter()
+        .flat_map(|look| &look.regressions)
+        .map(|found| (found.server, found.fingerprint, found.onset_hour))
+        .collect();
+    assert_eq!(found, [(0, 1, FIRST_LOOK)]);
 }

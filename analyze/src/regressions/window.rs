@@ -7,7 +7,7 @@ pub(super) const DAY: usize = 24;
 /// Hours of a week.
 pub(super) const WEEK: usize = 7 * DAY;
 /// How far back a look sees: four weeks, of which three are the baseline.
-const HISTORY: usize = 4 * WEEK;
+pub(super) const HISTORY: usize = 4 * WEEK;
 /// A baseline of two weeks has every hour of a weekend four times: enough for a profile that knows weekends.
 const WEEKEND_PROFILE: usize = 2 * WEEK;
 

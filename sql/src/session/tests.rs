@@ -129,6 +129,7 @@ fn events_is_there_but_not_listed() {
         listed,
         &[
             "executions",
+            "findings",
             "ledger",
             "metrics",
             "queries",

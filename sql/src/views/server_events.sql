@@ -6,7 +6,7 @@
 -- server: name of the database server
 -- cluster: name of the cluster that the server belongs to
 -- dialect: postgres or mysql
--- event: what happened: error, warning, canceled, deadlock, lock_wait, temporary_file, checkpoint, autovacuum, plan, …
+-- event: what happened: error, warning, canceled, deadlock, lock_wait, temporary_file, checkpoint, autovacuum, plan, mark (of `slowlake mark`), …
 -- severity: notice, log, warning, error, fatal or panic
 -- sql_state: SQLSTATE, five characters
 -- error_code: the server's own number of the message (MySQL)

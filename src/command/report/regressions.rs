@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use slowlake_analyze::{
-    QueryAppearance, QueryChange, RegressionsReport, RegressionsRequest, WholeServer, parse_time, regressions,
+    Cause, CauseKind, QueryAppearance, QueryChange, RegressionsReport, RegressionsRequest, RewrittenQuery,
+    ShareChange, WholeServer, parse_time, regressions, revisions,
 };
 
+use crate::command::findings::record;
 use crate::command::lake::{location, open, runtime};
 use crate::command::report::analyze_error;
 use crate::exit_code::ExitCode;
@@ -26,6 +28,9 @@ pub(crate) struct RegressionsArguments {
     /// Only findings of this server; may be given several times
     #[arg(long, value_name = "NAME")]
     server: Vec<String>,
+    /// Write what is found down in the lake, where `slowlake findings` and SQL have it; saying the same again changes nothing
+    #[arg(long)]
+    record: bool,
     /// Form of the report
     #[arg(long, value_enum, default_value = "text")]
     output: Form,
@@ -45,6 +50,11 @@ enum Form {
 /// Findings of one kind in a text report; all are in JSON.
 const LIMIT_TEXT: usize = 20;
 
+/// Causes of a change in a text report.
+const CAUSES_TEXT: usize = 3;
+/// Characters of a cause in a text report.
+const CAUSE_CHARACTERS: usize = 70;
+
 /// Computes the report and writes it.
 pub(crate) fn run(arguments: &RegressionsArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
     let as_of_us = arguments
@@ -60,7 +70,13 @@ pub(crate) fn run(arguments: &RegressionsArguments, settings: &Settings) -> anyh
     let location = location(arguments.lake.as_ref(), settings)?;
     let report = runtime(settings)?.block_on(async {
         let (_, session) = open(&location, settings).await?;
-        regressions(&session, &request).await.map_err(analyze_error)
+        let report = regressions(&session, &request).await.map_err(analyze_error)?;
+        if arguments.record {
+            let found = report.findings();
+            let recorded = record(&location, settings, |known| Ok(revisions(known, &found))).await?;
+            output::say("recorded", &plural(recorded as i64, "revision"));
+        }
+        anyhow::Ok(report)
     })?;
     if !report.has_history {
         output::say(
@@ -115,6 +131,19 @@ fn text(report: &RegressionsReport, columns: usize) -> String {
     section(&mut text, "vanished queries", &report.vanished_queries, |query| {
         appearance_line(query, "until", columns)
     });
+    section(
+        &mut text,
+        "rewritten queries",
+        &report.rewritten_queries,
+        |query| rewritten_line(query, columns),
+    );
+    let what = "take longer than 99 % used to";
+    section(&mut text, "slower tails", &report.slower_tails, |change| {
+        share_line(change, what, columns)
+    });
+    section(&mut text, "more errors", &report.more_errors, |change| {
+        share_line(change, "fail", columns)
+    });
     text
 }
 
@@ -153,8 +182,13 @@ fn change_line(change: &QueryChange, columns: usize) -> String {
         servers => format!(" and on {} at once", plural(servers as i64 - 1, "other")),
     };
     let recovered = if change.has_recovered { ", gone again" } else { "" };
+    let state = change
+        .state
+        .as_deref()
+        .map_or_else(String::new, |state| format!(", {state}"));
+    let causes: String = change.causes.iter().take(CAUSES_TEXT).map(cause_line).collect();
     format!(
-        "  {} ({} to {}) since {} on {}{others}{recovered}\n      {}; {:+.3} sessions, {} of the server; {}\n",
+        "  {} ({} to {}) since {} on {}{others}{recovered}{state}\n      {}; {:+.3} sessions, {} of the server; {}\n{causes}",
         signed(change.effect),
         signed(change.effect_low),
         signed(change.effect_high),
@@ -165,6 +199,37 @@ fn change_line(change: &QueryChange, columns: usize) -> String {
         percent(change.server_share.abs()),
         query_name(&change.fingerprint, &change.normalized, columns),
     )
+}
+
+fn cause_line(cause: &Cause) -> String {
+    let before = match cause.hours_before {
+        0 => "in the same hour".to_owned(),
+        hours => format!("{} before", plural(hours, "hour")),
+    };
+    let servers = match cause.of_servers {
+        1 => String::new(),
+        of_servers => format!(", on {} of {of_servers} servers", cause.servers),
+    };
+    let what: String = cause.what.chars().take(CAUSE_CHARACTERS).collect();
+    format!(
+        "      perhaps: {} ({}), {before}{servers}\n",
+        kind_of(cause),
+        what
+    )
+}
+
+fn kind_of(cause: &Cause) -> &'static str {
+    match cause.kind {
+        CauseKind::Ddl => "tables or indexes changed",
+        CauseKind::Locks => "locks",
+        CauseKind::Growth => "more data",
+        CauseKind::Configuration => "settings changed",
+        CauseKind::Plan => "another plan",
+        CauseKind::Spill => "too little memory",
+        CauseKind::Version => "another version",
+        CauseKind::Mark => "a mark",
+        CauseKind::Restart => "the server was started",
+    }
 }
 
 fn server_line(change: &WholeServer) -> String {
@@ -183,6 +248,29 @@ fn appearance_line(query: &QueryAppearance, word: &str, columns: usize) -> Strin
         server_name(&query.server),
         query.sessions,
         query_name(&query.fingerprint, &query.normalized, columns),
+    )
+}
+
+fn rewritten_line(query: &RewrittenQuery, columns: usize) -> String {
+    let (old, new) = (&query.old, &query.new);
+    format!(
+        "  since {} on {}, {:+.3} sessions\n      {}\n      before {}\n",
+        time(new.at_us),
+        server_name(&new.server),
+        query.extra_sessions,
+        query_name(&new.fingerprint, &new.normalized, columns),
+        query_name(&old.fingerprint, &old.normalized, columns),
+    )
+}
+
+fn share_line(change: &ShareChange, what: &str, columns: usize) -> String {
+    format!(
+        "  {} of the executions {what}, {} before, since {} on {}\n      {}\n",
+        percent(change.after),
+        percent(change.before),
+        time(change.from_us),
+        server_name(&change.server),
+        query_name(&change.fingerprint, &change.normalized, columns),
     )
 }
 

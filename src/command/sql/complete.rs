@@ -164,6 +164,7 @@ mod tests {
             "select * from ",
             &[
                 "select * from executions",
+                "select * from findings",
                 "select * from ledger",
                 "select * from metrics",
                 "select * from queries",

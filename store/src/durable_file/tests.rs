@@ -237,3 +237,18 @@ async fn copies_and_renames_arrive() {
     store.rename(&b, &c).await.unwrap();
     assert_eq!(names(directory.path()), ["a", "c"]);
 }
+
+#[tokio::test]
+async fn a_later_commit_does_not_make_the_folder_of_the_log() {
+    let folder = TempDir::new().unwrap();
+    let store = DurableFiles::new();
+    let put = async |name: &str| {
+        let path = place(&folder, &format!("lake/_delta_log/{name}"));
+        store.put(&path, PutPayload::from_static(b"{}")).await
+    };
+    let failure = put("00000000000000000007.json").await.unwrap_err().to_string();
+    assert!(failure.contains("is its disk mounted?"), "{failure}");
+    assert!(!folder.path().join("lake").exists());
+    put("00000000000000000000.json").await.unwrap();
+    put("00000000000000000007.json").await.unwrap();
+}

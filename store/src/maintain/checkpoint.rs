@@ -10,6 +10,7 @@ use object_store::path::Path as StorePath;
 
 use crate::error::StoreError;
 use crate::lake_table::LakeTable;
+use crate::log_gate::gated;
 use crate::table::Lake;
 
 /// So many commits after the last checkpoint another one is worth it.
@@ -81,7 +82,7 @@ pub async fn checkpoint(
 ) -> Result<CheckpointReport, StoreError> {
     lake.refresh().await?;
     let mut report = checkpoint_table(&lake.events, options, dry_run).await?;
-    for table in lake.derived_tables().await? {
+    for table in lake.other_tables().await? {
         let derived = checkpoint_table(&table, options, dry_run).await?;
         report.log_files += derived.log_files;
         report.log_bytes += derived.log_bytes;
@@ -101,7 +102,7 @@ async fn checkpoint_table(
         report.checkpoint = Some(version);
     }
     if report.checkpoint.is_some() && !dry_run {
-        let made = create_checkpoint(&table.delta, None).await;
+        let made = gated(create_checkpoint(&table.delta, None)).await;
         log = LogFiles::of(table).await?;
         // Somebody else may have made the same one.
         if let Err(error) = made

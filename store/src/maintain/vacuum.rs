@@ -82,7 +82,7 @@ pub async fn vacuum(
     dry_run: bool,
 ) -> Result<VacuumReport, StoreError> {
     let mut report = vacuum_table(&mut lake.events, options, dry_run).await?;
-    for mut table in lake.derived_tables().await? {
+    for mut table in lake.other_tables().await? {
         let derived = vacuum_table(&mut table, options, dry_run).await?;
         report.files += derived.files;
         report.bytes += derived.bytes;
