@@ -7,6 +7,7 @@ mod corpus;
 mod digest;
 mod follow;
 mod ingest;
+mod lag;
 mod lake;
 mod maintain;
 mod redact;
