@@ -15,7 +15,7 @@ const STANDS_FROM: i64 = 600;
 const STANDS_FOR: i64 = 300;
 
 /// An hour of a source that writes 1000 bytes a second, and of a replica of it; both are asked every ten seconds.
-fn make_lake(lake: &Lake) {
+pub(crate) fn make_lake(lake: &Lake) {
     let mut builder = RowBuilder::new();
     for second in (0..3_600).step_by(10) {
         let stands = (STANDS_FROM..STANDS_FROM + STANDS_FOR).contains(&second);

@@ -332,3 +332,39 @@ fn trends_growth_and_advice_are_reports_of_their_own() {
     assert!(run(&["report", "growth"]).contains("no samples of sizes"));
     assert!(run(&["report", "advice"]).contains("CREATE INDEX t5_state_idx ON t5 (state)"));
 }
+
+/// Samples of a replica that stood still for five minutes, and an execution, for a week needs one.
+#[test]
+fn a_stale_replica_is_on_the_first_page_and_in_its_section() {
+    let lake = Lake::new();
+    crate::lag::make_lake(&lake);
+    lake.binary.write(
+        "slow.log",
+        "# Time: 2026-11-16T00:00:10.000000Z\n# User@Host: app[app] @ web [10.0.0.7]  Id: 7\n\
+         # Query_time: 1.000000  Lock_time: 0.000010 Rows_sent: 1  Rows_examined: 1\nSET timestamp=1794787210;\nSELECT a FROM t;\n",
+    );
+    lake.ingest(&["slow.log"]);
+    let week = ["--to", "2026-11-23"];
+    let told: Value =
+        serde_json::from_str(&report(&lake, &[&week[..], &["--output", "json"]].concat())).expect("JSON");
+    let numbers = &told["page"]["replication"];
+    assert_eq!(
+        (&numbers["replicas"], &numbers["missed"], &numbers["episodes"]),
+        (&1.into(), &1.into(), &1.into())
+    );
+    let fresh = row(
+        &lake,
+        "SELECT count(*) AS minutes, count(*) FILTER (WHERE stale_us <= 10000000) AS fresh FROM \
+         (SELECT date_trunc('minute', ts) AS minute, max(staleness_us) AS stale_us FROM replication_lag GROUP BY 1)",
+    );
+    let share = number(&fresh["fresh"]) / number(&fresh["minutes"]);
+    assert!(
+        (number(&numbers["good_share"]) - share).abs() < 1e-9,
+        "{numbers} {fresh}"
+    );
+    assert_eq!(told["replication"]["episodes"][0]["cause"], "apply_stalled");
+    let text = report(&lake, &week);
+    for part in ["G. Replication", "apply stalled", "1 of 1 replica missed 99.9 %"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}

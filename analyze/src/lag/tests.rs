@@ -7,10 +7,10 @@ use super::replica::measured;
 use super::samples::Samples;
 use super::staleness::Curve;
 use super::*;
-use crate::{TimeWindow, WeekRequest, WeeklyRequest, weekly};
 use crate::filter::DAY_US;
 use crate::fixture::MONDAY_US;
 use crate::rows::{each_row, time};
+use crate::{TimeWindow, WeekRequest, WeeklyRequest, weekly};
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60;
@@ -459,6 +459,12 @@ fn the_weekly_report_agrees_with_the_view() {
     let share = good_minutes as f64 / (3 * 9 * MINUTE) as f64;
     assert!((numbers.good_share - share).abs() < 1e-9, "{numbers:?} {share}");
     assert_eq!((numbers.replicas, numbers.last_week_good_share), (3, None));
-    assert_eq!((numbers.episodes, lag.episodes.len() > 3), (lag.episodes.len(), true));
-    assert!((1..=3).contains(&numbers.missed) && share < numbers.target, "{numbers:?}");
+    assert_eq!(
+        (numbers.episodes, lag.episodes.len() > 3),
+        (lag.episodes.len(), true)
+    );
+    assert!(
+        (1..=3).contains(&numbers.missed) && share < numbers.target,
+        "{numbers:?}"
+    );
 }
