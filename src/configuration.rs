@@ -1,6 +1,7 @@
 //! The configuration file of the service: text to settings, and every mistake in it by line and key, with what to do about it. Opens nothing
 //! and reaches nothing.
 
+mod collector;
 mod file;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -12,10 +13,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use slowlake_ingest::Engine;
 use slowlake_store::Kind;
 use toml::de::DeTable;
 
 use crate::command::follow::{COMMIT_SECONDS_DEFAULT, COMMIT_SECONDS_MAX};
+pub(crate) use crate::configuration::collector::Collected;
 pub(crate) use crate::configuration::file::Files;
 #[cfg(feature = "kafka")]
 pub(crate) use crate::configuration::kafka::Topics;
@@ -50,6 +53,8 @@ pub(crate) struct Configuration {
     /// Topics to consume.
     #[cfg(feature = "kafka")]
     pub(crate) topics: Vec<Topics>,
+    /// Live servers to ask.
+    pub(crate) collected: Vec<Collected>,
     /// How the lake is tidied up; `None` when somebody else does it.
     pub(crate) maintenance: Option<Maintenance>,
     /// Where health and metrics are served.
@@ -67,6 +72,8 @@ pub(crate) struct Lines {
     /// The brokers of each of the topics.
     #[cfg(feature = "kafka")]
     pub(crate) brokers: Vec<usize>,
+    /// The key of each of the servers to be asked, and where it is.
+    pub(crate) servers: Vec<(String, usize)>,
 }
 
 /// How a lake is tidied up.
@@ -129,6 +136,7 @@ impl Configuration {
             paths: Vec::new(),
             #[cfg(feature = "kafka")]
             brokers: Vec::new(),
+            servers: Vec::new(),
         };
         let commit_limits = Duration::from_secs(1)..=Duration::from_secs(COMMIT_SECONDS_MAX);
         let commit_every = root.duration("commit_every", commit_limits, "10s");
@@ -152,6 +160,7 @@ impl Configuration {
             files: sources.files,
             #[cfg(feature = "kafka")]
             topics: sources.topics,
+            collected: sources.collected,
             maintenance,
             http,
             log,
@@ -163,6 +172,7 @@ impl Configuration {
 /// What is to be read.
 struct Sources {
     files: Vec<Files>,
+    collected: Vec<Collected>,
     #[cfg(feature = "kafka")]
     topics: Vec<Topics>,
 }
@@ -176,13 +186,15 @@ impl Sources {
         mistakes: &mut Vec<Mistake>,
     ) -> Sources {
         let mut source = root.table("source", &key::SOURCE);
+        let collected = collected(source.as_mut(), defaults, lines, mistakes);
         let mut tables = |name, keys| {
             source
                 .as_mut()
                 .map_or_else(Vec::new, |source| source.tables(name, keys))
         };
         let (files, topics) = (tables("file", &key::FILE), tables("kafka", &key::KAFKA));
-        if files.is_empty() && topics.is_empty() && (source.is_some() || !root.has("source")) {
+        let is_empty = files.is_empty() && topics.is_empty() && collected.is_empty();
+        if is_empty && (source.is_some() || !root.has("source")) {
             root.wrong(
                 "source",
                 "nothing to read",
@@ -222,10 +234,37 @@ impl Sources {
         }
         Sources {
             files,
+            collected,
             #[cfg(feature = "kafka")]
             topics,
         }
     }
+}
+
+/// Reads the servers in `source` that are asked.
+fn collected(
+    source: Option<&mut Section<'_>>,
+    defaults: &Defaults,
+    lines: &mut Lines,
+    mistakes: &mut Vec<Mistake>,
+) -> Vec<Collected> {
+    let Some(source) = source else {
+        return Vec::new();
+    };
+    let kinds = [
+        ("postgres", &key::POSTGRES, Engine::Postgres),
+        ("mysql", &key::MYSQL, Engine::Mysql),
+    ];
+    let mut owners = HashMap::new();
+    let mut collected = Vec::new();
+    for (name, keys, engine) in kinds {
+        for section in source.tables(name, keys) {
+            let key = format!("{}.url", section.name());
+            lines.servers.push((key, section.line("url")));
+            collected.push(Collected::of(engine, section, defaults, &mut owners, mistakes));
+        }
+    }
+    collected
 }
 
 impl Defaults {

@@ -11,6 +11,7 @@ mod reading;
 mod resume;
 mod round;
 mod rows;
+mod samples;
 mod sampling;
 mod tail;
 #[cfg(feature = "kafka")]
@@ -37,6 +38,7 @@ use crate::ingestion::reading::{Bytes, Reading};
 use crate::ingestion::resume::{Resume, Seen, lasting_path, teach};
 use crate::ingestion::round::{Message, Outlet, Part, Round};
 pub(crate) use crate::ingestion::rows::{RowMaker, ServerName, Texts};
+pub(crate) use crate::ingestion::samples::{SampleCommits, SampleRound, SampledServer};
 pub(crate) use crate::ingestion::sampling::TextPolicy;
 use crate::ingestion::tail::lock;
 #[cfg(feature = "kafka")]

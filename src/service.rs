@@ -1,6 +1,7 @@
 //! The service: keeps a set of sources running, each on threads of its own so that none waits for another, changes that set while it runs,
 //! and ends it. Finds no logs, reads no configuration, and never decides what is committed.
 
+pub(crate) mod collectors;
 pub(crate) mod files;
 pub(crate) mod http;
 #[cfg(feature = "kafka")]
@@ -20,10 +21,11 @@ use tracing::info;
 
 use crate::command::lake::store_error;
 use crate::command::reading::ingest_error;
-use crate::configuration::Files;
 #[cfg(feature = "kafka")]
 use crate::configuration::Topics;
+use crate::configuration::{Collected, Files};
 use crate::ingestion::{FollowLimits, Stop};
+use crate::service::collectors::CollectorsWork;
 use crate::service::files::FilesWork;
 #[cfg(feature = "kafka")]
 use crate::service::kafka::KafkaWork;
@@ -45,6 +47,8 @@ pub(crate) enum Wanted {
     Files(Files),
     #[cfg(feature = "kafka")]
     Topics(Topics),
+    /// Servers that are asked, all in one commit.
+    Collectors(Vec<Collected>),
 }
 
 impl Wanted {
@@ -59,6 +63,10 @@ impl Wanted {
             #[cfg(feature = "kafka")]
             Wanted::Topics(topics) => {
                 let work = KafkaWork::new(topics.clone()).map_err(ingest_error)?;
+                Ok((Box::new(work), Stop::new(Vec::new())))
+            }
+            Wanted::Collectors(all) => {
+                let work = CollectorsWork::new(all, settings);
                 Ok((Box::new(work), Stop::new(Vec::new())))
             }
         }

@@ -62,6 +62,11 @@ impl Settings {
                 .collect(),
         }
     }
+
+    /// A variable of the environment that somebody named.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
 }
 
 fn comfy_columns() -> Option<usize> {

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 #[cfg(feature = "kafka")]
 use slowlake_ingest::kafka::Reachability;
-use slowlake_ingest::{IngestError, Reader, Source, discover};
+use slowlake_ingest::{Collector, IngestError, Reader, Source, discover};
 use slowlake_store::{Lake, StoreError};
 
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::run::{read, say_mistakes};
 #[cfg(feature = "kafka")]
 use crate::configuration::Topics;
-use crate::configuration::{Configuration, Files, reference};
+use crate::configuration::{Collected, Configuration, Files, reference};
 use crate::exit_code::ExitCode;
 use crate::output;
 use crate::pipeline::{SourceFailure, choose_format, read_head};
@@ -67,6 +67,10 @@ pub(crate) fn run(arguments: &CheckArguments, settings: &Settings) -> anyhow::Re
     #[cfg(feature = "kafka")]
     for (number, (topics, line)) in (1..).zip(configuration.topics.iter().zip(&configuration.lines.brokers)) {
         checked.topics(&format!("source.kafka[{number}]"), topics, *line);
+    }
+    let servers = configuration.collected.iter().zip(&configuration.lines.servers);
+    for (server, (key, line)) in servers {
+        checked.server(server, key, *line, settings)?;
     }
     output::write(&checked.answer, arguments.file.as_ref())?;
     Ok(match checked.n_wrong {
@@ -143,6 +147,27 @@ impl Checked<'_> {
                 None => output::say("warning", &format!("{name} {}: no such topic, yet", topic.name)),
             }
         }
+    }
+
+    /// Asks a server for everything once.
+    fn server(&mut self, one: &Collected, key: &str, line: usize, settings: &Settings) -> anyhow::Result<()> {
+        let config = one.config(settings);
+        let (name, address) = (config.server.clone(), config.address());
+        let asked = runtime(settings)?.block_on(async {
+            let mut collector = Collector::connect(config).await?;
+            collector.refusals(jiff::Timestamp::now().as_microsecond()).await
+        });
+        match asked {
+            Ok(refusals) if refusals.is_empty() => {
+                self.answer += &format!("{key} {name}: {address} tells everything\n");
+            }
+            Ok(refusals) => {
+                let hint = "docs/collectors.md has the privileges that are needed".to_owned();
+                self.wrong(line, key, &refusals.join("; "), Some(hint));
+            }
+            Err(failure) => self.wrong(line, key, &failure.to_string(), failure.hint().map(str::to_owned)),
+        }
+        Ok(())
     }
 
     fn wrong(&mut self, line: usize, key: &str, what: &str, hint: Option<String>) {

@@ -51,8 +51,12 @@ pub(crate) fn run(arguments: &RunArguments, settings: &Settings) -> anyhow::Resu
     info!("told to stop: commits what is whole");
     let done = running.finish();
     let coverage = Coverage::from(&done.committed.ledger);
+    let samples = match done.samples {
+        0 => String::new(),
+        n => format!(" and {}", plural(i64::try_from(n).unwrap_or(i64::MAX), "sample")),
+    };
     let answer = format!(
-        "{} of {} in {} in {:.0} s\n",
+        "{} of {}{samples} in {} in {:.0} s\n",
         bytes(coverage.bytes),
         plural(done.committed.sources as i64, "file"),
         plural(
@@ -107,7 +111,9 @@ impl Running {
     /// Has what the configuration wants run, and nothing else.
     fn apply(&mut self, settings: &Settings) -> anyhow::Result<()> {
         let files = self.configuration.files.iter().cloned();
-        let wanted = files.map(Wanted::Files);
+        let collected = &self.configuration.collected;
+        let collectors = (!collected.is_empty()).then(|| Wanted::Collectors(collected.clone()));
+        let wanted = files.map(Wanted::Files).chain(collectors);
         #[cfg(feature = "kafka")]
         let wanted = {
             let topics = self.configuration.topics.iter().cloned();

@@ -24,11 +24,13 @@ struct Key {
 }
 
 /// All tables, in the order of the reference.
-const TABLES: [&Table; 8] = [
+const TABLES: [&Table; 10] = [
     &ROOT,
     &DEFAULTS,
     &FILE,
     &KAFKA,
+    &POSTGRES,
+    &MYSQL,
     &MAINTENANCE,
     &RETENTION,
     &SERVE,
@@ -131,21 +133,18 @@ pub(super) const ROOT: Table = Table {
 pub(super) const SOURCE: Table = Table {
     header: "[source]",
     meaning: "",
-    keys: &[
-        Key {
-            name: "file",
-            value: "tables",
-            default: "",
-            meaning: "",
-        },
-        Key {
-            name: "kafka",
-            value: "tables",
-            default: "",
-            meaning: "",
-        },
-    ],
+    keys: &[table("file"), table("kafka"), table("postgres"), table("mysql")],
 };
+
+/// The name of a list of tables, which are explained by themselves.
+const fn table(name: &'static str) -> Key {
+    Key {
+        name,
+        value: "tables",
+        default: "",
+        meaning: "",
+    }
+}
 
 pub(super) const DEFAULTS: Table = Table {
     header: "[defaults]",
@@ -421,6 +420,105 @@ pub(super) const NAME: Table = Table {
             meaning: "",
         },
     ],
+};
+
+pub(super) const POSTGRES: Table = Table {
+    header: "[[source.postgres]]",
+    meaning: "A PostgreSQL, 13 or later, that is asked for what no log holds: replication, activity, sizes, statements. What it tells, and the privileges that are needed, are in `docs/collectors.md`.",
+    keys: &[
+        Key {
+            name: "url",
+            value: "text",
+            default: "",
+            meaning: "`postgres://user@host:port/database`, without a password. `?sslmode=disable` is no TLS, else the server is verified; `sslrootcert=FILE` has the authority, `host=/folder` the folder of a unix socket.",
+        },
+        SERVER,
+        CLUSTER,
+        EVERY,
+        DETAILS_EVERY,
+        PASSWORD_FILE,
+        PASSWORD_VARIABLE,
+        TIMEOUT,
+        TABLES_TOLD,
+        STATEMENTS_TOLD,
+    ],
+};
+
+pub(super) const MYSQL: Table = Table {
+    header: "[[source.mysql]]",
+    meaning: "The same of a MySQL, 8.0 or later, or a MariaDB, 10.5 or later.",
+    keys: &[
+        Key {
+            name: "url",
+            value: "text",
+            default: "",
+            meaning: "`mysql://user@host:port`, without a password; `?socket=/path` for a unix socket, `sslmode` and `sslrootcert` as for PostgreSQL.",
+        },
+        SERVER,
+        CLUSTER,
+        EVERY,
+        DETAILS_EVERY,
+        PASSWORD_FILE,
+        PASSWORD_VARIABLE,
+        TIMEOUT,
+        TABLES_TOLD,
+        STATEMENTS_TOLD,
+    ],
+};
+
+const SERVER: Key = Key {
+    name: "server",
+    value: "text",
+    default: "the host of `url`",
+    meaning: "What it is called; no two may be called the same.",
+};
+const CLUSTER: Key = Key {
+    name: "cluster",
+    value: "text",
+    default: "`defaults.cluster`",
+    meaning: "The cluster that it belongs to: its source and its replicas have the same.",
+};
+const EVERY: Key = Key {
+    name: "every",
+    value: "duration",
+    default: "`10s`",
+    meaning: "How often it is asked, `1s` to `1h`.",
+};
+const DETAILS_EVERY: Key = Key {
+    name: "details_every",
+    value: "duration",
+    default: "`5m`",
+    meaning: "How often sizes, usage, statements and settings are asked for, `1s` to `1d`.",
+};
+const PASSWORD_FILE: Key = Key {
+    name: "password_file",
+    value: "text",
+    default: "no password",
+    meaning: "The file with the password in its first line. It is read for every connection.",
+};
+const PASSWORD_VARIABLE: Key = Key {
+    name: "password_variable",
+    value: "text",
+    default: "no password",
+    meaning: "The variable of the environment that has the password.",
+};
+const TIMEOUT: Key = Key {
+    name: "timeout",
+    value: "duration",
+    default: "`5s`",
+    meaning: "The time for a connection or one answer, `1s` to `1m`.",
+};
+const TABLES_TOLD: Key = Key {
+    name: "tables",
+    value: "whole number",
+    default: "`200`",
+    meaning: "The largest tables, and as many indexes, that are told of; `0` for none.",
+};
+const STATEMENTS_TOLD: Key = Key {
+    name: "statements",
+    value: "whole number",
+    default: "`200`",
+    meaning: "The statements that took most and are told of one by one; the others are summed up.",
 };
 
 pub(super) const MAINTENANCE: Table = Table {

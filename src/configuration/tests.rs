@@ -97,6 +97,113 @@ fn unknown_keys_and_tables() {
 }
 
 #[test]
+fn servers_that_are_asked() {
+    let text = r#"
+lake = "./lake"
+[defaults]
+cluster = "eu"
+[[source.postgres]]
+url = "postgres://watch@db-7:5433/shop"
+password_file = "/etc/slowlake/password"
+every = "5s"
+[[source.mysql]]
+url = "mysql://db-8"
+server = "orders"
+cluster = "us"
+details_every = "1m"
+timeout = "2s"
+tables = 0
+statements = 50
+password_variable = "ORDERS_PASSWORD"
+"#;
+    let configuration = Configuration::parse(text).unwrap();
+    let shown: Vec<String> = configuration
+        .collected
+        .iter()
+        .map(|it| {
+            let config = &it.config;
+            format!(
+                "{} {} {} {:?} every {:?}, {:?}, {:?}; {} {}",
+                config.server,
+                config.address(),
+                it.cluster.as_deref().unwrap_or_default(),
+                config.password,
+                it.every,
+                config.detail_interval,
+                config.timeout,
+                config.tables_max,
+                config.statements_max
+            )
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "db-7 postgres://db-7:5433 eu File(\"/etc/slowlake/password\") every 5s, 300s, 5s; 200 200",
+            "orders mysql://db-8:3306 us None every 10s, 60s, 2s; 0 50",
+        ]
+    );
+}
+
+#[test]
+fn servers_that_cannot_be_asked() {
+    check(
+        "[[source.postgres]]\n[[source.mysql]]\nurl = \"db-8\"\n",
+        &[
+            (
+                1,
+                "source.postgres[1].url",
+                "missing",
+                "name the server: url = \"…://user@host:port\"",
+            ),
+            (
+                3,
+                "source.mysql[1].url",
+                "no address: relative URL without a base",
+                ADDRESS_HINT,
+            ),
+        ],
+    );
+    check(
+        "[[source.postgres]]\nurl = \"postgres://a:b@c\"\n",
+        &[(
+            2,
+            "source.postgres[1].url",
+            "a password does not belong into an address",
+            ADDRESS_HINT,
+        )],
+    );
+    check(
+        "[[source.postgres]]\nurl = \"postgres://db\"\n[[source.mysql]]\nurl = \"mysql://db\"\n",
+        &[(
+            4,
+            "source.mysql[1].url",
+            "\"db\" is in source.postgres[1] already",
+            "give each server a name of its own: server = \"…\"",
+        )],
+    );
+    check(
+        "[[source.mysql]]\nurl = \"mysql://db\"\npassword_file = \"a\"\npassword_variable = \"B\"\nevery = \"0s\"\n",
+        &[
+            (
+                4,
+                "source.mysql[1].password_variable",
+                "says where the password is, and so does password_file",
+                "remove one of them",
+            ),
+            (
+                5,
+                "source.mysql[1].every",
+                "out of its limits",
+                "give a duration from 1s to 1h, such as \"10s\"",
+            ),
+        ],
+    );
+}
+
+const ADDRESS_HINT: &str = "write postgres://user@host:port/database or mysql://user@host:port; a password comes from a file or the environment";
+
+#[test]
 fn values_of_another_type() {
     let quotes = "put it between quotes";
     check(

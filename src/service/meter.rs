@@ -173,7 +173,7 @@ impl Meters {
             };
         }
         register! {
-            entries "entries" "Entries committed: executions, events of servers, rejects",
+            entries "entries" "Entries committed: executions, events of servers, rejects, samples",
             bytes "bytes" "Bytes committed, by what became of them",
             rejects "rejects" "Pieces that could not be read, by reason",
             commits "commits" "Commits",
@@ -226,6 +226,12 @@ impl SourceMeter {
             let of = self.part(reason.name());
             meters.rejects.get_or_create(&of).inc_by(tally.records);
         }
+    }
+
+    /// Samples are in the lake.
+    pub(crate) fn sampled(&self, samples: u64) {
+        let entries = &self.meters.entries;
+        entries.get_or_create(&self.part("sample")).inc_by(samples);
     }
 
     /// Something could not be read; others go on.

@@ -47,6 +47,8 @@ pub(crate) struct Done {
     pub(crate) committed: Committed,
     /// Parts of sources that failed, while others went on.
     pub(crate) failures: usize,
+    /// Samples of collectors.
+    pub(crate) samples: u64,
 }
 
 impl Done {
@@ -55,6 +57,7 @@ impl Done {
         self.committed.commits += other.committed.commits;
         self.committed.ledger.merge(&other.committed.ledger);
         self.failures += other.failures;
+        self.samples += other.samples;
     }
 }
 

@@ -9,6 +9,7 @@ mod follow;
 mod ingest;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod lag;
 mod lake;
 mod maintain;
 mod redact;

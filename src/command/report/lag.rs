@@ -175,11 +175,22 @@ fn replica_row(replica: &ReplicaLag) -> Vec<String> {
         known(replica.p99_us),
         known(replica.max_us),
         percent(objective.good_share),
-        format!("{}{alert}", percent(objective.budget_used)),
+        format!("{}{alert}", budget(objective.budget_used)),
         plural(objective.unknown_minutes, "minute"),
         plural(replica.vendor.false_zero, "minute"),
     ]
 }
+
+/// What is used of what is allowed; far beyond it, a percentage says nothing to anybody.
+fn budget(used: f64) -> String {
+    if used < BUDGET_PERCENT_MAX {
+        percent(used)
+    } else {
+        format!("{used:.0} ×")
+    }
+}
+
+const BUDGET_PERCENT_MAX: f64 = 10.0;
 
 fn episode_row(finding: &EpisodeFinding) -> Vec<String> {
     let episode = &finding.episode;
