@@ -3,6 +3,8 @@
 
 mod collector;
 mod file;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod key;
 mod section;
 
@@ -18,6 +20,8 @@ use toml::de::DeTable;
 use crate::command::follow::{COMMIT_SECONDS_DEFAULT, COMMIT_SECONDS_MAX};
 pub(crate) use crate::configuration::collector::Collected;
 pub(crate) use crate::configuration::file::Files;
+#[cfg(feature = "kafka")]
+pub(crate) use crate::configuration::kafka::Topics;
 pub(crate) use crate::configuration::key::reference;
 use crate::configuration::section::{Section, line_of};
 use crate::ingestion::TextPolicy;
@@ -46,6 +50,9 @@ pub(crate) struct Configuration {
     pub(crate) commit_every: Duration,
     /// Logs to follow.
     pub(crate) files: Vec<Files>,
+    /// Topics to consume.
+    #[cfg(feature = "kafka")]
+    pub(crate) topics: Vec<Topics>,
     /// Live servers to ask.
     pub(crate) collected: Vec<Collected>,
     /// How the lake is tidied up; `None` when somebody else does it.
@@ -62,6 +69,9 @@ pub(crate) struct Lines {
     pub(crate) lake: usize,
     /// The paths of each of the files.
     pub(crate) paths: Vec<usize>,
+    /// The brokers of each of the topics.
+    #[cfg(feature = "kafka")]
+    pub(crate) brokers: Vec<usize>,
     /// The key of each of the servers to be asked, and where it is.
     pub(crate) servers: Vec<(String, usize)>,
 }
@@ -124,12 +134,14 @@ impl Configuration {
         let mut lines = Lines {
             lake: root.line("lake"),
             paths: Vec::new(),
+            #[cfg(feature = "kafka")]
+            brokers: Vec::new(),
             servers: Vec::new(),
         };
         let commit_limits = Duration::from_secs(1)..=Duration::from_secs(COMMIT_SECONDS_MAX);
         let commit_every = root.duration("commit_every", commit_limits, "10s");
         let defaults = Defaults::of(root.table("defaults", &key::DEFAULTS), &mut mistakes);
-        let (files, collected) = Configuration::sources(&mut root, &defaults, &mut lines, &mut mistakes);
+        let sources = Sources::of(&mut root, &defaults, &mut lines, &mut mistakes);
         let keep = keep(root.table("retention", &key::RETENTION), &mut mistakes);
         let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
         let mut serve = root.table("serve", &key::SERVE);
@@ -145,28 +157,44 @@ impl Configuration {
         Ok(Configuration {
             lake,
             commit_every: commit_every.unwrap_or(Duration::from_secs(COMMIT_SECONDS_DEFAULT)),
-            files,
-            collected,
+            files: sources.files,
+            #[cfg(feature = "kafka")]
+            topics: sources.topics,
+            collected: sources.collected,
             maintenance,
             http,
             log,
             lines,
         })
     }
+}
 
+/// What is to be read.
+struct Sources {
+    files: Vec<Files>,
+    collected: Vec<Collected>,
+    #[cfg(feature = "kafka")]
+    topics: Vec<Topics>,
+}
+
+impl Sources {
     /// Reads what is in `source`.
-    fn sources(
+    fn of(
         root: &mut Section<'_>,
         defaults: &Defaults,
         lines: &mut Lines,
         mistakes: &mut Vec<Mistake>,
-    ) -> (Vec<Files>, Vec<Collected>) {
+    ) -> Sources {
         let mut source = root.table("source", &key::SOURCE);
-        let files = source
-            .as_mut()
-            .map_or_else(Vec::new, |source| source.tables("file", &key::FILE));
-        let collected = Configuration::collected(source.as_mut(), defaults, lines, mistakes);
-        if files.is_empty() && collected.is_empty() && (source.is_some() || !root.has("source")) {
+        let collected = collected(source.as_mut(), defaults, lines, mistakes);
+        let mut tables = |name, keys| {
+            source
+                .as_mut()
+                .map_or_else(Vec::new, |source| source.tables(name, keys))
+        };
+        let (files, topics) = (tables("file", &key::FILE), tables("kafka", &key::KAFKA));
+        let is_empty = files.is_empty() && topics.is_empty() && collected.is_empty();
+        if is_empty && (source.is_some() || !root.has("source")) {
             root.wrong(
                 "source",
                 "nothing to read",
@@ -183,37 +211,60 @@ impl Configuration {
             .into_iter()
             .map(|section| Files::of(section, defaults, &mut owners, mistakes))
             .collect();
+        #[cfg(feature = "kafka")]
+        lines
+            .brokers
+            .extend(topics.iter().map(|section| section.line("brokers")));
+        #[cfg(feature = "kafka")]
+        let topics = topics
+            .into_iter()
+            .map(|section| Topics::of(section, defaults, mistakes))
+            .collect();
+        #[cfg(not(feature = "kafka"))]
+        for section in topics {
+            let what = "this slowlake was built without Kafka".to_owned();
+            mistakes.push(section.mistake(
+                "brokers",
+                what,
+                "build it with: cargo build --release --features kafka",
+            ));
+        }
         if let Some(source) = source {
             source.finish(mistakes);
         }
-        (files, collected)
-    }
-
-    /// Reads the servers in `source`.
-    fn collected(
-        source: Option<&mut Section<'_>>,
-        defaults: &Defaults,
-        lines: &mut Lines,
-        mistakes: &mut Vec<Mistake>,
-    ) -> Vec<Collected> {
-        let Some(source) = source else {
-            return Vec::new();
-        };
-        let kinds = [
-            ("postgres", &key::POSTGRES, Engine::Postgres),
-            ("mysql", &key::MYSQL, Engine::Mysql),
-        ];
-        let mut owners = HashMap::new();
-        let mut collected = Vec::new();
-        for (name, keys, engine) in kinds {
-            for section in source.tables(name, keys) {
-                let key = format!("{}.url", section.name());
-                lines.servers.push((key, section.line("url")));
-                collected.push(Collected::of(engine, section, defaults, &mut owners, mistakes));
-            }
+        Sources {
+            files,
+            collected,
+            #[cfg(feature = "kafka")]
+            topics,
         }
-        collected
     }
+}
+
+/// Reads the servers in `source` that are asked.
+fn collected(
+    source: Option<&mut Section<'_>>,
+    defaults: &Defaults,
+    lines: &mut Lines,
+    mistakes: &mut Vec<Mistake>,
+) -> Vec<Collected> {
+    let Some(source) = source else {
+        return Vec::new();
+    };
+    let kinds = [
+        ("postgres", &key::POSTGRES, Engine::Postgres),
+        ("mysql", &key::MYSQL, Engine::Mysql),
+    ];
+    let mut owners = HashMap::new();
+    let mut collected = Vec::new();
+    for (name, keys, engine) in kinds {
+        for section in source.tables(name, keys) {
+            let key = format!("{}.url", section.name());
+            lines.servers.push((key, section.line("url")));
+            collected.push(Collected::of(engine, section, defaults, &mut owners, mistakes));
+        }
+    }
+    collected
 }
 
 impl Defaults {

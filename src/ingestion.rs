@@ -1,9 +1,12 @@
 //! Sources to a lake, exactly once: finds out how far each source is in the lake, decodes the rest, and commits rows, books and progress
 //! together, round by round. Knows nothing of how files are found or what a table looks like on disk.
 
+#[cfg(feature = "kafka")]
+mod consuming;
 mod following;
 mod known;
 mod log;
+mod mixed;
 mod reading;
 mod resume;
 mod round;
@@ -11,6 +14,8 @@ mod rows;
 mod samples;
 mod sampling;
 mod tail;
+#[cfg(feature = "kafka")]
+mod topics;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
@@ -24,6 +29,8 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use crate::batch::Batch;
+#[cfg(feature = "kafka")]
+pub(crate) use crate::ingestion::consuming::Consumption;
 pub(crate) use crate::ingestion::following::{Behind, FollowLimits, Following, Stop};
 use crate::ingestion::known::{Known, KnownUnit};
 use crate::ingestion::log::Log;
@@ -34,6 +41,8 @@ pub(crate) use crate::ingestion::rows::{RowMaker, ServerName, Texts};
 pub(crate) use crate::ingestion::samples::{SampleCommits, SampleRound, SampledServer};
 pub(crate) use crate::ingestion::sampling::TextPolicy;
 use crate::ingestion::tail::lock;
+#[cfg(feature = "kafka")]
+pub(crate) use crate::ingestion::topics::Starts;
 use crate::pipeline::{ReadOptions, SourceFailure, SourceOutcome, choose_format, read_head};
 
 /// Batches that wait to become rows.
@@ -277,6 +286,16 @@ impl<'i> Ingestion<'i> {
                         // A full shelf of empty batches is no reason to wait.
                         let _ = give_back.try_send(batch);
                     }
+                    Ok(Message::Mixed(mixed)) => {
+                        self.maker.mixed(&mixed);
+                        let _ = give_back.try_send(mixed.into_empty());
+                    }
+                    Ok(Message::Ask(question)) => {
+                        if !self.commit_written(writing.take(), committed, report)? {
+                            return Ok(false);
+                        }
+                        question(self.runtime, &mut self.lake);
+                    }
                     Ok(Message::Failure(failure)) => report(Event::Failed(&failure)),
                     Ok(Message::End(round)) => {
                         let rows = self.make_rows(&round);
@@ -338,9 +357,17 @@ impl<'i> Ingestion<'i> {
             prev: part.prev,
             next: offset_i64(part.range.end),
         };
+        let superseded = round
+            .iter()
+            .filter_map(|part| part.topic.as_ref()?.supersedes.clone());
+        let last_step = |(app_id, prev)| Progress {
+            app_id,
+            prev: Some(prev),
+            next: Progress::SUPERSEDED,
+        };
         let commit = Commit {
             files: vec![files],
-            progress: round.iter().map(step).collect(),
+            progress: round.iter().map(step).chain(superseded.map(last_step)).collect(),
         };
         match self.runtime.block_on(self.lake.commit(commit))? {
             Outcome::Committed { .. } => {
@@ -364,13 +391,15 @@ impl<'i> Ingestion<'i> {
 
     /// Notes how far a source is now.
     fn note(&mut self, part: Part) {
-        let known = KnownUnit {
-            unit: part.unit.as_ref().clone(),
-            next: offset_i64(part.range.end),
-            context: part.context,
-        };
-        if let Some(all) = &self.known {
-            lock(all).insert(known);
+        // Of topics only the lake knows, for others read them, too.
+        if part.topic.is_none()
+            && let Some(all) = &self.known
+        {
+            lock(all).insert(KnownUnit {
+                unit: part.unit.as_ref().clone(),
+                next: offset_i64(part.range.end),
+                context: part.context,
+            });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A summary as text, JSON, CSV, Markdown or HTML. Formats of numbers are here, once; what a number means is decided elsewhere.
 
 pub(crate) mod csv;
+pub(crate) mod document;
 pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod markdown;

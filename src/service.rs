@@ -4,6 +4,8 @@
 pub(crate) mod collectors;
 pub(crate) mod files;
 pub(crate) mod http;
+#[cfg(feature = "kafka")]
+pub(crate) mod kafka;
 pub(crate) mod maintenance;
 pub(crate) mod meter;
 mod signals;
@@ -19,10 +21,14 @@ use tracing::info;
 
 use crate::command::lake::store_error;
 use crate::command::reading::ingest_error;
+#[cfg(feature = "kafka")]
+use crate::configuration::Topics;
 use crate::configuration::{Collected, Files};
 use crate::ingestion::{FollowLimits, Stop};
 use crate::service::collectors::CollectorsWork;
 use crate::service::files::FilesWork;
+#[cfg(feature = "kafka")]
+use crate::service::kafka::KafkaWork;
 use crate::service::meter::Meters;
 pub(crate) use crate::service::signals::{Signal, signals};
 use crate::service::work::{Done, Site, Work, keep_running};
@@ -39,6 +45,8 @@ const FLUSH_PARTIAL_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Wanted {
     Files(Files),
+    #[cfg(feature = "kafka")]
+    Topics(Topics),
     /// Servers that are asked, all in one commit.
     Collectors(Vec<Collected>),
 }
@@ -51,6 +59,11 @@ impl Wanted {
                 let work = FilesWork::new(files.clone(), settings).map_err(ingest_error)?;
                 let stop = Stop::new(vec![work.waker()]);
                 Ok((Box::new(work), stop))
+            }
+            #[cfg(feature = "kafka")]
+            Wanted::Topics(topics) => {
+                let work = KafkaWork::new(topics.clone()).map_err(ingest_error)?;
+                Ok((Box::new(work), Stop::new(Vec::new())))
             }
             Wanted::Collectors(all) => {
                 let work = CollectorsWork::new(all, settings);

@@ -107,17 +107,16 @@ fn within(window: TimeWindow, time: &str) -> String {
 }
 
 fn within_days(window: TimeWindow) -> String {
-    let day = |us: i64| {
-        format!(
-            "arrow_cast(arrow_cast({}, 'Int32'), 'Date32')",
-            us.div_euclid(DAY_US)
-        )
-    };
     format!(
         "event_date >= {} AND event_date <= {}",
-        day(window.begin_us()),
-        day(window.end_us() - 1)
+        day_literal(window.begin_us().div_euclid(DAY_US)),
+        day_literal((window.end_us() - 1).div_euclid(DAY_US))
     )
+}
+
+/// SQL for a day, counted from 1970.
+pub(crate) fn day_literal(day: i64) -> String {
+    format!("arrow_cast(arrow_cast({day}, 'Int32'), 'Date32')")
 }
 
 /// A day, µs.

@@ -24,3 +24,11 @@ pub(crate) fn time(rows: &Rows, row: usize, column: usize) -> Option<i64> {
         _ => None,
     }
 }
+
+/// A day, counted from 1970.
+pub(crate) fn day(rows: &Rows, row: usize, column: usize) -> Option<i64> {
+    match rows.value(row, column) {
+        Value::Date(day) => Some(day.into()),
+        _ => None,
+    }
+}

@@ -5,6 +5,7 @@
 mod assignment;
 mod consumer;
 mod context;
+mod dead_letters;
 mod mapping;
 mod message;
 mod options;
@@ -14,6 +15,7 @@ mod trouble;
 
 pub use assignment::{Partition, PartitionId};
 pub use consumer::{Consumer, Event, KnownOffsets, OutOfRange};
+pub use dead_letters::{DeadLetter, DeadLetters};
 pub use mapping::{Envelope, Line, MESSAGE_BYTES_MAX, Mapping, NAME_BYTES_MAX, NameFrom, Unmapped};
 pub use message::{Delivery, Headers, Message};
 pub use options::{KafkaOptions, NoOffset, OutOfRangePolicy, TOPICS_MAX};

@@ -1,5 +1,7 @@
 //! Which format a log has, found out from its first bytes: every format is tried on them, and the one that understands most of them wins.
 
+mod key;
+
 use std::fmt;
 
 use crate::decoder::Decoder;

@@ -3,16 +3,26 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+#[cfg(feature = "kafka")]
+use slowlake_ingest::kafka::Reachability;
 use slowlake_ingest::{Collector, IngestError, Reader, Source, discover};
 use slowlake_store::{Lake, StoreError};
 
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::run::{read, say_mistakes};
+#[cfg(feature = "kafka")]
+use crate::configuration::Topics;
 use crate::configuration::{Collected, Configuration, Files, reference};
 use crate::exit_code::ExitCode;
 use crate::output;
 use crate::pipeline::{SourceFailure, choose_format, read_head};
+#[cfg(feature = "kafka")]
+use crate::render::quantity::plural;
 use crate::settings::Settings;
+
+/// How long is waited for brokers to answer.
+#[cfg(feature = "kafka")]
+const BROKERS_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
@@ -53,6 +63,10 @@ pub(crate) fn run(arguments: &CheckArguments, settings: &Settings) -> anyhow::Re
     checked.lake(&configuration, settings)?;
     for (number, (files, line)) in (1..).zip(configuration.files.iter().zip(&configuration.lines.paths)) {
         checked.files(&format!("source.file[{number}]"), files, *line);
+    }
+    #[cfg(feature = "kafka")]
+    for (number, (topics, line)) in (1..).zip(configuration.topics.iter().zip(&configuration.lines.brokers)) {
+        checked.topics(&format!("source.kafka[{number}]"), topics, *line);
     }
     let servers = configuration.collected.iter().zip(&configuration.lines.servers);
     for (server, (key, line)) in servers {
@@ -111,6 +125,26 @@ impl Checked<'_> {
             match format_of(source, files) {
                 Ok(format) => self.answer += &format!("{name} {}: {format}\n", source.name),
                 Err(failure) => self.wrong(line, &key, &failure.to_string(), failure.hint()),
+            }
+        }
+    }
+
+    /// Asks brokers for their topics, and joins no group. A topic that is not there yet is waited for when it is run.
+    #[cfg(feature = "kafka")]
+    fn topics(&mut self, name: &str, topics: &Topics, line: usize) {
+        let found = match Reachability::ask(&topics.options, BROKERS_WAIT) {
+            Ok(reached) => reached.topics,
+            Err(failure) => {
+                let hint = failure.hint().map(str::to_owned);
+                return self.wrong(line, &format!("{name}.brokers"), &failure.to_string(), hint);
+            }
+        };
+        for topic in found {
+            match topic.n_partitions {
+                Some(n) => {
+                    self.answer += &format!("{name} {}: {}\n", topic.name, plural(n as i64, "partition"))
+                }
+                None => output::say("warning", &format!("{name} {}: no such topic, yet", topic.name)),
             }
         }
     }

@@ -2,6 +2,9 @@
 
 mod lag;
 mod regressions;
+mod trends;
+mod week;
+mod weekly;
 
 use std::path::PathBuf;
 
@@ -29,10 +32,18 @@ pub(crate) struct ReportArguments {
 enum Report {
     /// Queries by the time they take, by calls, percentiles, or rows read for rows returned
     Top(Box<TopArguments>),
+    /// All of a week: a page for the manager, eleven sections for the DBA, each query in full
+    Weekly(weekly::WeeklyArguments),
+    /// A week beside the week before and four weeks: what changed, and whether by calls or by latency
+    Trends(trends::TrendsArguments),
     /// Queries that became slower or faster in the last week, and those that are new or gone
     Regressions(regressions::RegressionsArguments),
     /// How old what replicas have is, when that was too much, why, and who wrote what they could not follow
     Lag(lag::LagArguments),
+    /// What grows, how it goes on, and when it reaches an end that is known
+    Growth(weekly::WeeklyArguments),
+    /// What could be done, with evidence, what it promises and what it risks
+    Advice(weekly::WeeklyArguments),
 }
 
 #[derive(Debug, Args)]
@@ -123,8 +134,12 @@ const LIMIT_TEXT: usize = 10;
 pub(crate) fn run(arguments: &ReportArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
     match &arguments.report {
         Report::Top(arguments) => run_top(arguments, settings),
+        Report::Weekly(arguments) => weekly::run(arguments, settings),
+        Report::Trends(arguments) => trends::run(arguments, settings),
         Report::Regressions(arguments) => regressions::run(arguments, settings),
         Report::Lag(arguments) => lag::run(arguments, settings),
+        Report::Growth(arguments) => weekly::run_growth(arguments, settings),
+        Report::Advice(arguments) => weekly::run_advice(arguments, settings),
     }
 }
 

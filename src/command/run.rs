@@ -110,12 +110,17 @@ impl Running {
 
     /// Has what the configuration wants run, and nothing else.
     fn apply(&mut self, settings: &Settings) -> anyhow::Result<()> {
-        let files = self.configuration.files.iter().cloned().map(Wanted::Files);
+        let files = self.configuration.files.iter().cloned();
         let collected = &self.configuration.collected;
         let collectors = (!collected.is_empty()).then(|| Wanted::Collectors(collected.clone()));
-        let wanted = files.chain(collectors).collect();
+        let wanted = files.map(Wanted::Files).chain(collectors);
+        #[cfg(feature = "kafka")]
+        let wanted = {
+            let topics = self.configuration.topics.iter().cloned();
+            wanted.chain(topics.map(Wanted::Topics))
+        };
         self.service
-            .run(wanted, self.configuration.commit_every, settings)?;
+            .run(wanted.collect(), self.configuration.commit_every, settings)?;
         let maintenance = self.configuration.maintenance.as_ref();
         if self.maintaining.as_ref().map(|it| &it.wanted) != maintenance {
             if let Some(maintaining) = self.maintaining.take() {

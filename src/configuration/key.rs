@@ -24,10 +24,11 @@ struct Key {
 }
 
 /// All tables, in the order of the reference.
-const TABLES: [&Table; 9] = [
+const TABLES: [&Table; 10] = [
     &ROOT,
     &DEFAULTS,
     &FILE,
+    &KAFKA,
     &POSTGRES,
     &MYSQL,
     &MAINTENANCE,
@@ -132,7 +133,7 @@ pub(super) const ROOT: Table = Table {
 pub(super) const SOURCE: Table = Table {
     header: "[source]",
     meaning: "",
-    keys: &[table("file"), table("postgres"), table("mysql")],
+    keys: &[table("file"), table("kafka"), table("postgres"), table("mysql")],
 };
 
 /// The name of a list of tables, which are explained by themselves.
@@ -263,6 +264,160 @@ pub(super) const FILE: Table = Table {
             value: "yes or no",
             default: "`false`",
             meaning: "The number of equal arms of a `UNION` counts, for MySQL as for PostgreSQL.",
+        },
+    ],
+};
+
+pub(super) const KAFKA: Table = Table {
+    header: "[[source.kafka]]",
+    meaning: "Topics of one cluster of brokers. Needs a build with the feature `kafka`.",
+    keys: &[
+        Key {
+            name: "brokers",
+            value: "list of texts",
+            default: "",
+            meaning: "Addresses of some brokers, `host:port`.",
+        },
+        Key {
+            name: "topics",
+            value: "list of texts",
+            default: "",
+            meaning: "Topics, and patterns (regular expressions that begin with `^`).",
+        },
+        Key {
+            name: "group",
+            value: "text",
+            default: "`slowlake`",
+            meaning: "The consumer group. Services with the same one share the partitions; how far each is in the lake is in the lake alone.",
+        },
+        Key {
+            name: "server",
+            value: "text or table",
+            default: "the host that the envelope names, else the key",
+            meaning: "The server that a message is of: its name, or `{ from = \"header\", name = \"host\" }` where it is, with `from` one of `key`, `topic`, `header`, `field` (of a JSON message; dots between keys) and `envelope`.",
+        },
+        Key {
+            name: "cluster",
+            value: "text or table",
+            default: "`defaults.cluster`",
+            meaning: "The cluster that the server belongs to, in the same way.",
+        },
+        Key {
+            name: "file",
+            value: "text or table",
+            default: "the file that the envelope names, else the topic",
+            meaning: "The log that a message is of, in the same way: messages with the same server, cluster and file are one log, whose records may go on in the next message.",
+        },
+        Key {
+            name: "envelope",
+            value: "`none`, `filebeat`, `fluent-bit`, `vector`, `logstash` or `otlp`",
+            default: "`none`",
+            meaning: "What a shipper put around the lines.",
+        },
+        Key {
+            name: "start",
+            value: "`earliest` or `latest`",
+            default: "`earliest`",
+            meaning: "Where to begin with a partition that the lake does not know.",
+        },
+        Key {
+            name: "out_of_range",
+            value: "`earliest`, `latest` or `fail`",
+            default: "`earliest`",
+            meaning: "Where to go on when what is to be read next is no longer there. What is lost is a reject; `fail` reads the partition no further, and says so.",
+        },
+        Key {
+            name: "dead_letter",
+            value: "text",
+            default: "",
+            meaning: "A topic to which what could not be read is written, too, at least once; the lake has it as a reject in any case.",
+        },
+        Key {
+            name: "properties",
+            value: "table",
+            default: "",
+            meaning: "Properties of librdkafka, such as `{ \"security.protocol\" = \"ssl\" }`.",
+        },
+        Key {
+            name: "queue_mib",
+            value: "whole number",
+            default: "`32`",
+            meaning: "Messages fetched ahead, MiB, of all partitions together; 1 to 1024.",
+        },
+        Key {
+            name: "format",
+            value: "a name of `slowlake ingest --format`",
+            default: "`auto`",
+            meaning: "What the servers write, to insist on it; found out for each log otherwise.",
+        },
+        Key {
+            name: "log_line_prefix",
+            value: "text",
+            default: "recognised",
+            meaning: "That setting of PostgreSQL, where it is not recognised.",
+        },
+        Key {
+            name: "timezone",
+            value: "text",
+            default: "`defaults.timezone`",
+            meaning: "The zone of the servers' clocks, for logs that do not say it.",
+        },
+        Key {
+            name: "statement_text",
+            value: "`all`, `sampled` or `none`",
+            default: "`defaults.statement_text`",
+            meaning: "Which executions keep the text of their statement, with its literals.",
+        },
+        Key {
+            name: "redact",
+            value: "yes or no",
+            default: "`defaults.redact`",
+            meaning: "Keep no literal anywhere, which goes with no `dead_letter`.",
+        },
+        Key {
+            name: "group_numbered_tables",
+            value: "yes or no",
+            default: "`false`",
+            meaning: "In names of tables, long numbers, UUIDs and hashes do not count.",
+        },
+        Key {
+            name: "ansi_quotes",
+            value: "yes or no",
+            default: "`false`",
+            meaning: "The servers run with `ANSI_QUOTES`.",
+        },
+        Key {
+            name: "no_backslash_escapes",
+            value: "yes or no",
+            default: "`false`",
+            meaning: "The servers run with `NO_BACKSLASH_ESCAPES`.",
+        },
+        Key {
+            name: "keep_unions",
+            value: "yes or no",
+            default: "`false`",
+            meaning: "The number of equal arms of a `UNION` counts, for MySQL as for PostgreSQL.",
+        },
+    ],
+};
+
+/// Where a name is in a message.
+#[cfg(feature = "kafka")]
+pub(super) const NAME: Table = Table {
+    header: "",
+    meaning: "",
+    keys: &[
+        Key {
+            name: "from",
+            value: "text",
+            default: "",
+            meaning: "",
+        },
+        Key {
+            name: "name",
+            value: "text",
+            default: "",
+            meaning: "",
         },
     ],
 };

@@ -1,6 +1,7 @@
 //! One table of the configuration file, asked for its keys one by one: a key that the table does not have is a mistake, and so is a value
 //! of another type. Knows no key by itself.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
@@ -178,6 +179,44 @@ impl<'f> Section<'f> {
             Some(table) => Some(self.inner(path, begin, table, keys)),
             None => self.other_type(key, value, "a table", &format!("write [{path}] above its keys")),
         }
+    }
+
+    /// A text that is not empty, or a table.
+    pub(super) fn text_or_table(
+        &mut self,
+        key: &'static str,
+        keys: &'static Table,
+    ) -> Option<Result<String, Section<'f>>> {
+        match self.ask(key)?.as_table() {
+            Some(_) => self.table(key, keys).map(Err),
+            None => self.text(key).map(Ok),
+        }
+    }
+
+    /// A table of texts, numbers, and yes or no, under names that are not ours.
+    pub(super) fn properties(&mut self, key: &'static str) -> BTreeMap<String, String> {
+        let Some(value) = self.ask(key) else {
+            return BTreeMap::new();
+        };
+        let Some(table) = value.as_table() else {
+            let hint = "write { \"client.id\" = \"…\" }";
+            return self.other_type(key, value, "a table", hint).unwrap_or_default();
+        };
+        let mut properties = BTreeMap::new();
+        for (name, value) in table.iter() {
+            let text = match value.get_ref() {
+                DeValue::String(text) => text.to_string(),
+                DeValue::Boolean(flag) => flag.to_string(),
+                DeValue::Integer(number) => number.to_string(),
+                _ => {
+                    let what = format!("{}: not a text, a number, true or false", name.get_ref());
+                    self.wrong(key, &what, "put names with dots between quotes");
+                    continue;
+                }
+            };
+            properties.insert(name.get_ref().to_string(), text);
+        }
+        properties
     }
 
     /// A list of tables.

@@ -95,6 +95,7 @@ impl Log {
             range,
             ledger,
             context: self.decoder.context(),
+            topic: None,
         })
     }
 

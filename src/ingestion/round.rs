@@ -3,21 +3,31 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
-use slowlake_parse::{Decoded, Ledger, Span};
+use slowlake_parse::{Decoded, Ledger, Span, Tally};
+use slowlake_store::Lake;
+use tokio::runtime::Runtime;
 
 use crate::batch::Batch;
 use crate::ingestion::known::Unit;
+use crate::ingestion::mixed::MixedBatch;
 use crate::pipeline::SourceFailure;
 
 /// What a reading thread sends.
 pub(crate) enum Message {
     /// Entries of one source.
     Batch(Batch, Arc<Unit>),
+    /// Entries of many logs.
+    Mixed(MixedBatch),
+    /// Something to ask the lake when all earlier rounds are committed.
+    Ask(Box<Question>),
     /// Everything since the last round has been sent: it can be committed, all sources at once.
     End(Round),
     /// A source cannot be read, or not now; others go on.
     Failure(SourceFailure),
 }
+
+/// Asks a lake.
+pub(crate) type Question = dyn FnOnce(&Runtime, &mut Lake) + Send;
 
 /// Pieces of sources that are committed at once.
 pub(crate) type Round = Vec<Part>;
@@ -32,6 +42,33 @@ pub(crate) struct Part {
     pub(crate) ledger: Ledger,
     /// Records that whoever goes on after this round has to read again.
     pub(crate) context: Vec<Span>,
+    /// More books, of a partition of a topic.
+    pub(crate) topic: Option<TopicBooks>,
+}
+
+/// What is only to be said of a piece of a partition.
+pub(crate) struct TopicBooks {
+    /// Bytes of lines and of messages that are none, each line with its end.
+    pub(crate) bytes: u64,
+    /// What never got to a decoder, by reason.
+    pub(crate) rejected: Vec<(&'static str, Tally)>,
+    /// Messages that say nothing.
+    pub(crate) tombstones: u64,
+    /// Offsets at which there was no message.
+    pub(crate) missing: u64,
+    /// What whoever goes on with the partition has to know.
+    pub(crate) memory: serde_json::Value,
+    /// An earlier unit of progress that ends with this piece, and where it is.
+    pub(crate) supersedes: Option<(String, i64)>,
+}
+
+impl Part {
+    /// Bytes that the piece is about.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.topic
+            .as_ref()
+            .map_or(self.range.bytes(), |topic| topic.bytes)
+    }
 }
 
 /// Nobody listens any more: the thread that commits has failed or was fenced.
@@ -72,6 +109,21 @@ impl Outlet {
         }
         let full = std::mem::replace(&mut self.batch, self.empty.try_recv().unwrap_or_default());
         self.is_closed |= self.send.send(Message::Batch(full, unit.clone())).is_err();
+    }
+
+    /// Passes on entries of many logs.
+    pub(crate) fn pass_mixed(&mut self, mixed: MixedBatch) {
+        self.is_closed |= self.send.send(Message::Mixed(mixed)).is_err();
+    }
+
+    /// An empty batch of many logs, in memory that was used before where there is some.
+    pub(crate) fn empty_mixed(&self) -> MixedBatch {
+        MixedBatch::reusing(self.empty.try_recv().unwrap_or_default())
+    }
+
+    /// Asks the lake; the question is dropped where nobody listens.
+    pub(crate) fn ask(&mut self, question: Box<Question>) {
+        self.is_closed |= self.send.send(Message::Ask(question)).is_err();
     }
 
     /// Ends a round.

@@ -6,11 +6,12 @@ use std::borrow::Cow;
 use hashbrown::HashSet;
 use serde_json::{Map, json};
 use slowlake_parse::statement::{Analysis, Analyzer, Dialect, Tags};
-use slowlake_parse::{Execution, LogEntry, LogKind, PlanFingerprint, Redactor, Reject, Tally, is_harmless};
+use slowlake_parse::{Execution, LogEntry, LogKind, PlanFingerprint, Redactor, Tally, is_harmless};
 use slowlake_store::{LedgerRow, LogRow, MAX_STATEMENT_BYTES, Place, QueryRow, RejectRow, RowBuilder, Rows};
 
 use crate::batch::Batch;
 use crate::digest::statements::Analyzers;
+use crate::ingestion::mixed::{MixedBatch, Origin};
 use crate::ingestion::offset_i64;
 use crate::ingestion::round::Part;
 use crate::ingestion::sampling::{Sampler, TextPolicy};
@@ -132,15 +133,41 @@ impl RowMaker {
             maker: self,
             source,
         };
-        batch.executions(|execution| rows.execution(execution));
+        batch.executions(|execution| rows.execution(execution, None));
         batch.logs(|entry| match &mut redaction {
             Some((redactor, own)) => {
-                redactor.redact(entry, own.of(entry.dialect), |entry| rows.event(entry));
+                redactor.redact(entry, own.of(entry.dialect), |entry| rows.event(entry, None));
             }
-            None => rows.event(entry),
+            None => rows.event(entry, None),
         });
         for reject in batch.rejects() {
-            rows.reject(&reject);
+            rows.reject(reject.reason.name(), reject.raw, reject.span.start, None);
+        }
+        self.redaction = redaction;
+    }
+
+    /// Adds rows of a batch of many logs.
+    pub(crate) fn mixed(&mut self, mixed: &MixedBatch) {
+        let mut redaction = self.redaction.take();
+        let mut rows = SourceRows {
+            is_redacted: redaction.is_some(),
+            maker: self,
+            source: "",
+        };
+        mixed.executions(|execution, origin| rows.execution(execution, Some(origin)));
+        mixed.logs(|entry, origin| match &mut redaction {
+            Some((redactor, own)) => {
+                redactor.redact(entry, own.of(entry.dialect), |entry| {
+                    rows.event(entry, Some(origin))
+                });
+            }
+            None => rows.event(entry, Some(origin)),
+        });
+        for (reject, origin) in mixed.rejects() {
+            rows.reject(reject.reason.name(), reject.raw, origin.1.offset, Some(origin));
+        }
+        for (raw, reason, origin) in mixed.unread() {
+            rows.reject(reason, raw, origin.1.offset, Some(origin));
         }
         self.redaction = redaction;
     }
@@ -151,30 +178,47 @@ impl RowMaker {
             unit, range, ledger, ..
         } = part;
         let tally = |tally: Tally| json!({ "records": tally.records, "bytes": tally.bytes });
-        let detail = json!({
+        let topic = part.topic.as_ref();
+        let unread = || topic.iter().flat_map(|topic| topic.rejected.iter().copied());
+        let rejects = ledger
+            .rejected()
+            .map(|(reason, t)| (reason.name(), t))
+            .chain(unread());
+        let mut detail = json!({
             "format": part.format.as_ref(),
             "log": ledger.logs().map(|(kind, t)| (kind.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
-            "rejected": ledger.rejected().map(|(reason, t)| (reason.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
+            "rejected": rejects.map(|(reason, t)| (reason.to_owned(), tally(t))).collect::<Map<_, _>>(),
             "skipped": ledger.skipped().map(|(kind, t)| (kind.name().to_owned(), tally(t))).collect::<Map<_, _>>(),
             "context": part.context.iter().map(|span| [span.start, span.end]).collect::<Vec<_>>(),
-        })
-        .to_string();
-        let rejected = ledger.rejected_total();
+        });
+        if let Some(topic) = topic {
+            detail["tombstones"] = topic.tombstones.into();
+            detail["missing"] = topic.missing.into();
+            detail["topic"] = topic.memory.clone();
+        }
+        let detail = detail.to_string();
+        let mut rejected = ledger.rejected_total();
+        for (_, tally) in unread() {
+            rejected.records += tally.records;
+            rejected.bytes += tally.bytes;
+        }
+        let (server, cluster) = match topic {
+            // A partition has lines of many.
+            Some(_) => (None, None),
+            None => (Some(self.server.name()), self.cluster.as_deref()),
+        };
         let read_at_us = jiff::Timestamp::now().as_microsecond();
         self.builder.push_ledger(&LedgerRow {
             place: Place {
                 ts_us: Some(read_at_us),
-                ..place(
-                    &unit.source,
-                    range.start,
-                    self.server.name(),
-                    self.cluster.as_deref(),
-                )
+                server,
+                cluster,
+                ..place(&unit.source, range.start, "", None)
             },
             app_id: &unit.app_id,
             source_identity: &unit.identity.to_string(),
             range_end: offset_i64(range.end),
-            bytes_in: offset_i64(range.bytes()),
+            bytes_in: offset_i64(part.bytes()),
             bytes_parsed: offset_i64(ledger.bytes_parsed()),
             bytes_rejected: offset_i64(rejected.bytes),
             bytes_skipped: offset_i64(ledger.skipped_total().bytes),
@@ -200,7 +244,7 @@ struct SourceRows<'m> {
 }
 
 impl SourceRows<'_> {
-    fn execution(&mut self, execution: &Execution<'_>) {
+    fn execution(&mut self, execution: &Execution<'_>, origin: Option<Origin<'_>>) {
         let maker = &mut *self.maker;
         let analyzer = match execution.dialect {
             Dialect::Postgres => &mut maker.postgres,
@@ -215,7 +259,7 @@ impl SourceRows<'_> {
             fingerprint,
             execution.start_us,
             execution.query_time_us,
-            execution.span.start,
+            origin.map_or(execution.span.start, chance),
         );
         let [host, user, database, application, client] = [
             execution.host,
@@ -235,12 +279,15 @@ impl SourceRows<'_> {
             place: Place {
                 ts_us: execution.start_us,
                 dialect: Some(dialect_name(execution.dialect)),
-                ..place(
-                    self.source,
-                    execution.span.start,
-                    maker.server.of(&host),
-                    maker.cluster.as_deref(),
-                )
+                ..match origin {
+                    Some(origin) => place_of(origin),
+                    None => place(
+                        self.source,
+                        execution.span.start,
+                        maker.server.of(&host),
+                        maker.cluster.as_deref(),
+                    ),
+                }
             },
             fingerprint: Some(fingerprint),
             database: known(&database),
@@ -259,7 +306,7 @@ impl SourceRows<'_> {
         });
     }
 
-    fn event(&mut self, entry: &LogEntry<'_>) {
+    fn event(&mut self, entry: &LogEntry<'_>, origin: Option<Origin<'_>>) {
         let maker = &mut *self.maker;
         let analyzer = match entry.dialect {
             Dialect::Postgres => &mut maker.postgres,
@@ -275,7 +322,7 @@ impl SourceRows<'_> {
             fingerprint.unwrap_or_default(),
             entry.time_us,
             entry.duration_us.unwrap_or_default(),
-            entry.span.start,
+            origin.map_or(entry.span.start, chance),
         );
         // The general log is nothing but statements: its texts are kept like them.
         let keeps_message = keeps || entry.kind != LogKind::Command;
@@ -299,12 +346,15 @@ impl SourceRows<'_> {
             place: Place {
                 ts_us: entry.time_us,
                 dialect: Some(dialect_name(entry.dialect)),
-                ..place(
-                    self.source,
-                    entry.span.start,
-                    maker.server.of(&host),
-                    maker.cluster.as_deref(),
-                )
+                ..match origin {
+                    Some(origin) => place_of(origin),
+                    None => place(
+                        self.source,
+                        entry.span.start,
+                        maker.server.of(&host),
+                        maker.cluster.as_deref(),
+                    ),
+                }
             },
             fingerprint,
             database: known(&database),
@@ -339,19 +389,38 @@ impl SourceRows<'_> {
         });
     }
 
-    fn reject(&mut self, reject: &Reject<'_>) {
+    fn reject(&mut self, reason: &str, raw: &[u8], offset: u64, origin: Option<Origin<'_>>) {
         let RowMaker {
             server,
             cluster,
             builder,
             ..
         } = &mut *self.maker;
-        let place = place(self.source, reject.span.start, server.name(), cluster.as_deref());
+        let place = match origin {
+            Some(origin) => place_of(origin),
+            None => place(self.source, offset, server.name(), cluster.as_deref()),
+        };
         builder.push_reject(&RejectRow {
             place,
-            reason: reject.reason.name(),
-            raw: if self.is_redacted { b"" } else { reject.raw },
+            reason,
+            raw: if self.is_redacted { b"" } else { raw },
         });
+    }
+}
+
+/// What makes one place as likely to be chosen as another.
+fn chance((_, spot): Origin<'_>) -> u64 {
+    spot.offset.rotate_left(u32::BITS) ^ u64::from(spot.seq)
+}
+
+fn place_of<'p>((owner, spot): Origin<'p>) -> Place<'p> {
+    Place {
+        source: &owner.source,
+        source_offset: offset_i64(spot.offset),
+        source_seq: i32::try_from(spot.seq).unwrap_or(i32::MAX),
+        server: owner.server.as_deref(),
+        cluster: owner.cluster.as_deref(),
+        ..Place::default()
     }
 }
 

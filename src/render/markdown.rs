@@ -134,9 +134,11 @@ fn write_panel(panel: &Panel, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn cell(cell: &Cell) -> String {
+/// A cell of a table.
+pub(crate) fn cell(cell: &Cell) -> String {
     match cell {
         Cell::Sql(text) if !text.is_empty() => code(&shorten(text, TEXT_MAX)),
+        Cell::Query { fingerprint, text } => format!("{} `{fingerprint}`", code(&shorten(text, TEXT_MAX))),
         Cell::Text(text) => escape(&shorten(&text.replace('\n', " "), TEXT_MAX)),
         Cell::Id(text) => escape(text),
         other => other.shown(),
@@ -153,7 +155,8 @@ pub(crate) fn shorten(text: &str, length: usize) -> String {
     short
 }
 
-fn code(text: &str) -> String {
+/// Text as code within a line.
+pub(crate) fn code(text: &str) -> String {
     let fence = if text.contains('`') { "``" } else { "`" };
     let space = if text.contains('`') { " " } else { "" };
     format!(
@@ -162,7 +165,8 @@ fn code(text: &str) -> String {
     )
 }
 
-fn escape(text: &str) -> String {
+/// Text without what Markdown would take for its own.
+pub(crate) fn escape(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
             ["\\"]

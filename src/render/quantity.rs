@@ -56,6 +56,45 @@ pub(crate) fn percent(share: f64) -> String {
     }
 }
 
+/// `+31.4 %`, `−3.0 %`; more than tenfold as `× 12`.
+pub(crate) fn signed_percent(change: f64) -> String {
+    let percent = change * 100.0;
+    if change >= 9.995 {
+        return format!("× {:.0}", change + 1.0);
+    }
+    match percent {
+        _ if percent.abs() < 0.05 => "0.0 %".to_owned(),
+        _ if percent < 0.0 => format!("−{:.1} %", -percent),
+        _ => format!("+{percent:.1} %"),
+    }
+}
+
+/// `0.0012`, `0.31`, `4.2`, `87.0`, `1 240`: three digits behind zeros.
+pub(crate) fn decimals(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        size if size < 0.01 => format!("{value:.4}"),
+        size if size < 0.1 => format!("{value:.3}"),
+        size if size < 10.0 => format!("{value:.2}"),
+        size if size < 1000.0 => format!("{value:.1}"),
+        _ => count(value.round() as i64),
+    }
+}
+
+/// The same with a sign.
+pub(crate) fn signed_decimals(value: f64) -> String {
+    match value {
+        0.0 => "0".to_owned(),
+        _ if value < 0.0 => format!("−{}", decimals(-value)),
+        _ => format!("+{}", decimals(value)),
+    }
+}
+
+/// `2026-11-16`, UTC.
+pub(crate) fn day(us: i64) -> String {
+    time(us).chars().take(10).collect()
+}
+
 /// `2026-11-16 00:00:03`, UTC.
 pub(crate) fn time(us: i64) -> String {
     match jiff::Timestamp::from_microsecond(us) {
@@ -114,6 +153,14 @@ mod tests {
         assert_eq!(
             (percent(0.0), percent(0.0001), percent(0.314)),
             ("0.0 %".to_owned(), "< 0.1 %".to_owned(), "31.4 %".to_owned())
+        );
+        assert_eq!(
+            [0.314, -0.03, 0.0001, 11.0].map(signed_percent),
+            ["+31.4 %", "−3.0 %", "0.0 %", "× 12"]
+        );
+        assert_eq!(
+            [0.0012, 0.3141, -4.2, 87.04, 1240.0].map(signed_decimals),
+            ["+0.0012", "+0.31", "−4.20", "+87.0", "+1 240"]
         );
         assert_eq!(
             (percent(0.99999), percent(1.0)),

@@ -8,7 +8,9 @@ mod server;
 mod sessions;
 mod storage;
 
-use crate::render::quantity::{bytes, count, duration, percent, time};
+use crate::render::quantity::{
+    bytes, count, decimals, duration, percent, signed_decimals, signed_percent, time,
+};
 use crate::summary::sections::Sections;
 
 /// Names of the sections, in their order: as `--sections` takes them.
@@ -74,6 +76,17 @@ pub(crate) enum Cell {
     Share(f64),
     /// How many times.
     Factor(f64),
+    /// A change as a share of what was: 0.2 is 20 % more.
+    Change(f64),
+    /// Average active sessions.
+    Sessions(f64),
+    /// A difference of average active sessions.
+    MoreSessions(f64),
+    /// A query that has a place of its own in the document.
+    Query {
+        fingerprint: String,
+        text: String,
+    },
     /// µs since 1970 UTC.
     Time(i64),
     /// Not known.
@@ -103,6 +116,11 @@ impl Cell {
             Cell::Share(share) => percent(*share),
             Cell::Factor(factor) if *factor >= 10.0 => format!("{} ×", count(factor.round() as i64)),
             Cell::Factor(factor) => format!("{factor:.1} ×"),
+            Cell::Change(change) => signed_percent(*change),
+            Cell::Sessions(sessions) => decimals(*sessions),
+            Cell::MoreSessions(sessions) => signed_decimals(*sessions),
+            Cell::Query { fingerprint, text } if text.is_empty() => fingerprint.clone(),
+            Cell::Query { text, .. } => text.clone(),
             Cell::Time(us) => time(*us),
             Cell::Nothing => String::new(),
         }
@@ -113,14 +131,22 @@ impl Cell {
         match self {
             Cell::Text(text) | Cell::Id(text) | Cell::Sql(text) => text.clone(),
             Cell::Count(n) | Cell::Duration(n) | Cell::Bytes(n) | Cell::Time(n) => n.to_string(),
-            Cell::Share(value) | Cell::Factor(value) => value.to_string(),
+            Cell::Share(value)
+            | Cell::Factor(value)
+            | Cell::Change(value)
+            | Cell::Sessions(value)
+            | Cell::MoreSessions(value) => value.to_string(),
+            Cell::Query { fingerprint, .. } => fingerprint.clone(),
             Cell::Nothing => String::new(),
         }
     }
 
     /// Whether it stands to the right of its column.
     pub(crate) fn is_number(&self) -> bool {
-        !matches!(self, Cell::Text(_) | Cell::Id(_) | Cell::Sql(_) | Cell::Time(_))
+        !matches!(
+            self,
+            Cell::Text(_) | Cell::Id(_) | Cell::Sql(_) | Cell::Query { .. } | Cell::Time(_)
+        )
     }
 }
 

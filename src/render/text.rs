@@ -235,7 +235,7 @@ fn timeline(slots: &[Slot], room: usize) -> Option<String> {
     ))
 }
 
-fn bars(values: &[i64]) -> String {
+pub(crate) fn bars(values: &[i64]) -> String {
     let most = values.iter().copied().max().unwrap_or(0).max(1) as f64;
     let bar = |value: &i64| {
         if *value == 0 {
@@ -252,7 +252,7 @@ fn right(text: &str, width: usize) -> String {
 }
 
 /// Lines of at most `room` columns, cut between words, but never after a digit: a number stays with its unit.
-fn wrapped(text: &str, room: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut piece = String::new();
     let mut words = text.split(' ').peekable();
@@ -275,7 +275,7 @@ fn wrapped(text: &str, room: usize) -> Vec<String> {
 }
 
 /// Control characters of a log must not reach a terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c == '\t' {

@@ -44,6 +44,11 @@ pub struct Progress {
     pub next: i64,
 }
 
+impl Progress {
+    /// Where a unit is that ended because its source began anew: another unit goes on.
+    pub const SUPERSEDED: i64 = i64::MAX;
+}
+
 /// What became of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

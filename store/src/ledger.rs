@@ -1,12 +1,14 @@
 //! Which sources the lake knows, from its ledger rows. Never reads entries.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
-use datafusion::prelude::{SessionContext, col, lit};
+use datafusion::prelude::{Expr, SessionConfig, SessionContext, col, lit};
 use futures::TryStreamExt;
 
 use crate::error::StoreError;
@@ -54,6 +56,52 @@ impl Lake {
             .map_err(|error| StoreError::storage("read", &self.location, error))?;
         Ok(known.into_values().collect())
     }
+
+    /// The detail of the ledger row of a unit's range that ends at `range_end`, and was written at or after `since_us` (µs since 1970 UTC);
+    /// `None` if there is no such row, or it has none. Files that are older are not opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Storage`] where a file cannot be read.
+    pub async fn ledger_detail(
+        &self,
+        app_id: &str,
+        range_end: i64,
+        since_us: i64,
+    ) -> Result<Option<String>, StoreError> {
+        let provider = self.provider()?;
+        let read = async {
+            // Of the long details, only the one that is wanted is read.
+            let config = SessionConfig::new().set_bool("datafusion.execution.parquet.pushdown_filters", true);
+            let rows = SessionContext::new_with_config(config).read_table(provider)?;
+            let wanted = [
+                col("kind").eq(lit(Kind::Ledger.as_str())),
+                col("ts").gt_eq(timestamp(since_us)),
+                col("range_end").eq(lit(range_end)),
+                col("app_id").eq(lit(app_id)),
+            ];
+            let wanted = wanted.into_iter().reduce(Expr::and).unwrap_or(lit(true));
+            let rows = rows.filter(wanted)?.select_columns(&["detail"])?;
+            rows.collect().await
+        };
+        let batches: Vec<RecordBatch> = read
+            .await
+            .map_err(|error| StoreError::storage("read", &self.location, error))?;
+        let first = batches.iter().find(|batch| batch.num_rows() > 0);
+        let Some(column) = first.map(|batch| batch.column(0)) else {
+            return Ok(None);
+        };
+        let text = cast(column, &DataType::Utf8)
+            .map_err(|error| StoreError::storage("read", &self.location, DataFusionError::from(error)))?;
+        let text = text.as_string::<i32>();
+        Ok(text.is_valid(0).then(|| text.value(0).to_owned()))
+    }
+}
+
+fn timestamp(us: i64) -> Expr {
+    lit(ScalarValue::TimestampMicrosecond(
+        Some(us),
+        Some(Arc::from("UTC")),
+    ))
 }
 
 fn collect(batch: &RecordBatch, known: &mut BTreeMap<String, KnownSource>) -> Result<(), DataFusionError> {

@@ -7,6 +7,8 @@ mod corpus;
 mod digest;
 mod follow;
 mod ingest;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod lag;
 mod lake;
 mod maintain;
@@ -17,3 +19,4 @@ mod sections;
 mod service;
 mod slt;
 mod tidy;
+mod weekly;

@@ -95,7 +95,7 @@ fn mistakes_of_a_configuration_are_said_with_their_lines() {
     hint: did you mean server?
     error: slowlake.toml:14: source.file[2].sever: no such key
     hint: did you mean server?
-    error: slowlake.toml:15: source.file[2].format: there is no "mysql"
+    error: slowlake.toml:16: source.file[2].format: there is no "mysql"
     hint: did you mean "mysql-slow"?
     "#);
     let run = lake.binary.run(&["run", "-c", "slowlake.toml"]).exits(2);

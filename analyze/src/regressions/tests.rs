@@ -1,6 +1,8 @@
 //! The detector as a whole: on a small fleet of which the truth is known, on fleets where there is nothing to find, and what must not
 //! matter to it.
 
+mod hard_cases;
+
 use proptest::prelude::*;
 
 use super::simulated::{HISTORY, HOURS, Planted, Recipe, Simulated, Truth, fleet};

@@ -14,8 +14,10 @@ pub const TOPICS_MAX: usize = 4_096;
 /// Longest name of a topic in bytes, as brokers have it.
 const TOPIC_BYTES_MAX: usize = 249;
 
-/// Bytes asked of one partition at once.
-const PARTITION_FETCH_BYTES: usize = 1 << 20;
+/// Bytes asked of one partition at once, as brokers have them: compressed.
+const PARTITION_FETCH_BYTES: usize = 256 << 10;
+/// What is asked for at once is so much smaller than the queue: it may be ten times as much when it is unpacked, and then all of it is in memory.
+const FETCHES_IN_QUEUE: usize = 16;
 /// A full queue is looked at again so soon.
 const QUEUE_BACKOFF_MS: usize = 20;
 /// What is asked for at once at most, whatever the queue holds: brokers and the client refuse much more.
@@ -28,7 +30,7 @@ const QUEUE_KIB_MAX: usize = 2_097_151;
 const STATISTICS_MS: usize = 2_000;
 
 /// How topics are read.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KafkaOptions {
     /// Addresses of some brokers, `host:port`, with commas between them.
     pub brokers: String,
@@ -101,9 +103,22 @@ impl KafkaOptions {
         troubles
     }
 
+    /// The properties whose names begin with one of these.
+    pub(super) fn shared_properties<'o>(
+        &'o self,
+        beginnings: &'o [&str],
+    ) -> impl Iterator<Item = (&'o str, &'o str)> {
+        let is_shared = |name: &str| beginnings.iter().any(|beginning| name.starts_with(beginning));
+        let properties = self
+            .properties
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        properties.filter(move |(name, _)| is_shared(name))
+    }
+
     /// What the client is told: our choices, which users' properties may not contradict, and theirs.
     pub(super) fn client_config(&self) -> ClientConfig {
-        let fetch_bytes = (self.queue_bytes / 2).clamp(PARTITION_FETCH_BYTES, FETCH_BYTES_MAX);
+        let fetch_bytes = (self.queue_bytes / FETCHES_IN_QUEUE).clamp(PARTITION_FETCH_BYTES, FETCH_BYTES_MAX);
         let queued_messages = (self.queue_bytes / QUEUED_MESSAGE_BYTES).max(1);
         let queue_kib = (self.queue_bytes >> 10).clamp(1, QUEUE_KIB_MAX);
         let mut config = ClientConfig::new();
@@ -153,7 +168,8 @@ impl fmt::Debug for KafkaOptions {
     }
 }
 
-fn is_topic(topic: &str) -> bool {
+/// Whether it can be the name of a topic, or is a pattern.
+pub(super) fn is_topic(topic: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     match topic.strip_prefix('^') {
         Some(pattern) => !pattern.is_empty() && !pattern.contains('\0'),

@@ -116,6 +116,19 @@ pub enum KafkaTrouble {
 }
 
 impl KafkaTrouble {
+    /// The option that is wrong, as a configuration calls it.
+    pub fn option(&self) -> &'static str {
+        match self {
+            Self::NoTopic | Self::TooManyTopics { .. } | Self::TopicName { .. } => "topics",
+            Self::Empty { option } => option,
+            Self::UnknownProperty { .. }
+            | Self::ReservedProperty { .. }
+            | Self::PropertyValue { .. }
+            | Self::Client { .. } => "properties",
+            _ => "brokers",
+        }
+    }
+
     /// The next step for the user; `None` where the message says it all.
     pub fn hint(&self) -> Option<&str> {
         let hint = match self {

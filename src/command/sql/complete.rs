@@ -176,7 +176,7 @@ mod tests {
             ],
         );
         check("SELECT query_t", &["SELECT query_time_us"]);
-        check("SELECT su", &["SELECT sum("]);
+        check("SELECT sum", &["SELECT sum("]);
         check("sel", &["select"]);
         check("SEL", &["SELECT"]);
         check("select é, fingerprint_h", &["select é, fingerprint_hex"]);

@@ -5,6 +5,9 @@
 //!
 //! `sorted` (the default) writes what compaction would leave, files of a day in the order of (fingerprint, ts); `arrival` what
 //! ingestion leaves, small files in the order of time.
+//!
+//! `… --bin fleet -- month LAKE SERVERS SEED` makes six weeks of so many servers for the reports of a week, see `month`, and prints what was
+//! planted into them as JSON.
 
 #![allow(
     clippy::print_stdout,
@@ -13,6 +16,7 @@
 )]
 
 mod model;
+mod month;
 mod random;
 mod rows;
 mod truth;
@@ -31,7 +35,7 @@ use crate::truth::Truth;
 const SORTED_FILE_ROWS: usize = 1 << 19;
 /// Rows of a file of the order `arrival`: some seconds of a busy fleet.
 const ARRIVAL_FILE_ROWS: usize = 1 << 16;
-const USAGE: &str = "usage: fleet LAKE EVENTS SEED [sorted|arrival]";
+const USAGE: &str = "usage: fleet LAKE EVENTS SEED [sorted|arrival], or fleet month LAKE SERVERS SEED";
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -52,6 +56,12 @@ impl Order {
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let runtime = tokio::runtime::Runtime::new()?;
+    if let [mode, location, servers, seed] = &arguments[..]
+        && mode == "month"
+    {
+        return runtime.block_on(run_month(&location.parse()?, servers.parse()?, seed.parse()?));
+    }
     let (location, events, seed, order) = match &arguments[..] {
         [location, events, seed] => (location, events, seed, "sorted"),
         [location, events, seed, order] => (location, events, seed, order.as_str()),
@@ -64,7 +74,6 @@ fn main() -> Result<()> {
     };
     let location: LakeLocation = location.parse()?;
     let (events, seed) = (events.parse()?, seed.parse()?);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run(&location, events, seed, order))
 }
 
@@ -105,6 +114,22 @@ async fn run(location: &LakeLocation, events: u64, seed: u64, order: Order) -> R
     }
     report(&lake, events, begun.elapsed().as_secs_f64(), thinking_s)?;
     println!("{:#}", truth.json());
+    Ok(())
+}
+
+async fn run_month(location: &LakeLocation, servers: usize, seed: u64) -> Result<()> {
+    let begun = Instant::now();
+    let mut lake = Lake::open_or_create(location).await?;
+    let truth = month::write(&mut lake, servers, seed).await?;
+    let size = lake.statistics()?;
+    eprintln!(
+        "{servers} servers in {:.1} s; {} files, {:.1} MB; peak memory {}",
+        begun.elapsed().as_secs_f64(),
+        size.files,
+        size.bytes as f64 / 1e6,
+        peak_memory()
+    );
+    println!("{truth:#}");
     Ok(())
 }
 

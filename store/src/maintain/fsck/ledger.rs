@@ -10,6 +10,7 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{col, lit};
 use futures::TryStreamExt;
 
+use crate::append::Progress;
 use crate::error::StoreError;
 use crate::maintain::fsck::{Check, events, failed};
 use crate::maintain::resources::Resources;
@@ -47,7 +48,7 @@ pub(super) async fn check(lake: &Lake, resources: &Resources, check: &mut Check)
     let (books, ends) = read_ranges(lake, resources, check).await?;
     for (app_id, end) in &ends {
         let watermark = lake.watermark(app_id).await?;
-        if watermark != Some(*end) {
+        if watermark != Some(*end) && watermark != Some(Progress::SUPERSEDED) {
             let known = watermark.map_or_else(|| "nothing".to_owned(), |offset| format!("{offset}"));
             check.problem(|| format!("{app_id}: its ranges end at {end}, the lake's progress is {known}"));
         }
