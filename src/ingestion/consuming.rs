@@ -42,7 +42,9 @@ impl Ingestion<'_> {
         let mut n_fenced = 0;
         loop {
             let commits_before = committed.commits;
-            if self.consume_on(consumption, following, committed, report)? {
+            let is_stopped = self.consume_on(consumption, following, committed, report)?;
+            // What could not be committed at the end is read again by whoever goes on.
+            if is_stopped || following.stop.is_set() {
                 return Ok(());
             }
             // Groups are balanced all the time: this is no reason to end, however often it is.

@@ -218,6 +218,19 @@ mod tests {
     }
 
     proptest! {
+        /// What is over stays as it was told, whatever comes later.
+        #[test]
+        fn what_is_over_does_not_change(seconds in prop::collection::vec(0..40_i64, 30..200), cut in 20..200_usize) {
+            let samples = samples(&seconds);
+            let cut = cut.min(samples.len());
+            let settled_us = samples[cut - 1].0 - rules().merge_us - rules().onset_us - 10 * SECOND;
+            let all = episodes(&samples, &rules());
+            let is_settled = |it: &Episode| !it.is_open && it.end_us < settled_us;
+            let then: Vec<Episode> = episodes(&samples[..cut], &rules()).into_iter().filter(is_settled).collect();
+            let now: Vec<Episode> = all.into_iter().filter(is_settled).collect();
+            prop_assert_eq!(then, now);
+        }
+
         /// Episodes are in order, apart, and nothing that is above the threshold for long is outside of them.
         #[test]
         fn what_is_stale_is_in_an_episode(seconds in prop::collection::vec(0..40_i64, 0..200)) {

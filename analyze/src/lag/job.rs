@@ -61,7 +61,9 @@ pub async fn lag(session: &Session, request: &LagRequest) -> Result<LagReport, A
     let before_us = window.begin_us().saturating_sub(HISTORY_US);
     let read = TimeWindow::new(before_us, window.end_us())?;
     let samples = Samples::read(session, read).await?;
-    let writers = writers(session, read).await?;
+    let with_replicas = samples.lines.values().filter(|line| !line.replicas.is_empty());
+    let sources: Vec<String> = with_replicas.filter_map(|line| line.source.clone()).collect();
+    let writers = writers(session, read, &sources).await?;
     (report.from_us, report.to_us) = (Some(window.begin_us()), Some(window.end_us()));
     for line in samples.lines.values().filter(|line| !line.replicas.is_empty()) {
         LineReport::new(line, window, request).tell(writers.get(&line.source), &mut report);

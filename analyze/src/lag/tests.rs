@@ -1,7 +1,7 @@
 //! The job over a lake with a history that is made up: episodes of every cause at known times, and a writer to be blamed.
 
 use slowlake_sql::{Session, SessionSettings};
-use slowlake_store::{Commit, Lake, MetricRow, Place, Progress, RowBuilder};
+use slowlake_store::{Commit, Lake, MetricRow, Place, Progress, QueryRow, RowBuilder};
 
 use super::replica::measured;
 use super::samples::Samples;
@@ -47,12 +47,17 @@ enum Fault {
 
 struct Simulated {
     told: Vec<Told>,
+    /// Logged executions of the source: second, fingerprint, rows changed.
+    executed: Vec<(i64, i64, i64)>,
 }
 
 impl Simulated {
     /// Nine hours of a source and three replicas, of which the last is told to stay a minute behind.
     fn new() -> Simulated {
-        let mut simulated = Simulated { told: Vec::new() };
+        let mut simulated = Simulated {
+            told: Vec::new(),
+            executed: Vec::new(),
+        };
         let mut source = vec![1_000_000];
         for second in 1..9 * HOUR {
             source.push(source[second as usize - 1] + rate(second));
@@ -174,6 +179,22 @@ impl Simulated {
             let mut builder = RowBuilder::new();
             for told in &self.told {
                 told.push(&mut builder);
+            }
+            for (second, fingerprint, rows) in &self.executed {
+                builder.push_query(&QueryRow {
+                    place: Place {
+                        source: "log",
+                        source_offset: *second,
+                        ts_us: Some(MONDAY_US + second * SECOND),
+                        server: Some("db-1"),
+                        dialect: Some("postgres"),
+                        ..Place::default()
+                    },
+                    fingerprint: Some(*fingerprint),
+                    rows_affected: Some(*rows),
+                    normalized: (*fingerprint == BATCH).then_some("UPDATE logged SET a = ?"),
+                    ..QueryRow::default()
+                });
             }
             let files = vec![lake.upload(builder.finish()).await.unwrap()];
             let progress = vec![Progress {
@@ -318,6 +339,29 @@ fn the_writer_is_blamed_and_nothing_else_wrote() {
 }
 
 #[test]
+fn executions_are_blamed_where_no_statement_is_sampled() {
+    let mut simulated = Simulated::new();
+    simulated.told.retain(|told| told.metric != "statement");
+    for second in (7..9 * HOUR).step_by(20) {
+        simulated.executed.push((second, STEADY, 10));
+        if rate(second) > USUAL {
+            simulated.executed.push((second + 1, BATCH, 5_000));
+        }
+    }
+    let report = simulated.report(&request());
+    let burst = report
+        .episodes
+        .iter()
+        .find(|it| it.cause == LagCause::WriteBurst)
+        .unwrap();
+    let first = &burst.suspects[0];
+    assert_eq!(
+        (first.normalized.as_deref(), first.unit, burst.unexplained),
+        (Some("UPDATE logged SET a = ?"), "rows", None)
+    );
+}
+
+#[test]
 fn figures_of_a_replica() {
     let report = Simulated::new().report(&request());
     let replica = |name: &str| report.replicas.iter().find(|it| it.replica == name).unwrap();
@@ -386,7 +430,11 @@ fn a_report_of_the_past_knows_nothing_of_what_came_later() {
 
 #[test]
 fn a_lake_without_samples_has_nothing_to_say() {
-    let report = Simulated { told: Vec::new() }.report(&request());
+    let nothing = Simulated {
+        told: Vec::new(),
+        executed: Vec::new(),
+    };
+    let report = nothing.report(&request());
     assert_eq!((report.from_us, report.replicas.len()), (None, 0));
 }
 

@@ -1,10 +1,12 @@
-//! Who wrote what on a source: the growth of its statements' counters, as collectors tell it. Reads the view `metrics`; blames nobody.
+//! Who wrote what on a source: the growth of its statements' counters, as collectors tell it, or else the rows that its logged executions
+//! changed. Reads the views `metrics` and `executions`; blames nobody.
 
 use std::collections::{BTreeMap, HashMap};
 
 use slowlake_sql::Session;
 
 use super::blame::Write;
+use super::objective::MINUTE_US;
 use crate::error::AnalyzeError;
 use crate::filter::Filters;
 use crate::rows::{each_row, time};
@@ -41,8 +43,49 @@ impl Writers {
     }
 }
 
-/// The writers of a window, by server.
+/// The writers of a window, by server; of these servers in any case.
 pub(super) async fn writers(
+    session: &Session,
+    window: TimeWindow,
+    servers: &[String],
+) -> Result<BTreeMap<Option<String>, Writers>, AnalyzeError> {
+    let mut writers = sampled(session, window).await?;
+    let is_missing = |server: &&String| !writers.contains_key(&Some((*server).clone()));
+    let missing: Vec<String> = servers.iter().filter(is_missing).cloned().collect();
+    if !missing.is_empty() {
+        writers.extend(logged(session, window, missing).await?);
+    }
+    Ok(writers)
+}
+
+/// What logged executions changed, minute by minute.
+async fn logged(
+    session: &Session,
+    window: TimeWindow,
+    servers: Vec<String>,
+) -> Result<BTreeMap<Option<String>, Writers>, AnalyzeError> {
+    let filters = Filters {
+        server: servers,
+        ..Filters::default()
+    };
+    let statement = format!(
+        "SELECT date_trunc('minute', ts) AS minute, server, fingerprint, sum(rows_affected) FROM executions \
+         WHERE rows_affected > 0 AND fingerprint IS NOT NULL AND {} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        filters.condition(Some(window)),
+    );
+    let mut by_server: BTreeMap<Option<String>, Writers> = BTreeMap::new();
+    each_row(session.query(&statement).await?, |rows, row| {
+        if let (Some(minute_us), Some(rows_changed)) = (time(rows, row, 0), rows.integer(row, 3)) {
+            let server = by_server.entry(rows.text(row, 1).map(str::to_owned)).or_default();
+            let writer = (rows.integer(row, 2), None);
+            server.add(writer, (minute_us, minute_us + MINUTE_US), rows_changed);
+        }
+    })
+    .await?;
+    Ok(by_server)
+}
+
+async fn sampled(
     session: &Session,
     window: TimeWindow,
 ) -> Result<BTreeMap<Option<String>, Writers>, AnalyzeError> {
