@@ -182,6 +182,7 @@ impl<'f> Section<'f> {
     }
 
     /// A text that is not empty, or a table.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only topics need it"))]
     pub(super) fn text_or_table(
         &mut self,
         key: &'static str,
@@ -194,6 +195,7 @@ impl<'f> Section<'f> {
     }
 
     /// A table of texts, numbers, and yes or no, under names that are not ours.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only topics need it"))]
     pub(super) fn properties(&mut self, key: &'static str) -> BTreeMap<String, String> {
         let Some(value) = self.ask(key) else {
             return BTreeMap::new();

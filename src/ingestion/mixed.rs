@@ -47,6 +47,7 @@ struct Unread {
     raw: Vec<u8>,
 }
 
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only topics need it"))]
 impl MixedBatch {
     /// A batch that uses the memory of an empty one.
     pub(crate) fn reusing(batch: Batch) -> MixedBatch {

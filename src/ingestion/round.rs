@@ -13,6 +13,7 @@ use crate::ingestion::mixed::MixedBatch;
 use crate::pipeline::SourceFailure;
 
 /// What a reading thread sends.
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only topics need it"))]
 pub(crate) enum Message {
     /// Entries of one source.
     Batch(Batch, Arc<Unit>),
@@ -112,16 +113,19 @@ impl Outlet {
     }
 
     /// Passes on entries of many logs.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only topics need it"))]
     pub(crate) fn pass_mixed(&mut self, mixed: MixedBatch) {
         self.is_closed |= self.send.send(Message::Mixed(mixed)).is_err();
     }
 
     /// An empty batch of many logs, in memory that was used before where there is some.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only topics need it"))]
     pub(crate) fn empty_mixed(&self) -> MixedBatch {
         MixedBatch::reusing(self.empty.try_recv().unwrap_or_default())
     }
 
     /// Asks the lake; the question is dropped where nobody listens.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only topics need it"))]
     pub(crate) fn ask(&mut self, question: Box<Question>) {
         self.is_closed |= self.send.send(Message::Ask(question)).is_err();
     }
