@@ -36,7 +36,8 @@ impl CollectorConfig {
         let user = decoded(url.username());
         let user = if user.is_empty() { USER } else { &user };
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let mut config = CollectorConfig::new(engine, &decoded(host), user);
+        let host = decoded(host);
+        let mut config = CollectorConfig::new(engine, &host, user);
         config.port = url.port().unwrap_or(config.port);
         let database = decoded(url.path().trim_start_matches('/'));
         if !database.is_empty() {
@@ -48,9 +49,11 @@ impl CollectorConfig {
         if config.host.is_empty() {
             return Err(wrong("no host".to_owned()));
         }
-        config.server = match url.host_str() {
-            Some(_) => config.host.clone(),
-            None => "localhost".to_owned(),
+        // The folder of a socket is no name for a server.
+        config.server = if host.is_empty() {
+            "localhost".to_owned()
+        } else {
+            host
         };
         Ok(config)
     }

@@ -160,7 +160,7 @@ fn looking_around_works() {
         ],
     );
     check(
-        "SELECT count(*) > 9 FROM (SELECT 1 FROM information_schema.views)",
+        "SELECT count(*) > 10 FROM (SELECT 1 FROM information_schema.views)",
         &["false"],
     );
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
