@@ -1,6 +1,7 @@
 //! One source at work: run until it is told to stop, and run again after what passes, such as a lake that cannot be reached. What it has read
 //! and not committed by then is read again from where the lake has it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -96,14 +97,13 @@ pub(super) fn keep_running(mut work: Box<dyn Work>, site: &Site) -> Done {
     loop {
         site.meter.state(SourceState::Running);
         let commits_before = done.committed.commits;
-        let Err(failure) = work.run(site, &mut done) else {
+        let Err(text) = attempt(work.as_mut(), site, &mut done) else {
             break;
         };
         if done.committed.commits > commits_before {
             pause = PAUSE_FIRST;
         }
         let source = work.name();
-        let text = described(failure);
         let again_in_s = pause.as_secs();
         match pause < PAUSE_ALARMING {
             true => warn!(source, again_in_s, "{text}"),
@@ -120,6 +120,22 @@ pub(super) fn keep_running(mut work: Box<dyn Work>, site: &Site) -> Done {
     done
 }
 
+/// Runs a source once; says what went wrong. A panic is a fault of ours: a source that died of it without a word would count as one that runs, so
+/// that it is taken like any other failure. What it left half done is of no account, because each run begins with what the lake has.
+fn attempt(work: &mut dyn Work, site: &Site, done: &mut Done) -> Result<(), String> {
+    match catch_unwind(AssertUnwindSafe(|| work.run(site, done))) {
+        Ok(result) => result.map_err(described),
+        Err(panic) => {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+            let words = words.unwrap_or("no words");
+            Err(format!(
+                "a fault of slowlake, which its makers want to know of: {words}"
+            ))
+        }
+    }
+}
+
 /// Waits so long, or until it is told to stop: `true`.
 pub(super) fn wait(longest: Duration, stop: &Stop) -> bool {
     let began = Instant::now();
@@ -133,5 +149,52 @@ fn described(failure: IngestionError) -> String {
     match failure {
         IngestionError::Lake(error) => format!("{:#}", store_error(error)).replace('\n', "; "),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::meter::Meters;
+
+    /// Panics, and the next time has nothing to do any more.
+    struct Faulty {
+        runs: usize,
+    }
+
+    impl Work for Faulty {
+        fn kind(&self) -> &'static str {
+            "test"
+        }
+
+        fn name(&self) -> &str {
+            "faulty"
+        }
+
+        fn run(&mut self, _: &Site, done: &mut Done) -> Result<(), IngestionError> {
+            self.runs += 1;
+            done.failures = self.runs;
+            if self.runs == 1 {
+                panic!("at its first run");
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_source_that_panics_is_run_again() {
+        let site = Site {
+            runtime: Arc::new(Runtime::new().expect("threads")),
+            location: "lake".parse().expect("a location"),
+            limits: FollowLimits {
+                every: Duration::from_secs(1),
+                bytes: 1,
+                flush_partial_after: Duration::from_secs(1),
+            },
+            stop: Stop::new(Vec::new()),
+            meter: Meters::new().source("test", "faulty"),
+        };
+        let done = keep_running(Box::new(Faulty { runs: 0 }), &site);
+        assert_eq!(done.failures, 2, "runs");
     }
 }
