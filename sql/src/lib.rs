@@ -2,12 +2,14 @@
 //! `rejects`, `ledger`), the functions over fingerprints and latencies, and limits on memory and threads; [`Session::query`] executes
 //! one read-only statement and streams its rows. This crate never writes and never prints.
 
+mod bounds;
 mod catalog;
 mod error;
 mod execute;
 mod functions;
 mod names;
 mod postgres_wire;
+mod read_only;
 mod script;
 mod session;
 mod value;
