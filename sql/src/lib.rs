@@ -14,6 +14,7 @@ mod script;
 mod session;
 mod value;
 mod views;
+mod yielding;
 
 #[cfg(test)]
 mod fixture;

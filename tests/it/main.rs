@@ -16,6 +16,7 @@ mod redact;
 mod regressions;
 mod report;
 mod sections;
+mod serve;
 mod service;
 mod slt;
 mod tidy;

@@ -250,8 +250,8 @@ impl ExtendedQueryHandler for Connection {
 impl Connection {
     /// Begins to answer a question.
     async fn question(&self, ready: Ready, format: &Format, sql: Arc<str>) -> PgWireResult<Response> {
-        let fields = Arc::new(rows::fields(ready.plan.schema().as_arrow(), format));
-        let result = ready.session.start(ready.plan).await;
+        let fields = Arc::new(rows::fields(ready.schema(), format));
+        let result = ready.start().await;
         let result = result.map_err(|failure| of_query(&failure, &sql))?;
         let counted = Counted {
             sql,

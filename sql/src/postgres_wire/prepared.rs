@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::ParamValues;
 use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan};
@@ -21,6 +22,7 @@ use pgwire::api::{ClientInfo, METADATA_USER, Type};
 use pgwire::error::PgWireResult;
 
 use crate::error::SqlError;
+use crate::execute::QueryResult;
 use crate::postgres_wire::failure::{error, of_query, state};
 use crate::postgres_wire::rows;
 use crate::postgres_wire::settings;
@@ -53,8 +55,31 @@ struct Parameter {
 
 /// A question that can be executed.
 pub(super) struct Ready {
-    pub(super) session: Arc<Session>,
-    pub(super) plan: LogicalPlan,
+    session: Arc<Session>,
+    plan: LogicalPlan,
+}
+
+impl Ready {
+    /// What its columns are.
+    pub(super) fn schema(&self) -> &Schema {
+        self.plan.schema().as_arrow()
+    }
+
+    /// Begins to execute it.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it.
+    pub(super) async fn start(self) -> Result<QueryResult, SqlError> {
+        apart(async move { self.session.start(self.plan).await }).await
+    }
+}
+
+/// Does what takes the processor rather than time in a task of its own: whoever waits for it can look at the clock.
+async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, SqlError>> + Send + 'static,
+) -> Result<T, SqlError> {
+    let done = SpawnedTask::spawn(work).join().await;
+    done.unwrap_or_else(|panic| Err(SqlError::Internal(panic.to_string())))
 }
 
 /// Reads and plans.
@@ -88,8 +113,12 @@ impl Planner {
             return Ok(None);
         };
         let session = self.sessions.get();
-        let planned = session.plan(AnyStatement::Statement(statement.clone())).await;
-        let plan = planned.map_err(|failure| of_query(&failure, sql))?;
+        let statement = AnyStatement::Statement(statement.clone());
+        let planned = apart({
+            let session = session.clone();
+            async move { session.plan(statement).await }
+        });
+        let plan = planned.await.map_err(|failure| of_query(&failure, sql))?;
         Ok(Some(Ready { session, plan }))
     }
 

@@ -15,6 +15,7 @@ use datafusion_postgres::datafusion_pg_catalog::sql::rules::{
 };
 use pgwire::error::PgWireResult;
 
+use crate::catalog::{CATALOG, SCHEMA};
 use crate::error::SqlError;
 use crate::postgres_wire::failure::{error, of_query, state};
 use crate::{bounds, read_only};
@@ -56,6 +57,9 @@ pub(super) struct Reader {
     of_catalogs: PostgresCompatibilityParser,
 }
 
+/// How the JDBC driver asks whether a type is an array. The catalog has names of functions where PostgreSQL has numbers.
+const ARRAY_INPUT: &str = "'pg_catalog.array_in'::regproc";
+const ARRAY_INPUT_NAME: &str = "'array_in'";
 /// What a question about catalogs has in it.
 const OF_CATALOGS: &[&str] = &["pg_", "information_schema", "current_setting"];
 
@@ -73,11 +77,16 @@ impl Reader {
     pub(super) fn read(&self, sql: &str, user: &str) -> PgWireResult<Vec<Asked>> {
         bounds::check_text(sql).map_err(|failure| of_query(&failure, sql))?;
         let lower = sql.to_ascii_lowercase();
-        let statements = match OF_CATALOGS.iter().any(|word| lower.contains(word)) {
+        let sql = &sql.replace(ARRAY_INPUT, ARRAY_INPUT_NAME);
+        let is_of_catalogs = OF_CATALOGS.iter().any(|word| lower.contains(word));
+        let statements = match is_of_catalogs {
             true => self.of_catalogs.parse(sql),
             false => Parser::parse_sql(&PostgreSqlDialect {}, sql),
         };
-        let statements = statements.map_err(|error| of_query(&syntax_error(error), sql))?;
+        let mut statements = statements.map_err(|error| of_query(&syntax_error(error), sql))?;
+        if is_of_catalogs {
+            let _ = statements.visit(&mut WithoutSubqueryArrays);
+        }
         statements
             .into_iter()
             .map(|statement| classify(rewrite(statement, user), sql))
@@ -226,27 +235,47 @@ fn value_of(values: &[Expr]) -> Option<String> {
     }
 }
 
-/// Puts the user's name where it is asked for: `current_user` and the like.
+/// `ARRAY(SELECT …)`, which DataFusion has not: in catalogs it asks for options and members, of which there are none.
+struct WithoutSubqueryArrays;
+
+impl VisitorMut for WithoutSubqueryArrays {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expression
+            && matches!(function.args, FunctionArguments::Subquery(_))
+            && function.name.to_string().eq_ignore_ascii_case("array")
+        {
+            *expression = Expr::Value(Value::Null.with_empty_span());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Puts the names of the user, the database and the schema where they are asked for: `current_user` and the like.
 struct NameUser<'a> {
     user: &'a str,
 }
 
 impl NameUser<'_> {
-    /// What the name is asked for as, if that is what an expression is.
-    fn asked_as(expression: &Expr) -> Option<Ident> {
-        let Expr::Function(Function {
-            name: ObjectName(parts),
-            args: FunctionArguments::None,
-            ..
-        }) = expression
-        else {
-            return None;
+    /// What a name is asked for as, if that is what an expression is, and the name.
+    fn asked_as(&self, expression: &Expr) -> Option<(Ident, &str)> {
+        let asked = match expression {
+            Expr::Function(Function {
+                name: ObjectName(parts),
+                args: FunctionArguments::None,
+                ..
+            }) => parts.last()?.as_ident()?,
+            Expr::Identifier(name) if name.quote_style.is_none() => name,
+            _ => return None,
         };
-        let name = parts.last()?.as_ident()?;
-        ["current_user", "session_user", "current_role"]
-            .iter()
-            .any(|known| name.value.eq_ignore_ascii_case(known))
-            .then(|| name.clone())
+        let name = match asked.value.to_ascii_lowercase().as_str() {
+            "current_user" | "session_user" | "current_role" => self.user,
+            "current_catalog" => CATALOG,
+            "current_schema" => SCHEMA,
+            _ => return None,
+        };
+        Some((asked.clone(), name))
     }
 }
 
@@ -257,7 +286,7 @@ impl VisitorMut for NameUser<'_> {
         if let SetExpr::Select(select) = query.body.as_mut() {
             for item in &mut select.projection {
                 if let SelectItem::UnnamedExpr(expression) = item
-                    && let Some(alias) = NameUser::asked_as(expression)
+                    && let Some((alias, _)) = self.asked_as(expression)
                 {
                     *item = SelectItem::ExprWithAlias {
                         expr: expression.clone(),
@@ -270,8 +299,8 @@ impl VisitorMut for NameUser<'_> {
     }
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        if NameUser::asked_as(expression).is_some() {
-            let name = Value::SingleQuotedString(self.user.to_owned());
+        if let Some((_, name)) = self.asked_as(expression) {
+            let name = Value::SingleQuotedString(name.to_owned());
             *expression = Expr::Value(name.with_empty_span());
         }
         ControlFlow::Continue(())
