@@ -18,7 +18,8 @@ use futures::StreamExt;
 
 use crate::error::SqlError;
 use crate::names::plain_names;
-use crate::value::{Column, Rows};
+use crate::parameters;
+use crate::value::{Column, Rows, Value};
 
 /// A statement in execution. Dropping it stops the work.
 pub struct QueryResult {
@@ -92,6 +93,7 @@ pub(crate) async fn query(
     context: &SessionContext,
     limit_bytes: usize,
     sql: &str,
+    parameters: &[Value<'_>],
 ) -> Result<QueryResult, SqlError> {
     let translate = |error: DataFusionError| SqlError::from_datafusion(error, limit_bytes);
     let state = context.state();
@@ -100,6 +102,7 @@ pub(crate) async fn query(
     name_user_column(&mut statement);
     let plan = state.statement_to_plan(statement).await.map_err(translate)?;
     refuse_changes(&plan, limit_bytes)?;
+    let plan = parameters::bind(plan, parameters, translate)?;
     let frame = context.execute_logical_plan(plan).await.map_err(translate)?;
     let plan = frame.create_physical_plan().await.map_err(translate)?;
     let stream = execute_stream(Arc::clone(&plan), context.task_ctx()).map_err(translate)?;

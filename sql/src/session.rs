@@ -16,6 +16,7 @@ use crate::catalog::{CATALOG, LakeSchema, SCHEMA, Source};
 use crate::error::SqlError;
 use crate::execute::{self, QueryResult};
 use crate::functions;
+use crate::value::Value;
 
 /// What one session may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +110,15 @@ impl Session {
     /// # Errors
     /// [`SqlError::ReadOnly`] for anything that would change something, the kinds of [`SqlError`] for the rest.
     pub async fn query(&self, sql: &str) -> Result<QueryResult, SqlError> {
-        execute::query(&self.context, self.settings.memory_limit_bytes, sql).await
+        self.query_with(sql, &[]).await
+    }
+
+    /// The same with values for `$1`, `$2`, …: NULL, booleans, numbers up to 64 bits and texts.
+    ///
+    /// # Errors
+    /// As [`Session::query`]; [`SqlError::Statement`] if there are more or fewer values than places for them.
+    pub async fn query_with(&self, sql: &str, parameters: &[Value<'_>]) -> Result<QueryResult, SqlError> {
+        execute::query(&self.context, self.settings.memory_limit_bytes, sql, parameters).await
     }
 
     /// Whether the lake keeps roll-ups, so that the view `rollup_hour` is quicker to read than `executions`.
