@@ -29,9 +29,7 @@ impl ArrowEncoder {
         let types = result.schema();
         let fields = types.fields().iter().zip(result.columns());
         let fields: Vec<Field> = fields
-            .map(|(field, column)| {
-                Field::new(&column.name, plain(field.data_type()), field.is_nullable())
-            })
+            .map(|(field, column)| Field::new(&column.name, plain(field.data_type()), field.is_nullable()))
             .collect();
         let schema = Arc::new(Schema::new(fields));
         let writer = StreamWriter::try_new(Vec::new(), &schema).map_err(encoding)?;
@@ -158,8 +156,11 @@ mod tests {
                 assert!(!name.contains("View") && !name.contains("Dictionary"), "{field}");
             }
         }
-        let (sent, got, schema) =
-            read_back(&session, "SELECT count(*), max(query_time_us) AS longest FROM executions").await;
+        let (sent, got, schema) = read_back(
+            &session,
+            "SELECT count(*), max(query_time_us) AS longest FROM executions",
+        )
+        .await;
         assert_eq!((got, sent.len()), (vec!["2".to_owned(), "2500".to_owned()], 2));
         assert_eq!(schema.field(0).name(), "count(*)");
     }

@@ -48,7 +48,11 @@ fn scalar(value: &Value<'_>) -> Result<ScalarValue, SqlError> {
         Value::Text(text) => ScalarValue::from(*text),
         Value::Integer(value) => match i64::try_from(*value) {
             Ok(value) => ScalarValue::from(value),
-            Err(_) => return Err(SqlError::Statement(format!("parameter {value} is beyond 64 bits"))),
+            Err(_) => {
+                return Err(SqlError::Statement(format!(
+                    "parameter {value} is beyond 64 bits"
+                )));
+            }
         },
         other => {
             return Err(SqlError::Statement(format!(

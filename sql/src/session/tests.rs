@@ -374,7 +374,8 @@ fn parameters_are_values() {
     check_parameters(of_user, &[Value::Text("web")], Ok(&["2"]));
     check_parameters(of_user, &[Value::Text("x' OR '1'='1")], Ok(&["0"]));
     check_parameters(of_user, &[Value::Null], Ok(&["0"]));
-    let slow = "SELECT query_time_us FROM executions WHERE query_time_us > $2 AND ts >= $1 ORDER BY 1 LIMIT $3";
+    let slow =
+        "SELECT query_time_us FROM executions WHERE query_time_us > $2 AND ts >= $1 ORDER BY 1 LIMIT $3";
     let monday = Value::Text("2026-11-16T00:00:00Z");
     check_parameters(
         slow,
