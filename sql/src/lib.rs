@@ -3,6 +3,7 @@
 //! one read-only statement and streams its rows. This crate never writes and never prints.
 
 mod arrow_stream;
+mod bounds;
 mod catalog;
 mod error;
 mod execute;
@@ -10,6 +11,7 @@ mod functions;
 mod names;
 mod parameters;
 mod postgres_wire;
+mod read_only;
 mod script;
 mod session;
 mod value;

@@ -14,9 +14,10 @@ use crate::value::Value;
 pub(crate) fn bind(
     plan: LogicalPlan,
     parameters: &[Value<'_>],
-    translate: impl Fn(DataFusionError) -> SqlError,
+    limit_bytes: usize,
 ) -> Result<LogicalPlan, SqlError> {
-    let names = plan.get_parameter_names().map_err(&translate)?;
+    let translate = |error: DataFusionError| SqlError::from_datafusion(error, limit_bytes);
+    let names = plan.get_parameter_names().map_err(translate)?;
     let mut highest = 0;
     for name in &names {
         let number = name.strip_prefix('$').and_then(|number| number.parse().ok());

@@ -9,14 +9,16 @@ use datafusion::config::Dialect;
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
 use slowlake_store::Lake;
 
 use crate::catalog::{CATALOG, LakeSchema, SCHEMA, Source};
 use crate::error::SqlError;
 use crate::execute::{self, QueryResult};
-use crate::functions;
 use crate::value::Value;
+use crate::{functions, postgres_wire};
 
 /// What one session may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,7 @@ pub struct Session {
     schema: Arc<LakeSchema>,
     settings: SessionSettings,
     has_rollups: AtomicBool,
+    is_for_clients: bool,
 }
 
 impl Session {
@@ -50,7 +53,7 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub async fn open_for_clients(lake: &Lake, settings: SessionSettings) -> Result<Session, SqlError> {
-        Session::open(lake, settings).await
+        Session::open(lake, settings).await?.with_clients()
     }
 
     /// A session over the lake's present snapshot that shares memory limit and caches with this one, which keeps its own snapshot.
@@ -59,7 +62,19 @@ impl Session {
     /// As [`Session::open`].
     pub async fn at_present(&self, lake: &Lake) -> Result<Session, SqlError> {
         let source = Source::of_lake(lake).await?;
-        Session::from_source(source, self.settings, self.context.runtime_env()).await
+        let session = Session::from_source(source, self.settings, self.context.runtime_env()).await?;
+        match self.is_for_clients {
+            true => session.with_clients(),
+            false => Ok(session),
+        }
+    }
+
+    /// The same session with the catalogs and functions that PostgreSQL's clients ask for.
+    fn with_clients(mut self) -> Result<Session, SqlError> {
+        self.is_for_clients = true;
+        postgres_wire::register_catalog(&self.context)
+            .map_err(|error| SqlError::from_datafusion(error, self.settings.memory_limit_bytes))?;
+        Ok(self)
     }
 
     /// A session over any table with the columns of `events`.
@@ -91,6 +106,7 @@ impl Session {
             schema,
             settings,
             has_rollups,
+            is_for_clients: false,
         })
     }
 
@@ -119,6 +135,16 @@ impl Session {
     /// As [`Session::query`]; [`SqlError::Statement`] if there are more or fewer values than places for them.
     pub async fn query_with(&self, sql: &str, parameters: &[Value<'_>]) -> Result<QueryResult, SqlError> {
         execute::query(&self.context, self.settings.memory_limit_bytes, sql, parameters).await
+    }
+
+    /// Plans a statement, if it is one that only reads.
+    pub(crate) async fn plan(&self, statement: Statement) -> Result<LogicalPlan, SqlError> {
+        execute::plan(&self.context, self.settings.memory_limit_bytes, statement).await
+    }
+
+    /// Begins to execute a plan of this session's.
+    pub(crate) async fn start(&self, plan: LogicalPlan) -> Result<QueryResult, SqlError> {
+        execute::start(&self.context, self.settings.memory_limit_bytes, plan).await
     }
 
     /// Whether the lake keeps roll-ups, so that the view `rollup_hour` is quicker to read than `executions`.
