@@ -6,6 +6,7 @@ mod binary;
 mod corpus;
 mod digest;
 mod follow;
+mod http;
 mod ingest;
 #[cfg(feature = "kafka")]
 mod kafka;
