@@ -44,7 +44,7 @@ pub(super) struct Answer {
 
 enum Encoder {
     Text(RowsEncoder),
-    Arrow(ArrowEncoder),
+    Arrow(Box<ArrowEncoder>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Answer {
         limits: Limits,
     ) -> Result<Answer, Problem> {
         let encoder = match form {
-            ARROW => Encoder::Arrow(ArrowEncoder::new(&result)?),
+            ARROW => Encoder::Arrow(Box::new(ArrowEncoder::new(&result)?)),
             CSV => Encoder::Text(RowsEncoder::new(RowsForm::Csv, result.columns())),
             _ => Encoder::Text(RowsEncoder::new(RowsForm::Json, result.columns())),
         };
