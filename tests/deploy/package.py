@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -135,21 +136,34 @@ def booted(nspawn: pathlib.Path, root: pathlib.Path):
     command = [nspawn, "--quiet", "--register=no", "--keep-unit", "--private-network", "--console=pipe", "--boot", "-D", root]
     with (root.parent / "console").open("w") as console:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+        first = None
         try:
-            leader = until(lambda: children(process), "systemd does not start here")[0]
-            inside = ["nsenter", "--target", leader, "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd=/"]
-            until(lambda: status(inside, "systemctl", "is-system-running") in {0, 1}, "systemd does not answer here")
+            first = until(lambda: systemd_of(process), "systemd does not start here")
+            inside = ["nsenter", "--target", first, "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd=/"]
+            until(lambda: is_up(inside), "systemd does not come up here")
             ok(f"systemd is process 1: {run(*inside, 'systemctl', '--version').splitlines()[0]}")
             yield inside
         finally:
-            process.terminate()
+            # With the first process of a namespace all others in it end.
+            if first:
+                os.kill(int(first), signal.SIGKILL)
+            else:
+                process.kill()
             process.wait(PATIENCE_SECONDS)
 
 
-def children(process: subprocess.Popen) -> list[str]:
+def systemd_of(process: subprocess.Popen) -> str | None:
+    """The number of the process that is 1 inside, when it is there."""
     if process.poll() is not None:
         raise Skipped("systemd cannot be started in a root of its own here")
-    return pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return next((child for child in children if pathlib.Path(f"/proc/{child}/comm").read_text() == "systemd\n"), None)
+
+
+def is_up(inside: list) -> bool:
+    command = [*inside, "systemctl", "is-system-running"]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=SECONDS_MAX, check=False)
+    return answer.stdout.strip() in {"running", "degraded"}
 
 
 def status(inside: list, *command: str) -> int:
