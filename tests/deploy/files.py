@@ -56,10 +56,10 @@ def context(_: Tools, binary: pathlib.Path) -> None:
     made_of = binary.with_suffix(".d")
     if not made_of.exists():
         raise Skipped(f"cargo's list of what the program is made of is not beside it: {made_of}")
-    ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] not in "#!"]
-    files = made_of.read_text().split(": ", 1)[1].split()
-    parts = {match.group(1) for file in files if (match := re.search(r"/(src|parse|ingest|store|sql|analyze|tests|docs)/", file))}
-    assert not parts & set(ignored), f"the program is made of {parts & set(ignored)}"
+    ignored = {line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] not in "#!"}
+    files = [os.path.normpath(file) for file in made_of.read_text().split(": ", 1)[1].split()]
+    parts = {os.path.relpath(file, os.path.commonpath(files)).split("/")[0] for file in files}
+    assert not parts & ignored, f"the program is made of {parts & ignored}"
     ok(f"the image is built from all that the program is made of: {len(files)} files in {' '.join(sorted(parts))}")
 
 
@@ -85,13 +85,12 @@ def understood(binary: pathlib.Path, configuration: pathlib.Path, folder: pathli
     """The program knows each key of a configuration and takes each value; whether servers answer is another matter."""
     environment = {**os.environ, "SLOWLAKE_LAKE": str(folder / "lake")}
     said = subprocess.run([binary, "check", "-c", configuration], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment, check=False, timeout=120)
-    # Mistakes of the file itself come with their line, and then nothing else is looked at.
-    mistakes = [line for line in said.stderr.splitlines() if re.match(rf"error: \S*{configuration.name}:\d+: .*(no such key|not |there is no|missing)", line)]
-    if any("this build" in line for line in said.stderr.splitlines()):
+    if "this build" in said.stderr:
         print(f"SKIPPED: {configuration.relative_to(ROOT)}: it needs a build with Kafka")
-    else:
-        assert said.stdout and not mistakes, f"{configuration}: {said.stdout}{said.stderr}"
-        ok(f"slowlake check understands {configuration.relative_to(ROOT)}")
+        return
+    # Where the file itself has a mistake nothing else is looked at, and so nothing is said of the lake.
+    assert said.stdout.startswith("lake "), f"{configuration}: {said.stdout}{said.stderr}"
+    ok(f"slowlake check understands {configuration.relative_to(ROOT)}")
 
 
 def prometheus(tools: Tools, _: pathlib.Path) -> None:
@@ -104,9 +103,6 @@ def prometheus(tools: Tools, _: pathlib.Path) -> None:
     alerts = set(re.findall(r"alert: (\w+)", (folder / "slowlake-alerts.yaml").read_text()))
     tried = set(re.findall(r"alertname: (\w+)\n        exp_alerts:\n          -", (folder / "slowlake-alerts.test.yaml").read_text()))
     assert tried == alerts, f"alerts of which no test says that they fire: {alerts - tried}"
-    runbook = (ROOT / "docs/runbook.md").read_text().lower()
-    unknown = [name for name in re.findall(r"runbook.md#(\w+)", (folder / "slowlake-alerts.yaml").read_text()) if f"### {name}" not in runbook]
-    assert not unknown, f"not in the runbook: {unknown}"
     assert f"{len(alerts)} rules found" in rules
     ok(f"promtool check and test: {len(alerts)} rules, each tried to fire and not to")
 
