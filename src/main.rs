@@ -38,6 +38,10 @@ use crate::command::sql::SqlArguments;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
 
+/// The system's allocator keeps what each thread once needed: a service with a thread a source grew by a third with it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Slow-query logs of a whole fleet of databases as one open, queryable archive.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, help_expected = true)]

@@ -36,7 +36,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// Third-party crate → folders whose crate may use it. A name that ends in `*` stands for all that begin so.
-const FENCES: [(&str, &[&str]); 18] = [
+const FENCES: [(&str, &[&str]); 21] = [
     ("nom", &["parse"]),
     ("deltalake*", &["store"]),
     ("object_store", &["store"]),
@@ -48,7 +48,10 @@ const FENCES: [(&str, &[&str]); 18] = [
     ("rdkafka*", &["ingest"]),
     ("tokio_postgres*", &["ingest"]),
     ("mysql_async", &["ingest"]),
-    ("rustls*", &["ingest"]),
+    ("rustls*", &["ingest", "src"]),
+    ("tokio_rustls", &["sql", "src"]),
+    ("pgwire", &["sql"]),
+    ("tonic", &["sql"]),
     ("flate2", &["ingest"]),
     ("liblzma", &["ingest"]),
     ("clap*", &["src"]),
