@@ -118,7 +118,7 @@ fn alerts_watch_metrics_that_there_are_and_are_in_the_runbook() {
 
 #[test]
 fn configuration_files_are_understood() {
-    let mut names = vec!["deploy/debian/slowlake.toml"];
+    let mut names = vec!["deploy/debian/slowlake.toml", "deploy/debian/serve.toml"];
     if cfg!(feature = "kafka") {
         names.extend(["deploy/compose/slowlake.toml", "deploy/shippers/slowlake.toml"]);
     }

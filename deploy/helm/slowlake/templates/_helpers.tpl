@@ -93,3 +93,33 @@ envFrom:
   persistentVolumeClaim: { claimName: {{ . }} }
 {{- end }}
 {{- end -}}
+
+{{/* What parts of a cluster prove themselves with. */}}
+{{- define "slowlake.clusterOptions" -}}
+- --tls-ca=/etc/slowlake/cluster/ca.crt
+- --tls-cert=/etc/slowlake/cluster/tls.crt
+- --tls-key=/etc/slowlake/cluster/tls.key
+{{- end -}}
+
+{{/* Where those that ask find the cluster, and what they prove themselves with; nothing without one. */}}
+{{- define "slowlake.clusterEnvironment" -}}
+{{- if .Values.cluster.enabled }}
+- { name: SLOWLAKE_CLUSTER, value: "https://{{ include "slowlake.name" . }}-scheduler:50050" }
+- { name: SLOWLAKE_CLUSTER_CA, value: /etc/slowlake/cluster/ca.crt }
+- { name: SLOWLAKE_CLUSTER_CERT, value: /etc/slowlake/cluster/tls.crt }
+- { name: SLOWLAKE_CLUSTER_KEY, value: /etc/slowlake/cluster/tls.key }
+{{- end }}
+{{- end -}}
+
+{{- define "slowlake.clusterMount" -}}
+{{- if .Values.cluster.enabled }}
+- { name: cluster, mountPath: /etc/slowlake/cluster, readOnly: true }
+{{- end }}
+{{- end -}}
+
+{{- define "slowlake.clusterVolume" -}}
+{{- if .Values.cluster.enabled }}
+- name: cluster
+  secret: { secretName: {{ .Values.cluster.tlsSecret }}, defaultMode: 0440 }
+{{- end }}
+{{- end -}}
