@@ -4,8 +4,10 @@ mod bad_input;
 mod bad_lake;
 mod binary;
 mod corpus;
+mod deploy;
 mod digest;
 mod follow;
+mod http;
 mod ingest;
 #[cfg(feature = "kafka")]
 mod kafka;

@@ -76,11 +76,12 @@ fn there_is_one_database_and_nothing_to_replicate() {
         assert_eq!(state(&error), "3D000");
         // Who names no database gets that of his name.
         let mut config = served.config("ann", "");
-        config
+        let connected = config
             .dbname("ann")
             .connect(tokio_postgres::NoTls)
             .await
-            .expect("a connection");
+            .map(|_| ());
+        connected.expect("a connection");
         let mut config = served.config("ann", "");
         let error = config
             .options("-c no_such=1")
