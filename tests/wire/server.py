@@ -104,6 +104,6 @@ class Server:
 
     def answer(self, sql: str) -> list:
         """What `slowlake sql` says, as rows of values."""
-        command = [self.binary, "sql", "--lake", self.lake, "--output", "json", "-c", sql]
+        command = [self.binary, "sql", "--lake", self.lake, "--output", "json", f"--command={sql}"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return [list(row.values()) for row in json.loads(done.stdout)]

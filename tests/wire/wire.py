@@ -16,11 +16,14 @@ def main() -> None:
     parser.add_argument("binary", type=pathlib.Path)
     parser.add_argument("lake", type=pathlib.Path)
     parser.add_argument("truth", type=pathlib.Path)
-    parser.add_argument("steps", nargs="*", choices=[[], *STEPS], default=[])
+    parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join(STEPS))
     parser.add_argument("--scratch", type=pathlib.Path, required=True)
     parser.add_argument("--cache", type=pathlib.Path, required=True)
     parser.add_argument("--quick", action="store_true", help="half a minute each")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
+    for name in arguments.steps:
+        if name not in STEPS:
+            parser.error(f"there is no step {name}")
     complaints = []
     for name in arguments.steps or STEPS:
         with Server(arguments) as server:

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::ParamValues;
 use datafusion::common::metadata::ScalarAndMetadata;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::parser::Statement as AnyStatement;
 use datafusion_postgres::arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
 use datafusion_postgres::arrow_pg::datatypes::{PG_OID_ALIAS_KEY, into_pg_type, pg_type_for_alias_kind};
@@ -249,13 +250,8 @@ fn parameters(plan: &LogicalPlan) -> Result<Vec<Parameter>, SqlError> {
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expression| {
             expression.apply(|expression| {
-                let (placeholder, of_cast) = match expression {
-                    Expr::Placeholder(placeholder) => (placeholder, None),
-                    Expr::Cast(cast) => match cast.expr.as_ref() {
-                        Expr::Placeholder(placeholder) => (placeholder, Some(cast.field.data_type().clone())),
-                        _ => return Ok(TreeNodeRecursion::Continue),
-                    },
-                    _ => return Ok(TreeNodeRecursion::Continue),
+                let Some((placeholder, of_use)) = used(expression, node) else {
+                    return Ok(TreeNodeRecursion::Continue);
                 };
                 let number = placeholder
                     .id
@@ -263,7 +259,7 @@ fn parameters(plan: &LogicalPlan) -> Result<Vec<Parameter>, SqlError> {
                     .parse::<usize>()
                     .unwrap_or(0);
                 let field = placeholder.field.as_ref();
-                let data_type = field.map(|field| field.data_type().clone()).or(of_cast);
+                let data_type = field.map(|field| field.data_type().clone()).or(of_use);
                 let alias = field
                     .and_then(|field| field.metadata().get(PG_OID_ALIAS_KEY))
                     .and_then(|kind| pg_type_for_alias_kind(kind));
@@ -293,6 +289,29 @@ fn parameters(plan: &LogicalPlan) -> Result<Vec<Parameter>, SqlError> {
     Ok((1..=n)
         .map(|i| found.remove(&i).unwrap_or(unused.clone()))
         .collect())
+}
+
+/// A parameter, and what its use says of its type: a cast, or the search for something in it (`= ANY($1)`).
+fn used<'e>(expression: &'e Expr, node: &LogicalPlan) -> Option<(&'e Placeholder, Option<DataType>)> {
+    match expression {
+        Expr::Placeholder(placeholder) => Some((placeholder, None)),
+        Expr::Cast(cast) => match cast.expr.as_ref() {
+            Expr::Placeholder(placeholder) => Some((placeholder, Some(cast.field.data_type().clone()))),
+            _ => None,
+        },
+        Expr::ScalarFunction(function) if function.name() == "array_has" => match &function.args[..] {
+            [Expr::Placeholder(placeholder), item] => {
+                let item = node
+                    .inputs()
+                    .first()
+                    .and_then(|input| item.get_type(input.schema()).ok())?;
+                let list = DataType::List(Arc::new(Field::new_list_field(item, true)));
+                Some((placeholder, Some(list)))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The protocol counts parameters in 16 bits.

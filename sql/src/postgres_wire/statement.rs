@@ -41,6 +41,16 @@ pub(super) enum Asked {
     Begin,
     Commit,
     Rollback,
+    /// A place in a transaction, to which errors can be forgotten.
+    Savepoint {
+        name: String,
+    },
+    RollbackTo {
+        name: String,
+    },
+    Release {
+        name: String,
+    },
     /// Something prepared is to be forgotten, or everything.
     Forget {
         name: Option<String>,
@@ -85,7 +95,7 @@ impl Reader {
         };
         let mut statements = statements.map_err(|error| of_query(&syntax_error(error), sql))?;
         if is_of_catalogs {
-            let _ = statements.visit(&mut WithoutSubqueryArrays);
+            let _ = statements.visit(&mut WithoutOptions);
         }
         statements
             .into_iter()
@@ -134,6 +144,12 @@ fn classify(statement: Statement, sql: &str) -> PgWireResult<Asked> {
         }
         Statement::Commit { .. } => Asked::Commit,
         Statement::Rollback { savepoint: None, .. } => Asked::Rollback,
+        Statement::Rollback {
+            savepoint: Some(name),
+            ..
+        } => Asked::RollbackTo { name: name.value },
+        Statement::Savepoint { name } => Asked::Savepoint { name: name.value },
+        Statement::ReleaseSavepoint { name } => Asked::Release { name: name.value },
         Statement::Deallocate { name, .. } => Asked::Forget {
             name: (!name.value.eq_ignore_ascii_case("all")).then_some(name.value),
         },
@@ -143,12 +159,6 @@ fn classify(statement: Statement, sql: &str) -> PgWireResult<Asked> {
         } => Asked::Nothing {
             tag: "CLOSE CURSOR ALL",
         },
-        Statement::Savepoint { .. } | Statement::ReleaseSavepoint { .. } | Statement::Rollback { .. } => {
-            return Err(error(
-                state::NOT_SUPPORTED,
-                "there are no savepoints: nothing here can be undone",
-            ));
-        }
         Statement::Declare { .. } | Statement::Fetch { .. } => {
             let what = "there are no cursors in SQL; ask for rows in portions through the protocol";
             return Err(error(state::NOT_SUPPORTED, what));
@@ -235,17 +245,30 @@ fn value_of(values: &[Expr]) -> Option<String> {
     }
 }
 
-/// `ARRAY(SELECT …)`, which DataFusion has not: in catalogs it asks for options and members, of which there are none.
-struct WithoutSubqueryArrays;
+/// Options of relations and members of roles, of which there are none: `ARRAY(SELECT …)`, which DataFusion has not, and columns that its catalogs
+/// have not.
+struct WithoutOptions;
 
-impl VisitorMut for WithoutSubqueryArrays {
+const OPTIONS: &[&str] = &["reloptions", "relacl"];
+
+impl VisitorMut for WithoutOptions {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Function(function) = expression
-            && matches!(function.args, FunctionArguments::Subquery(_))
-            && function.name.to_string().eq_ignore_ascii_case("array")
-        {
+        let Expr::Function(function) = expression else {
+            return ControlFlow::Continue(());
+        };
+        let name = function.name.to_string().to_ascii_lowercase();
+        let is_of_options = || {
+            let text = function.args.to_string();
+            OPTIONS.iter().any(|option| text.contains(option))
+        };
+        let has_none = match name.as_str() {
+            "array" => matches!(function.args, FunctionArguments::Subquery(_)),
+            "array_to_string" => is_of_options(),
+            _ => false,
+        };
+        if has_none {
             *expression = Expr::Value(Value::Null.with_empty_span());
         }
         ControlFlow::Continue(())
@@ -364,7 +387,13 @@ mod tests {
         check("COMMIT", Ok(Asked::Commit));
         check("END", Ok(Asked::Commit));
         check("ROLLBACK", Ok(Asked::Rollback));
-        check("SAVEPOINT a", Err("0A000"));
+        let name = "a".to_owned();
+        check("SAVEPOINT a", Ok(Asked::Savepoint { name: name.clone() }));
+        check(
+            "ROLLBACK TO SAVEPOINT a",
+            Ok(Asked::RollbackTo { name: name.clone() }),
+        );
+        check("RELEASE a", Ok(Asked::Release { name }));
         check("DISCARD ALL", Ok(Asked::Reset { forgets: true }));
         check("DEALLOCATE ALL", Ok(Asked::Forget { name: None }));
         check("DECLARE c CURSOR FOR SELECT 1", Err("0A000"));
