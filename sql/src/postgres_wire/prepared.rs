@@ -291,10 +291,13 @@ fn parameters(plan: &LogicalPlan) -> Result<Vec<Parameter>, SqlError> {
         .collect())
 }
 
-/// A parameter, and what its use says of its type: a cast, or the search for something in it (`= ANY($1)`).
+/// A parameter, and what its use says of its type: a cast, a number of rows, or the search for something in it (`= ANY($1)`).
 fn used<'e>(expression: &'e Expr, node: &LogicalPlan) -> Option<(&'e Placeholder, Option<DataType>)> {
     match expression {
-        Expr::Placeholder(placeholder) => Some((placeholder, None)),
+        Expr::Placeholder(placeholder) => {
+            let is_count = matches!(node, LogicalPlan::Limit(_));
+            Some((placeholder, is_count.then_some(DataType::Int64)))
+        }
         Expr::Cast(cast) => match cast.expr.as_ref() {
             Expr::Placeholder(placeholder) => Some((placeholder, Some(cast.field.data_type().clone()))),
             _ => None,

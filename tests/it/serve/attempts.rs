@@ -94,7 +94,6 @@ const ATTEMPTS: &[(&str, &str)] = &[
         "SELECT set_config('default_transaction_read_only', 'off', false)",
         "42883",
     ),
-    ("SELECT * FROM pg_authid", "42P01"),
     ("SELECT * FROM pg_shadow", "42P01"),
     (
         "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'libc', 'system'",
