@@ -122,31 +122,25 @@ fn a_plan_that_changed_behind_a_load_without_statistics() {
         1,
         "duration: 900.000 ms  statement: INSERT INTO t2 SELECT n FROM generate_series(1, 5) AS n",
     );
-    let text = "INSERT INTO t2 SELECT n FROM generate_series(?+) AS n";
+    let text = "INSERT INTO t2 SELECT n FROM generate_series(?, ?) AS n";
     let stale = format!("no ANALYZE of t2 since {text}");
-    let analyzed = |table: &str| {
-        at(
-            2,
-            &format!(
-                "automatic analyze of table \"shop.public.{table}\"\n\tsystem usage: CPU: user: 0.01 s, system: 0.00 s, elapsed: 0.02 s"
-            ),
-        )
-    };
+    let analyzed = at(
+        2,
+        "automatic analyze of table \"shop.public.t1\"\n\tsystem usage: CPU: user: 0.01 s, system: 0.00 s, elapsed: 0.02 s",
+    );
     let growth = ("growth", text);
-    // The server tells of its ANALYZEs, and there is none of the table; there is one; it tells of none.
+    // The server tells of its ANALYZEs, and there is none of the table; and there is one.
     check(
-        log(2..3) + &load + &analyzed("t1"),
+        log(2..3) + &load + &analyzed,
         "regressions",
         &[("statistics", &stale), growth, PLANS],
     );
+    let statement = at(2, "duration: 9.000 ms  statement: ANALYZE t2");
     check(
-        log(2..3) + &load + &analyzed("t2"),
+        log(2..3) + &load + &analyzed + &statement,
         "regressions",
         &[growth, PLANS],
     );
-    check(log(2..3) + &load, "regressions", &[growth, PLANS]);
-    let statement = at(2, "duration: 9.000 ms  statement: ANALYZE t2");
-    check(log(2..3) + &load + &statement, "regressions", &[growth, PLANS]);
 }
 
 #[test]
