@@ -7,9 +7,9 @@ mod file;
 mod kafka;
 mod key;
 mod section;
+mod serve;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -25,6 +25,7 @@ pub(crate) use crate::configuration::kafka::Topics;
 pub(crate) use crate::configuration::key::reference;
 use crate::configuration::section::{Section, line_of};
 use crate::ingestion::TextPolicy;
+use crate::serving::ServeSettings;
 use crate::telemetry::{LogFormat, LogLevel};
 
 /// How many `[[source.file]]` one process follows: each commits on its own, and many writers keep each other waiting.
@@ -57,8 +58,8 @@ pub(crate) struct Configuration {
     pub(crate) collected: Vec<Collected>,
     /// How the lake is tidied up; `None` when somebody else does it.
     pub(crate) maintenance: Option<Maintenance>,
-    /// Where health and metrics are served.
-    pub(crate) http: Option<SocketAddr>,
+    /// What others may ask.
+    pub(crate) serve: ServeSettings,
     pub(crate) log: Log,
     pub(crate) lines: Lines,
 }
@@ -144,12 +145,9 @@ impl Configuration {
         let sources = Sources::of(&mut root, &defaults, &mut lines, &mut mistakes);
         let keep = keep(root.table("retention", &key::RETENTION), &mut mistakes);
         let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
-        let mut serve = root.table("serve", &key::SERVE);
-        let http = serve.as_mut().and_then(|serve| serve.address("http"));
+        let serve = ServeSettings::of(root.table("serve", &key::SERVE), &mut mistakes);
         let log = Log::of(root.table("log", &key::LOG), &mut mistakes);
-        for section in serve.into_iter().chain([root]) {
-            section.finish(&mut mistakes);
-        }
+        root.finish(&mut mistakes);
         mistakes.sort_by_key(|mistake| mistake.line);
         if !mistakes.is_empty() {
             return Err(mistakes);
@@ -162,7 +160,7 @@ impl Configuration {
             topics: sources.topics,
             collected: sources.collected,
             maintenance,
-            http,
+            serve,
             log,
             lines,
         })
@@ -193,7 +191,7 @@ impl Sources {
                 .map_or_else(Vec::new, |source| source.tables(name, keys))
         };
         let (files, topics) = (tables("file", &key::FILE), tables("kafka", &key::KAFKA));
-        let is_empty = files.is_empty() && topics.is_empty() && collected.is_empty();
+        let is_empty = files.is_empty() && topics.is_empty() && collected.is_empty() && !root.has("serve");
         if is_empty && (source.is_some() || !root.has("source")) {
             root.wrong(
                 "source",

@@ -12,10 +12,12 @@ mod pipeline;
 mod plan_json;
 mod progress;
 mod render;
+mod report;
 mod report_document;
 mod report_sections;
 mod report_summary;
 mod service;
+mod serving;
 mod settings;
 mod summary;
 mod telemetry;
@@ -34,6 +36,7 @@ use crate::command::maintain::MaintainArguments;
 use crate::command::mark::MarkArguments;
 use crate::command::report::ReportArguments;
 use crate::command::run::RunArguments;
+use crate::command::serve::ServeArguments;
 use crate::command::sql::SqlArguments;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
@@ -61,6 +64,8 @@ enum Command {
     Ingest(IngestArguments),
     /// The service: read what a configuration file names into a lake, until told to stop
     Run(RunArguments),
+    /// Answer PostgreSQL clients and HTTP over a lake, until told to stop
+    Serve(Box<ServeArguments>),
     /// Look whether a configuration file can be run, and change nothing
     Check(CheckArguments),
     /// Compute a report from a lake
@@ -82,14 +87,15 @@ enum Command {
 fn main() -> process::ExitCode {
     let line = CommandLine::parse();
     let settings = Settings::resolve(line.threads);
-    if !matches!(line.command, Command::Run(_)) {
-        // The service speaks as its configuration says.
+    if !matches!(line.command, Command::Run(_) | Command::Serve(_)) {
+        // Services speak as their configuration says.
         telemetry::start_command(&settings);
     }
     let result = match &line.command {
         Command::Digest(arguments) => command::digest::run(arguments, &settings),
         Command::Ingest(arguments) => command::ingest::run(arguments, &settings),
         Command::Run(arguments) => command::run::run(arguments, &settings),
+        Command::Serve(arguments) => command::serve::run(arguments, &settings),
         Command::Check(arguments) => command::check::run(arguments, &settings),
         Command::Report(arguments) => command::report::run(arguments, &settings),
         Command::Findings(arguments) => command::findings::run(arguments, &settings),

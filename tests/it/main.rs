@@ -5,8 +5,10 @@ mod bad_lake;
 mod binary;
 mod causes;
 mod corpus;
+mod deploy;
 mod digest;
 mod follow;
+mod http;
 mod ingest;
 #[cfg(feature = "kafka")]
 mod kafka;
