@@ -266,6 +266,9 @@ async fn stated(session: &Session, window: TimeWindow) -> Result<Vec<Happening>,
     Ok(happenings)
 }
 
+/// A server, and when a collector asked it, µs since 1970 UTC.
+type Round = (Option<String>, i64);
+
 /// Settings that a collector saw change.
 async fn sampled(session: &Session, window: TimeWindow) -> Result<Vec<Happening>, AnalyzeError> {
     let statement = format!(
@@ -273,13 +276,12 @@ async fn sampled(session: &Session, window: TimeWindow) -> Result<Vec<Happening>
          WHERE metric = 'setting' AND object IS NOT NULL AND {} ORDER BY server, ts, object",
         within(window, "ts")
     );
-    let mut rounds: BTreeMap<(Option<String>, i64), Vec<(String, String)>> = BTreeMap::new();
+    let mut rounds: BTreeMap<Round, Vec<(String, String)>> = BTreeMap::new();
     each_row(session.query(&statement).await?, |rows, row| {
         let Some(at_us) = time(rows, row, 1) else { return };
-        let [server, name, value, unit] =
-            [0, 2, 3, 4].map(|column| rows.text(row, column).unwrap_or_default());
+        let [name, value, unit] = [2, 3, 4].map(|column| rows.text(row, column).unwrap_or_default());
         let value = format!("{value} {unit}").trim_end().to_owned();
-        let server = rows.text(row, 0).map(|_| server.to_owned());
+        let server = rows.text(row, 0).map(str::to_owned);
         rounds
             .entry((server, at_us))
             .or_default()
