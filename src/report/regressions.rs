@@ -32,7 +32,7 @@ const LIMIT_TEXT: usize = 20;
 /// Causes of a change in a text report.
 const CAUSES_TEXT: usize = 3;
 /// Characters of a cause in a text report.
-const CAUSE_CHARACTERS: usize = 70;
+const CAUSE_CHARACTERS: usize = 160;
 
 impl Job for RegressionsOptions {
     const FORMS: &'static [OutputFormat] = &[OutputFormat::Text, OutputFormat::Json];
@@ -180,6 +180,7 @@ fn kind_of(cause: &Cause) -> &'static str {
     match cause.kind {
         CauseKind::Ddl => "tables or indexes changed",
         CauseKind::Locks => "locks",
+        CauseKind::Statistics => "old statistics",
         CauseKind::Growth => "more data",
         CauseKind::Configuration => "settings changed",
         CauseKind::Plan => "another plan",
@@ -191,8 +192,9 @@ fn kind_of(cause: &Cause) -> &'static str {
 }
 
 fn server_line(change: &WholeServer) -> String {
+    let causes: String = change.causes.iter().take(CAUSES_TEXT).map(cause_line).collect();
     format!(
-        "  {} since {} on {}\n",
+        "  {} since {} on {}\n{causes}",
         signed(change.effect),
         time(change.onset_us),
         server_name(&change.server)

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_lake;
 mod binary;
+mod causes;
 mod corpus;
 mod deploy;
 mod digest;
