@@ -221,6 +221,30 @@ fn refusals() -> Vec<(Vec<u8>, u16, &'static str)> {
         (sql("SELECT $1"), 400, "statement"),
         (sql("SELECT \u{0}"), 400, "statement"),
         (sql(&format!("SELECT {}1", "(".repeat(5_000))), 400, "statement"),
+        (
+            sql(&format!("SELECT 1{}", " + 1".repeat(100_000))),
+            400,
+            "too_large",
+        ),
+        (
+            sql(&format!("SELECT {}1", "- ".repeat(100_000))),
+            400,
+            "too_large",
+        ),
+        (sql(&format!("SELECT {}", "[".repeat(100_000))), 400, "statement"),
+        (
+            sql(&format!("SELECT {} true", "NOT ".repeat(100_000))),
+            400,
+            "too_large",
+        ),
+        (
+            sql(&format!(
+                "SELECT CASE {} END",
+                "WHEN true THEN CASE ".repeat(10_000)
+            )),
+            400,
+            "statement",
+        ),
         (with(json!({"parameters": [1]})), 400, "statement"),
         (with(json!({"parameters": [[1]]})), 422, "unprocessable"),
         (with(json!({"parameters": "x"})), 422, "unprocessable"),

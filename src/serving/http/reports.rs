@@ -13,7 +13,6 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::error;
 
-use crate::render::OutputFormat;
 use crate::report::{Drawing, Made, OF_COMMAND_LINE, Report};
 use crate::serving::http::accept::{CSV, Form, HTML, JSON, MARKDOWN, TEXT, form};
 use crate::serving::http::answering::Record;
@@ -211,6 +210,7 @@ fn response(made: Made, form: Form) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::OutputFormat;
 
     #[track_caller]
     fn check(name: &str, query: &[(&str, &str)], expected: Result<OutputFormat, &str>) {
