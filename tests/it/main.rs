@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_lake;
 mod binary;
 mod corpus;
+mod deploy;
 mod digest;
 mod follow;
 mod http;
