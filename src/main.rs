@@ -12,6 +12,7 @@ mod pipeline;
 mod plan_json;
 mod progress;
 mod render;
+mod report;
 mod report_document;
 mod report_sections;
 mod report_summary;

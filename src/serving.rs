@@ -38,6 +38,10 @@ pub(crate) struct ServeSettings {
     pub(crate) users: Option<PathBuf>,
     /// Names and tokens of HTTP clients, a file.
     pub(crate) tokens: Option<PathBuf>,
+    /// Whether HTTP has only health and metrics, and neither SQL nor reports.
+    pub(crate) monitoring_only: bool,
+    /// Whether readiness and metrics ask for a token, too.
+    pub(crate) guards_monitoring: bool,
     /// What the servers prove themselves with.
     pub(crate) tls: Option<TlsFiles>,
     /// Whether connections without TLS are taken although there is a certificate.
@@ -116,7 +120,7 @@ impl Serving {
         let shared = Arc::new(Shared {
             lake,
             limits: serve.limits,
-            audit: Audit::new(serve.redacts),
+            audit: Audit::new(serve.redacts, meters.clone()),
             meters,
             stop: is_stopped,
         });

@@ -17,8 +17,8 @@ use futures::StreamExt;
 
 use crate::error::SqlError;
 use crate::names::plain_names;
-use crate::value::{Column, Rows};
-use crate::{bounds, read_only};
+use crate::value::{Column, Rows, Value};
+use crate::{bounds, parameters, read_only};
 
 /// A statement in execution. Dropping it stops the work.
 pub struct QueryResult {
@@ -93,6 +93,7 @@ pub(crate) async fn query(
     context: &SessionContext,
     limit_bytes: usize,
     sql: &str,
+    parameters: &[Value<'_>],
 ) -> Result<QueryResult, SqlError> {
     bounds::check_text(sql)?;
     let state = context.state();
@@ -101,6 +102,7 @@ pub(crate) async fn query(
         .sql_to_statement(sql, &dialect)
         .map_err(|error| SqlError::from_datafusion(error, limit_bytes))?;
     let plan = plan(context, limit_bytes, statement).await?;
+    let plan = parameters::bind(plan, parameters, limit_bytes)?;
     start(context, limit_bytes, plan).await
 }
 

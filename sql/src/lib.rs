@@ -2,12 +2,14 @@
 //! `rejects`, `ledger`), the functions over fingerprints and latencies, and limits on memory and threads; [`Session::query`] executes
 //! one read-only statement and streams its rows. This crate never writes and never prints.
 
+mod arrow_stream;
 mod bounds;
 mod catalog;
 mod error;
 mod execute;
 mod functions;
 mod names;
+mod parameters;
 mod postgres_wire;
 mod read_only;
 mod script;
@@ -18,6 +20,7 @@ mod views;
 #[cfg(test)]
 mod fixture;
 
+pub use arrow_stream::ArrowEncoder;
 pub use catalog::rollup_of;
 pub use error::SqlError;
 pub use execute::{Progress, QueryResult};

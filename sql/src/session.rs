@@ -17,6 +17,7 @@ use slowlake_store::Lake;
 use crate::catalog::{CATALOG, LakeSchema, SCHEMA, Source};
 use crate::error::SqlError;
 use crate::execute::{self, QueryResult};
+use crate::value::Value;
 use crate::{functions, postgres_wire};
 
 /// What one session may use.
@@ -125,7 +126,15 @@ impl Session {
     /// # Errors
     /// [`SqlError::ReadOnly`] for anything that would change something, the kinds of [`SqlError`] for the rest.
     pub async fn query(&self, sql: &str) -> Result<QueryResult, SqlError> {
-        execute::query(&self.context, self.settings.memory_limit_bytes, sql).await
+        self.query_with(sql, &[]).await
+    }
+
+    /// The same with values for `$1`, `$2`, …: NULL, booleans, numbers up to 64 bits and texts.
+    ///
+    /// # Errors
+    /// As [`Session::query`]; [`SqlError::Statement`] if there are more or fewer values than places for them.
+    pub async fn query_with(&self, sql: &str, parameters: &[Value<'_>]) -> Result<QueryResult, SqlError> {
+        execute::query(&self.context, self.settings.memory_limit_bytes, sql, parameters).await
     }
 
     /// Plans a statement, if it is one that only reads.

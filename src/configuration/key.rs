@@ -591,7 +591,7 @@ pub(super) const SERVE: Table = Table {
             name: "http",
             value: "text",
             default: "",
-            meaning: "Address and port for HTTP, such as `127.0.0.1:8433`: `/healthz`, `/readyz`, `/metrics`, SQL and reports.",
+            meaning: "Address and port for HTTP, such as `127.0.0.1:8433`: `/healthz`, `/readyz`, `/metrics`, SQL and reports. Beyond this machine only with `tokens`, or `monitoring_only`.",
         },
         Key {
             name: "users",
@@ -603,7 +603,19 @@ pub(super) const SERVE: Table = Table {
             name: "tokens",
             value: "text",
             default: "",
-            meaning: "File of the tokens of HTTP clients.",
+            meaning: "File of the tokens of HTTP clients, a `\"name\" \"token\"` or `\"name\" \"sha256:…\"` a line. `SLOWLAKE_TOKENS` in the environment holds such lines itself, and is stronger.",
+        },
+        Key {
+            name: "monitoring_only",
+            value: "`true` or `false`",
+            default: "`false`",
+            meaning: "Whether HTTP has health, readiness and metrics only, and neither SQL nor reports: then it needs no tokens beyond this machine.",
+        },
+        Key {
+            name: "guard_monitoring",
+            value: "`true` or `false`",
+            default: "`false`",
+            meaning: "Whether `/readyz` and `/metrics` ask for a token, too. `/healthz` never does.",
         },
         Key {
             name: "tls_cert",

@@ -28,6 +28,8 @@ impl ServeSettings {
             http: section.address("http"),
             users: section.text("users").map(PathBuf::from),
             tokens: section.text("tokens").map(PathBuf::from),
+            monitoring_only: section.flag("monitoring_only").unwrap_or(false),
+            guards_monitoring: section.flag("guard_monitoring").unwrap_or(false),
             tls: tls(&mut section),
             allows_plaintext: section.flag("allow_plaintext").unwrap_or(false),
             limits: limits(&mut section),

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use slowlake_parse::statement::{Analyzer, Dialect, Options};
 use tracing::info;
+
+use crate::service::meter::Meters;
 
 /// A longer statement is cut in the audit, bytes.
 const STATEMENT_BYTES_MAX: usize = 4 * 1024;
@@ -24,24 +27,27 @@ pub(crate) struct Answered<'a> {
     /// Rows that were sent.
     pub(crate) rows: u64,
     pub(crate) elapsed: Duration,
-    /// Why it failed, an SQLSTATE.
+    /// Why it failed: an SQLSTATE, or the code of a problem.
     pub(crate) failure: Option<&'a str>,
 }
 
 /// Writes the audit to the log of the process.
-#[derive(Debug)]
 pub(crate) struct Audit {
     redacts: bool,
+    meters: Arc<Meters>,
 }
 
 impl Audit {
-    /// An audit that takes literals out of statements, or does not.
-    pub(crate) fn new(redacts: bool) -> Audit {
-        Audit { redacts }
+    /// An audit that takes literals out of statements, or does not, and has what it sees counted.
+    pub(crate) fn new(redacts: bool, meters: Arc<Meters>) -> Audit {
+        Audit { redacts, meters }
     }
 
     /// Writes one line.
     pub(crate) fn write(&self, answered: &Answered<'_>) {
+        let outcome = answered.failure.unwrap_or("ok");
+        self.meters
+            .answered(answered.via, outcome, answered.rows, answered.elapsed);
         let statement = match self.redacts {
             true => Cow::Owned(without_literals(answered.statement)),
             false => Cow::Borrowed(answered.statement),

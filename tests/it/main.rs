@@ -7,6 +7,7 @@ mod corpus;
 mod deploy;
 mod digest;
 mod follow;
+mod http;
 mod ingest;
 #[cfg(feature = "kafka")]
 mod kafka;
