@@ -27,6 +27,12 @@ helm.sh/chart: {{ printf "%s-%s" (index . 0).Chart.Name (index . 0).Chart.Versio
 {{ $url }}
 {{- end -}}
 
+{{- define "slowlake.log" -}}
+[log]
+level = {{ .Values.log.level | quote }}
+format = {{ .Values.log.format | quote }}
+{{- end -}}
+
 {{/* What all pods have in common: (list . PART VALUES_OF_PART). */}}
 {{- define "slowlake.pod" -}}
 {{- $top := index . 0 -}}
