@@ -88,7 +88,7 @@ def changed(folder: pathlib.Path) -> pathlib.Path:
     later = folder / "later"
     for part in ["deploy", "docs"]:
         shutil.copytree(ROOT / part, later / part)
-    for part in ["LICENSE", "CHANGELOG.md", "Cargo.toml"]:
+    for part in ["CHANGELOG.md", "Cargo.toml"]:
         shutil.copy(ROOT / part, later)
     for name in ["slowlake.toml", "serve.toml"]:
         with (later / "deploy/debian" / name).open("a") as file:
