@@ -63,7 +63,7 @@ ALL = {
         "enabled": True,
         "tlsSecret": "marked-cluster",
         "scheduler": POD | {"resources": {"limits": {"memory": "5555Mi"}}},
-        "executor": POD | {"replicas": 5, "memoryMib": 7777, "resources": {"limits": {"memory": "6666Mi"}}, "temporarySize": "33Gi"},
+        "executor": POD | {"replicas": 5, "threads": 96, "memoryMib": 7777, "resources": {"limits": {"memory": "6666Mi"}}, "temporarySize": "33Gi"},
     },
     "podSecurityContext": {"runAsNonRoot": True, "runAsUser": 4711},
     "networkPolicy": {"enabled": True, "clients": PEER, "monitoring": [{"podSelector": {"matchLabels": {"name": "marked-monitoring"}}}], "egress": [{"ports": [{"port": 4712}]}]},
