@@ -19,6 +19,7 @@ mod redact;
 mod regressions;
 mod report;
 mod sections;
+mod serve;
 mod service;
 mod slt;
 mod tidy;
