@@ -1,6 +1,7 @@
 //! The configuration file of the service: text to settings, and every mistake in it by line and key, with what to do about it. Opens nothing
 //! and reaches nothing.
 
+mod cluster;
 mod collector;
 mod file;
 #[cfg(feature = "kafka")]
@@ -17,6 +18,8 @@ use slowlake_ingest::Engine;
 use slowlake_store::Kind;
 use toml::de::DeTable;
 
+#[cfg(feature = "cluster")]
+use crate::clustering::ClusterArguments;
 use crate::command::follow::{COMMIT_SECONDS_DEFAULT, COMMIT_SECONDS_MAX};
 pub(crate) use crate::configuration::collector::Collected;
 pub(crate) use crate::configuration::file::Files;
@@ -59,6 +62,9 @@ pub(crate) struct Configuration {
     pub(crate) maintenance: Option<Maintenance>,
     /// Where health and metrics are served.
     pub(crate) http: Option<SocketAddr>,
+    /// Where queries that read much are executed, if not here.
+    #[cfg(feature = "cluster")]
+    pub(crate) cluster: Option<ClusterArguments>,
     pub(crate) log: Log,
     pub(crate) lines: Lines,
 }
@@ -67,6 +73,9 @@ pub(crate) struct Configuration {
 #[derive(Debug)]
 pub(crate) struct Lines {
     pub(crate) lake: usize,
+    /// The table of the cluster.
+    #[cfg(feature = "cluster")]
+    pub(crate) cluster: usize,
     /// The paths of each of the files.
     pub(crate) paths: Vec<usize>,
     /// The brokers of each of the topics.
@@ -133,6 +142,8 @@ impl Configuration {
         let lake = root.text("lake");
         let mut lines = Lines {
             lake: root.line("lake"),
+            #[cfg(feature = "cluster")]
+            cluster: root.line("cluster"),
             paths: Vec::new(),
             #[cfg(feature = "kafka")]
             brokers: Vec::new(),
@@ -146,6 +157,11 @@ impl Configuration {
         let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
         let mut serve = root.table("serve", &key::SERVE);
         let http = serve.as_mut().and_then(|serve| serve.address("http"));
+        let section = root.table("cluster", &key::CLUSTER_OF_QUERIES);
+        #[cfg(feature = "cluster")]
+        let cluster = cluster::cluster(section, &mut mistakes);
+        #[cfg(not(feature = "cluster"))]
+        cluster::refuse(section, &mut mistakes);
         let log = Log::of(root.table("log", &key::LOG), &mut mistakes);
         for section in serve.into_iter().chain([root]) {
             section.finish(&mut mistakes);
@@ -163,6 +179,8 @@ impl Configuration {
             collected: sources.collected,
             maintenance,
             http,
+            #[cfg(feature = "cluster")]
+            cluster,
             log,
             lines,
         })

@@ -3,6 +3,8 @@
 //! one read-only statement and streams its rows. This crate never writes and never prints.
 
 mod catalog;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod error;
 mod execute;
 mod functions;

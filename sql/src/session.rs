@@ -7,12 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use datafusion::catalog::TableProvider;
 use datafusion::config::Dialect;
 use datafusion::error::DataFusionError;
+#[cfg(feature = "cluster")]
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use slowlake_store::Lake;
 
 use crate::catalog::{CATALOG, LakeSchema, SCHEMA, Source};
+#[cfg(feature = "cluster")]
+use crate::cluster::{Cluster, Router};
 use crate::error::SqlError;
 use crate::execute::{self, QueryResult};
 use crate::functions;
@@ -91,6 +95,15 @@ impl Session {
     /// [`SqlError::ReadOnly`] for anything that would change something, the kinds of [`SqlError`] for the rest.
     pub async fn query(&self, sql: &str) -> Result<QueryResult, SqlError> {
         execute::query(&self.context, self.settings.memory_limit_bytes, sql).await
+    }
+
+    /// Has large queries executed by a cluster from now on.
+    #[cfg(feature = "cluster")]
+    pub fn use_cluster(&self, cluster: &Cluster) {
+        let state = SessionStateBuilder::new_from_existing(self.context.state())
+            .with_query_planner(Arc::new(Router::new(cluster.clone())))
+            .build();
+        *self.context.state_ref().write() = state;
     }
 
     /// Whether the lake keeps roll-ups, so that the view `rollup_hour` is quicker to read than `executions`.

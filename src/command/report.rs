@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use slowlake_analyze::{AnalyzeError, EventsRequest, Filters, TopOrder, TopRequest, top};
 
+use crate::clustering::ClusterArguments;
 use crate::command::digest::{patterns, section_names};
 use crate::command::lake::{location, open, runtime};
 use crate::command::window::WindowArguments;
@@ -26,6 +27,8 @@ use crate::summary::sections::Sections;
 pub(crate) struct ReportArguments {
     #[command(subcommand)]
     report: Report,
+    #[command(flatten)]
+    cluster: ClusterArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -132,6 +135,7 @@ const LIMIT_TEXT: usize = 10;
 
 /// Computes the report that was asked for and writes it.
 pub(crate) fn run(arguments: &ReportArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let settings = &arguments.cluster.resolve(settings)?;
     match &arguments.report {
         Report::Top(arguments) => run_top(arguments, settings),
         Report::Weekly(arguments) => weekly::run(arguments, settings),

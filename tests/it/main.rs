@@ -3,6 +3,8 @@
 mod bad_input;
 mod bad_lake;
 mod binary;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod corpus;
 mod digest;
 mod follow;
