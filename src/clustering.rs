@@ -8,6 +8,9 @@ use slowlake_sql::Session;
 
 use crate::settings::Settings;
 
+/// The most parts that a query is cut into.
+pub(crate) const PARTITIONS_MAX: u16 = 4_096;
+
 /// What commands that ask a lake take.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Cluster")]
@@ -20,7 +23,7 @@ pub(crate) struct ClusterArguments {
     #[arg(long, value_name = "BYTES", global = true)]
     pub(crate) cluster_min_bytes: Option<u64>,
     /// Parts that a query is cut into for the cluster [default: 16]
-    #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u16).range(1..=i64::from(PARTITIONS_MAX)))]
     pub(crate) cluster_partitions: Option<u16>,
     /// Execute queries in this process, with a warning, where the cluster cannot be reached
     #[arg(long, global = true)]
@@ -37,6 +40,14 @@ pub(crate) struct ClusterArguments {
 }
 
 impl ClusterArguments {
+    /// What was typed, over what a configuration file says. A cluster that was typed is another one: nothing of the file's holds for it.
+    pub(crate) fn over(&self, file: Option<&ClusterArguments>) -> ClusterArguments {
+        match file {
+            Some(file) if self.cluster.is_none() => file.clone(),
+            _ => self.clone(),
+        }
+    }
+
     /// The same, with what the environment says where the arguments say nothing.
     fn with_environment(&self, settings: &Settings) -> ClusterArguments {
         let file = |given: &Option<PathBuf>, name| {

@@ -14,5 +14,6 @@ pub(crate) mod mark;
 pub(crate) mod reading;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod sql;
 pub(crate) mod window;

@@ -8,9 +8,9 @@ mod file;
 mod kafka;
 mod key;
 mod section;
+mod serve;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -18,7 +18,6 @@ use slowlake_ingest::Engine;
 use slowlake_store::Kind;
 use toml::de::DeTable;
 
-#[cfg(feature = "cluster")]
 use crate::clustering::ClusterArguments;
 use crate::command::follow::{COMMIT_SECONDS_DEFAULT, COMMIT_SECONDS_MAX};
 pub(crate) use crate::configuration::collector::Collected;
@@ -28,6 +27,7 @@ pub(crate) use crate::configuration::kafka::Topics;
 pub(crate) use crate::configuration::key::reference;
 use crate::configuration::section::{Section, line_of};
 use crate::ingestion::TextPolicy;
+use crate::serving::ServeSettings;
 use crate::telemetry::{LogFormat, LogLevel};
 
 /// How many `[[source.file]]` one process follows: each commits on its own, and many writers keep each other waiting.
@@ -60,10 +60,9 @@ pub(crate) struct Configuration {
     pub(crate) collected: Vec<Collected>,
     /// How the lake is tidied up; `None` when somebody else does it.
     pub(crate) maintenance: Option<Maintenance>,
-    /// Where health and metrics are served.
-    pub(crate) http: Option<SocketAddr>,
+    /// What others may ask.
+    pub(crate) serve: ServeSettings,
     /// Where queries that read much are executed, if not here.
-    #[cfg(feature = "cluster")]
     pub(crate) cluster: Option<ClusterArguments>,
     pub(crate) log: Log,
     pub(crate) lines: Lines,
@@ -155,17 +154,10 @@ impl Configuration {
         let sources = Sources::of(&mut root, &defaults, &mut lines, &mut mistakes);
         let keep = keep(root.table("retention", &key::RETENTION), &mut mistakes);
         let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
-        let mut serve = root.table("serve", &key::SERVE);
-        let http = serve.as_mut().and_then(|serve| serve.address("http"));
-        let section = root.table("cluster", &key::CLUSTER_OF_QUERIES);
-        #[cfg(feature = "cluster")]
-        let cluster = cluster::cluster(section, &mut mistakes);
-        #[cfg(not(feature = "cluster"))]
-        cluster::refuse(section, &mut mistakes);
+        let serve = ServeSettings::of(root.table("serve", &key::SERVE), &mut mistakes);
+        let cluster = cluster::cluster(root.table("cluster", &key::CLUSTER_OF_QUERIES), &mut mistakes);
         let log = Log::of(root.table("log", &key::LOG), &mut mistakes);
-        for section in serve.into_iter().chain([root]) {
-            section.finish(&mut mistakes);
-        }
+        root.finish(&mut mistakes);
         mistakes.sort_by_key(|mistake| mistake.line);
         if !mistakes.is_empty() {
             return Err(mistakes);
@@ -178,8 +170,7 @@ impl Configuration {
             topics: sources.topics,
             collected: sources.collected,
             maintenance,
-            http,
-            #[cfg(feature = "cluster")]
+            serve,
             cluster,
             log,
             lines,
@@ -211,7 +202,7 @@ impl Sources {
                 .map_or_else(Vec::new, |source| source.tables(name, keys))
         };
         let (files, topics) = (tables("file", &key::FILE), tables("kafka", &key::KAFKA));
-        let is_empty = files.is_empty() && topics.is_empty() && collected.is_empty();
+        let is_empty = files.is_empty() && topics.is_empty() && collected.is_empty() && !root.has("serve");
         if is_empty && (source.is_some() || !root.has("source")) {
             root.wrong(
                 "source",

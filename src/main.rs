@@ -13,10 +13,12 @@ mod pipeline;
 mod plan_json;
 mod progress;
 mod render;
+mod report;
 mod report_document;
 mod report_sections;
 mod report_summary;
 mod service;
+mod serving;
 mod settings;
 mod summary;
 mod telemetry;
@@ -36,6 +38,7 @@ use crate::command::maintain::MaintainArguments;
 use crate::command::mark::MarkArguments;
 use crate::command::report::ReportArguments;
 use crate::command::run::RunArguments;
+use crate::command::serve::ServeArguments;
 use crate::command::sql::SqlArguments;
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
@@ -63,6 +66,8 @@ enum Command {
     Ingest(IngestArguments),
     /// The service: read what a configuration file names into a lake, until told to stop
     Run(RunArguments),
+    /// Answer PostgreSQL clients and HTTP over a lake, until told to stop
+    Serve(Box<ServeArguments>),
     /// Look whether a configuration file can be run, and change nothing
     Check(CheckArguments),
     /// Compute a report from a lake
@@ -86,7 +91,10 @@ enum Command {
 fn main() -> process::ExitCode {
     let line = CommandLine::parse();
     let settings = Settings::resolve(line.threads);
-    if !matches!(line.command, Command::Run(_) | Command::Cluster(_)) {
+    if !matches!(
+        line.command,
+        Command::Run(_) | Command::Serve(_) | Command::Cluster(_)
+    ) {
         // Services speak as they are told to.
         telemetry::start_command(&settings);
     }
@@ -94,6 +102,7 @@ fn main() -> process::ExitCode {
         Command::Digest(arguments) => command::digest::run(arguments, &settings),
         Command::Ingest(arguments) => command::ingest::run(arguments, &settings),
         Command::Run(arguments) => command::run::run(arguments, &settings),
+        Command::Serve(arguments) => command::serve::run(arguments, &settings),
         Command::Check(arguments) => command::check::run(arguments, &settings),
         Command::Report(arguments) => command::report::run(arguments, &settings),
         Command::Findings(arguments) => command::findings::run(arguments, &settings),

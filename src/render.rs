@@ -6,6 +6,7 @@ pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod markdown;
 pub(crate) mod quantity;
+pub(crate) mod rows;
 pub(crate) mod section;
 pub(crate) mod text;
 

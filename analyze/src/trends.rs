@@ -1,6 +1,5 @@
 //! The job `trends`: what a week's executions come to beside the week before and the four weeks before, by query, server, database and
-//! application, and what the difference consists of. One pass over daily roll-ups in the order of queries and servers, so that of each
-//! query only its own weeks are held.
+//! application, and what the difference consists of. One pass over daily roll-ups, of part of the queries at a time where there are many.
 
 mod health;
 mod measures;

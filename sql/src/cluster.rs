@@ -37,10 +37,8 @@ use crate::functions;
 pub const SCHEDULER_PORT: u16 = 50_050;
 /// From how many bytes on that its scans must read a query goes to the cluster, unless it is said: some seconds of work for two cores.
 pub const MIN_BYTES_DEFAULT: u64 = 1 << 30;
-/// Parts that a query is cut into for a cluster, unless it is said, and at most.
+/// Parts that a query is cut into for a cluster, unless it is said.
 pub const PARTITIONS_DEFAULT: usize = 16;
-/// See [`PARTITIONS_DEFAULT`].
-pub const PARTITIONS_MAX: usize = 4_096;
 
 /// The largest message between the parts of a cluster. A plan names each file that is to be read, in about 200 bytes.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
@@ -102,7 +100,7 @@ impl Cluster {
             uri,
             tls,
             min_bytes: settings.min_bytes,
-            partitions: settings.partitions.clamp(1, PARTITIONS_MAX),
+            partitions: settings.partitions.max(1),
             may_fall_back: settings.may_fall_back,
             warn,
         })

@@ -51,6 +51,12 @@ pub enum SqlError {
         /// What kind of statement it is.
         statement: String,
     },
+    /// The statement is larger than a statement may be.
+    #[error("{what}")]
+    TooLarge {
+        /// How large it is, and the limit.
+        what: String,
+    },
     /// The query must be written differently.
     #[error("{0}")]
     Statement(String),

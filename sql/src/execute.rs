@@ -5,20 +5,20 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use datafusion::prelude::{SQLOptions, SessionContext};
+use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Expr, FunctionArguments, Ident, visit_expressions_mut};
 use futures::StreamExt;
 
 use crate::error::SqlError;
 use crate::names::plain_names;
-use crate::value::{Column, Rows};
+use crate::value::{Column, Rows, Value};
+use crate::{bounds, parameters, read_only};
 
 /// A statement in execution. Dropping it stops the work.
 pub struct QueryResult {
@@ -88,28 +88,54 @@ impl QueryResult {
     }
 }
 
+/// Plans one statement and begins to execute it.
 pub(crate) async fn query(
     context: &SessionContext,
     limit_bytes: usize,
     sql: &str,
+    parameters: &[Value<'_>],
 ) -> Result<QueryResult, SqlError> {
-    let translate = |error: DataFusionError| SqlError::from_datafusion(error, limit_bytes);
+    bounds::check_text(sql)?;
     let state = context.state();
     let dialect = state.config_options().sql_parser.dialect;
-    let mut statement = state.sql_to_statement(sql, &dialect).map_err(translate)?;
+    let statement = state
+        .sql_to_statement(sql, &dialect)
+        .map_err(|error| SqlError::from_datafusion(error, limit_bytes))?;
+    let plan = plan(context, limit_bytes, statement).await?;
+    let plan = parameters::bind(plan, parameters, limit_bytes)?;
+    start(context, limit_bytes, plan).await
+}
+
+/// Plans a statement, if it is one that only reads.
+pub(crate) async fn plan(
+    context: &SessionContext,
+    limit_bytes: usize,
+    mut statement: Statement,
+) -> Result<LogicalPlan, SqlError> {
+    read_only::check_statement(&statement)?;
     name_user_column(&mut statement);
-    let plan = state.statement_to_plan(statement).await.map_err(translate)?;
-    refuse_changes(&plan, limit_bytes)?;
+    let plan = context.state().statement_to_plan(statement).await;
+    let plan = plan.map_err(|error| SqlError::from_datafusion(error, limit_bytes))?;
+    bounds::check_plan(&plan)?;
+    read_only::check_plan(&plan, limit_bytes)?;
+    Ok(plan)
+}
+
+/// Begins to execute a plan.
+pub(crate) async fn start(
+    context: &SessionContext,
+    limit_bytes: usize,
+    plan: LogicalPlan,
+) -> Result<QueryResult, SqlError> {
+    let translate = |error: DataFusionError| SqlError::from_datafusion(error, limit_bytes);
     let frame = context.execute_logical_plan(plan).await.map_err(translate)?;
     let plan = frame.create_physical_plan().await.map_err(translate)?;
     let stream = execute_stream(Arc::clone(&plan), context.task_ctx()).map_err(translate)?;
     let schema = stream.schema();
-    let names = plain_names(schema.fields().iter().map(|field| field.name().as_str()));
-    let columns = schema
-        .fields()
-        .iter()
-        .zip(names)
-        .map(|(field, name)| Column::of(name, field.data_type()))
+    let columns = column_names(&schema)
+        .into_iter()
+        .zip(schema.fields())
+        .map(|(name, field)| Column::of(name, field.data_type()))
         .collect();
     Ok(QueryResult {
         columns,
@@ -118,6 +144,11 @@ pub(crate) async fn query(
         plan,
         limit_bytes,
     })
+}
+
+/// The names of an answer's columns as people would write them.
+pub(crate) fn column_names(schema: &Schema) -> Vec<String> {
+    plain_names(schema.fields().iter().map(|field| field.name().as_str()))
 }
 
 /// SQL reads a bare `user` as the function that names the current user, which means nothing here: it is the column.
@@ -137,44 +168,6 @@ fn name_user_column(statement: &mut Statement) {
         Statement::Explain(explain) => name_user_column(&mut explain.statement),
         _ => {}
     }
-}
-
-/// Refuses every plan that does more than read, wherever in the plan it stands.
-fn refuse_changes(plan: &LogicalPlan, limit_bytes: usize) -> Result<(), SqlError> {
-    let translate = |error: DataFusionError| SqlError::from_datafusion(error, limit_bytes);
-    let mut found = None;
-    plan.apply_with_subqueries(|node| {
-        found = match node {
-            LogicalPlan::Ddl(ddl) => Some(words(&ddl.name().replace("Memory", ""))),
-            LogicalPlan::Dml(dml) => Some(dml.op.to_string().to_uppercase()),
-            LogicalPlan::Copy(_) => Some("COPY".to_owned()),
-            LogicalPlan::Statement(statement) => Some(words(&statement.name().replace("Variable", ""))),
-            _ => return Ok(TreeNodeRecursion::Continue),
-        };
-        Ok(TreeNodeRecursion::Stop)
-    })
-    .map_err(translate)?;
-    if let Some(statement) = found {
-        return Err(SqlError::ReadOnly { statement });
-    }
-    // The same again by DataFusion's own rule, which learns of new kinds of statement before we do.
-    let reading = SQLOptions::new()
-        .with_allow_ddl(false)
-        .with_allow_dml(false)
-        .with_allow_statements(false);
-    reading.verify_plan(plan).map_err(translate)
-}
-
-/// `CreateView` → `CREATE VIEW`.
-fn words(name: &str) -> String {
-    let mut words = String::with_capacity(name.len() + 4);
-    for letter in name.chars() {
-        if letter.is_uppercase() && !words.is_empty() && !words.ends_with(' ') {
-            words.push(' ');
-        }
-        words.extend(letter.to_uppercase());
-    }
-    words
 }
 
 /// Adds what the leaves of a plan have read.

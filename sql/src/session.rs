@@ -1,8 +1,8 @@
 //! A session: the views and functions of one lake, limits on memory and threads, and read-only execution of SQL. Knows nothing of
 //! terminals, wires or reports.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use datafusion::catalog::TableProvider;
 use datafusion::config::Dialect;
@@ -10,8 +10,10 @@ use datafusion::error::DataFusionError;
 #[cfg(feature = "cluster")]
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
 use slowlake_store::Lake;
 
 use crate::catalog::{CATALOG, LakeSchema, SCHEMA, Source};
@@ -19,7 +21,8 @@ use crate::catalog::{CATALOG, LakeSchema, SCHEMA, Source};
 use crate::cluster::{Cluster, Router};
 use crate::error::SqlError;
 use crate::execute::{self, QueryResult};
-use crate::functions;
+use crate::value::Value;
+use crate::{functions, postgres_wire};
 
 /// What one session may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,7 @@ pub struct Session {
     schema: Arc<LakeSchema>,
     settings: SessionSettings,
     has_rollups: AtomicBool,
+    is_for_clients: bool,
 }
 
 impl Session {
@@ -44,7 +48,37 @@ impl Session {
     /// # Errors
     /// [`SqlError::Lake`] if the lake cannot be scanned, [`SqlError::Internal`] if its columns are not those of the views.
     pub async fn open(lake: &Lake, settings: SessionSettings) -> Result<Session, SqlError> {
-        Session::from_source(Source::of_lake(lake).await?, settings).await
+        let runtime = runtime(settings)?;
+        Session::from_source(Source::of_lake(lake).await?, settings, runtime).await
+    }
+
+    /// The same for the clients of a server: they look for what there is in PostgreSQL's catalogs.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn open_for_clients(lake: &Lake, settings: SessionSettings) -> Result<Session, SqlError> {
+        Session::open(lake, settings).await?.with_clients()
+    }
+
+    /// A session over the lake's present snapshot that shares memory limit and caches with this one, which keeps its own snapshot.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn at_present(&self, lake: &Lake) -> Result<Session, SqlError> {
+        let source = Source::of_lake(lake).await?;
+        let session = Session::from_source(source, self.settings, self.context.runtime_env()).await?;
+        match self.is_for_clients {
+            true => session.with_clients(),
+            false => Ok(session),
+        }
+    }
+
+    /// The same session with the catalogs and functions that PostgreSQL's clients ask for.
+    fn with_clients(mut self) -> Result<Session, SqlError> {
+        self.is_for_clients = true;
+        postgres_wire::register_catalog(&self.context)
+            .map_err(|error| SqlError::from_datafusion(error, self.settings.memory_limit_bytes))?;
+        Ok(self)
     }
 
     /// A session over any table with the columns of `events`.
@@ -55,16 +89,17 @@ impl Session {
         events: Arc<dyn TableProvider>,
         settings: SessionSettings,
     ) -> Result<Session, SqlError> {
-        Session::from_source(Source::of_events(events), settings).await
+        let runtime = runtime(settings)?;
+        Session::from_source(Source::of_events(events), settings, runtime).await
     }
 
-    async fn from_source(source: Source, settings: SessionSettings) -> Result<Session, SqlError> {
+    async fn from_source(
+        source: Source,
+        settings: SessionSettings,
+        runtime: Arc<RuntimeEnv>,
+    ) -> Result<Session, SqlError> {
         let translate =
             |error: DataFusionError| SqlError::from_datafusion(error, settings.memory_limit_bytes);
-        let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_limit_bytes)))
-            .build_arc()
-            .map_err(translate)?;
         let context = SessionContext::new_with_config_rt(config(settings), runtime);
         functions::register(&context);
         let schema = LakeSchema::register(&context).map_err(translate)?;
@@ -75,6 +110,7 @@ impl Session {
             schema,
             settings,
             has_rollups,
+            is_for_clients: false,
         })
     }
 
@@ -94,7 +130,25 @@ impl Session {
     /// # Errors
     /// [`SqlError::ReadOnly`] for anything that would change something, the kinds of [`SqlError`] for the rest.
     pub async fn query(&self, sql: &str) -> Result<QueryResult, SqlError> {
-        execute::query(&self.context, self.settings.memory_limit_bytes, sql).await
+        self.query_with(sql, &[]).await
+    }
+
+    /// The same with values for `$1`, `$2`, …: NULL, booleans, numbers up to 64 bits and texts.
+    ///
+    /// # Errors
+    /// As [`Session::query`]; [`SqlError::Statement`] if there are more or fewer values than places for them.
+    pub async fn query_with(&self, sql: &str, parameters: &[Value<'_>]) -> Result<QueryResult, SqlError> {
+        execute::query(&self.context, self.settings.memory_limit_bytes, sql, parameters).await
+    }
+
+    /// Plans a statement, if it is one that only reads.
+    pub(crate) async fn plan(&self, statement: Statement) -> Result<LogicalPlan, SqlError> {
+        execute::plan(&self.context, self.settings.memory_limit_bytes, statement).await
+    }
+
+    /// Begins to execute a plan of this session's.
+    pub(crate) async fn start(&self, plan: LogicalPlan) -> Result<QueryResult, SqlError> {
+        execute::start(&self.context, self.settings.memory_limit_bytes, plan).await
     }
 
     /// Has large queries executed by a cluster from now on.
@@ -127,6 +181,44 @@ impl Session {
         names.dedup();
         names
     }
+}
+
+/// The session over the newest snapshot, for many who ask at the same time: whoever has one keeps it for as long as a statement takes.
+pub struct CurrentSession {
+    current: RwLock<Arc<Session>>,
+}
+
+impl CurrentSession {
+    /// Begins with a session that is there.
+    pub fn new(session: Session) -> CurrentSession {
+        CurrentSession {
+            current: RwLock::new(Arc::new(session)),
+        }
+    }
+
+    /// The session over the newest snapshot.
+    pub fn get(&self) -> Arc<Session> {
+        // Nobody can leave a pointer half-changed.
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Turns to the lake's present snapshot. Those who have a session keep theirs.
+    ///
+    /// # Errors
+    /// As [`Session::open`]; the snapshot stays the old one then.
+    pub async fn refresh(&self, lake: &Lake) -> Result<(), SqlError> {
+        let session = Arc::new(self.get().at_present(lake).await?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = session;
+        Ok(())
+    }
+}
+
+/// What the queries of all sessions that have it share: memory, and what is remembered of files.
+fn runtime(settings: SessionSettings) -> Result<Arc<RuntimeEnv>, SqlError> {
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_limit_bytes)))
+        .build_arc()
+        .map_err(|error| SqlError::from_datafusion(error, settings.memory_limit_bytes))
 }
 
 /// Memory that each part of a sort sets aside for its merge, bytes, and the share of the limit that all parts may set aside.

@@ -45,6 +45,10 @@ impl Rows {
         Rows(batch)
     }
 
+    pub(crate) fn batch(&self) -> &RecordBatch {
+        &self.0
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.0.num_rows()

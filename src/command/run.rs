@@ -10,15 +10,16 @@ use slowlake_store::LakeLocation;
 use tokio::runtime::Runtime;
 use tracing::{error, info, warn};
 
+use crate::clustering::ClusterArguments;
 use crate::command::lake::{location, runtime};
 use crate::configuration::{Configuration, Mistake};
 use crate::exit_code::ExitCode;
 use crate::output;
 use crate::render::quantity::{bytes, plural};
-use crate::service::http::Http;
 use crate::service::maintenance::Maintaining;
 use crate::service::meter::Meters;
 use crate::service::{Service, Signal, Wanted, signals};
+use crate::serving::Serving;
 use crate::settings::Settings;
 use crate::summary::Coverage;
 use crate::telemetry;
@@ -77,8 +78,7 @@ struct Running {
     meters: Arc<Meters>,
     service: Service,
     maintaining: Option<Maintaining>,
-    /// Listens as long as it is there.
-    _http: Option<Http>,
+    serving: Option<Serving>,
 }
 
 impl Running {
@@ -91,18 +91,24 @@ impl Running {
         let lake = settings.lake.as_ref().or(configuration.lake.as_ref());
         let location = location(lake, settings)?;
         let meters = Meters::new();
-        let http = configuration
-            .http
-            .map(|address| Http::start(&runtime, address, meters.clone()))
-            .transpose()?;
+        let service = Service::start(runtime.clone(), location.clone(), meters.clone())?;
+        let serving = match configuration.serve.listens() {
+            true => {
+                let cluster = ClusterArguments::default().over(configuration.cluster.as_ref());
+                let settings = cluster.resolve(settings)?;
+                let serving = Serving::start(&location, &configuration.serve, &settings, meters.clone());
+                Some(runtime.block_on(serving)?)
+            }
+            false => None,
+        };
         let mut running = Running {
-            service: Service::start(runtime.clone(), location.clone(), meters.clone())?,
+            service,
             configuration,
             runtime,
             location,
             meters,
             maintaining: None,
-            _http: http,
+            serving,
         };
         running.apply(settings)?;
         Ok(running)
@@ -157,7 +163,7 @@ impl Running {
         let before = &self.configuration;
         for (key, is_other) in [
             ("lake", before.lake != configuration.lake),
-            ("serve.http", before.http != configuration.http),
+            ("serve", before.serve != configuration.serve),
             ("log", before.log != configuration.log),
         ] {
             if is_other {
@@ -172,6 +178,9 @@ impl Running {
     }
 
     fn finish(self) -> crate::service::work::Done {
+        if let Some(serving) = self.serving {
+            self.runtime.block_on(serving.stop());
+        }
         if let Some(maintaining) = self.maintaining {
             maintaining.end();
         }

@@ -327,7 +327,7 @@ fn maintenance_and_what_is_served() {
         usual.maintenance.map(|it| (it.every, it.keep)),
         Some((MAINTENANCE_DEFAULT, Vec::new()))
     );
-    assert_eq!((usual.http, usual.log.level), (None, LogLevel::Info));
+    assert_eq!((usual.serve.http, usual.log.level), (None, LogLevel::Info));
     let text = r#"
 [maintenance]
 every = "15m"
@@ -348,7 +348,10 @@ format = "json"
         keep: vec![(Kind::Query, 35), (Kind::Log, 730)],
     };
     assert_eq!(set.maintenance, Some(expected));
-    assert_eq!(set.http.map(|it| it.to_string()), Some("[::1]:8433".to_owned()));
+    assert_eq!(
+        set.serve.http.map(|it| it.to_string()),
+        Some("[::1]:8433".to_owned())
+    );
     assert_eq!(
         (set.log.level, set.log.format),
         (LogLevel::Debug, LogFormat::Json)

@@ -1,59 +1,22 @@
 //! Health, readiness and metrics over HTTP, for whatever watches over services. Answers from memory alone: a lake that cannot be reached
 //! keeps nobody waiting.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
-use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
-use tracing::{error, info};
 
 use crate::service::meter::{Meters, SourceState};
 
 /// What [`Meters::text`] is.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// A server that listens until it is dropped.
-pub(crate) struct Http {
-    task: JoinHandle<()>,
-}
-
-impl Http {
-    /// Listens from now on.
-    ///
-    /// # Errors
-    /// If the address cannot be had.
-    pub(crate) fn start(runtime: &Runtime, address: SocketAddr, meters: Arc<Meters>) -> anyhow::Result<Http> {
-        let cannot = || format!("cannot listen at {address}");
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind(address))
-            .with_context(cannot)?;
-        // With port 0 the system has chosen one.
-        let address = listener.local_addr().with_context(cannot)?;
-        info!("answers at http://{address}/healthz, /readyz and /metrics");
-        let task = runtime.spawn(async move {
-            if let Err(failure) = axum::serve(listener, router(meters)).await {
-                error!("HTTP ended: {failure}");
-            }
-        });
-        Ok(Http { task })
-    }
-}
-
-impl Drop for Http {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-fn router(meters: Arc<Meters>) -> Router {
+/// What is answered.
+pub(crate) fn router(meters: Arc<Meters>) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))

@@ -18,6 +18,9 @@ use crate::ingestion::Behind;
 /// Bounds of commit times: 16 ms to about a minute.
 const COMMIT_SECONDS_FIRST: f64 = 0.016;
 const COMMIT_SECONDS_BOUNDS: u16 = 13;
+/// Bounds of times of statements: 1 ms to about nine minutes.
+const STATEMENT_SECONDS_FIRST: f64 = 0.001;
+const STATEMENT_SECONDS_BOUNDS: u16 = 20;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfSource {
@@ -35,6 +38,23 @@ struct OfPart {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfJob {
     job: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfWay {
+    via: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfAnswer {
+    via: &'static str,
+    outcome: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRequest {
+    route: &'static str,
+    status: u16,
 }
 
 /// How a source is.
@@ -64,6 +84,11 @@ pub(crate) struct Meters {
     maintenance_seconds: Family<OfJob, Gauge<f64, std::sync::atomic::AtomicU64>>,
     maintenance_failures: Family<OfJob, Counter>,
     maintained: Family<OfJob, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    connections: Family<OfWay, Gauge>,
+    requests: Family<OfRequest, Counter>,
+    statements: Family<OfAnswer, Counter>,
+    statement_rows: Family<OfWay, Counter>,
+    statement_seconds: Family<OfWay, Histogram>,
 }
 
 struct Entry {
@@ -98,6 +123,17 @@ impl Meters {
             maintenance_seconds: Family::default(),
             maintenance_failures: Family::default(),
             maintained: Family::default(),
+            connections: Family::default(),
+            requests: Family::default(),
+            statements: Family::default(),
+            statement_rows: Family::default(),
+            statement_seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(
+                    STATEMENT_SECONDS_FIRST,
+                    2.0,
+                    STATEMENT_SECONDS_BOUNDS,
+                ))
+            }),
         };
         meters.register();
         Arc::new(meters)
@@ -130,6 +166,25 @@ impl Meters {
             true => drop(self.maintained.get_or_create(&of).set(now_s())),
             false => drop(self.maintenance_failures.get_or_create(&of).inc()),
         }
+    }
+
+    /// The connections of a protocol that are open.
+    pub(crate) fn connections(&self, via: &'static str) -> Gauge {
+        self.connections.get_or_create(&OfWay { via }).clone()
+    }
+
+    /// A request over HTTP has its answer, or the beginning of it.
+    pub(crate) fn requested(&self, route: &'static str, status: u16) {
+        self.requests.get_or_create(&OfRequest { route, status }).inc();
+    }
+
+    /// A statement has come to its end.
+    pub(crate) fn answered(&self, via: &'static str, outcome: &str, rows: u64, took: Duration) {
+        let outcome = outcome.to_owned();
+        self.statements.get_or_create(&OfAnswer { via, outcome }).inc();
+        self.statement_rows.get_or_create(&OfWay { via }).inc_by(rows);
+        let seconds = self.statement_seconds.get_or_create(&OfWay { via });
+        seconds.observe(took.as_secs_f64());
     }
 
     /// How each source is, by kind and name.
@@ -187,6 +242,11 @@ impl Meters {
             maintenance_seconds "maintenance_seconds" "Time that the last run of a job took",
             maintenance_failures "maintenance_failures" "Runs of a job that failed",
             maintained "maintenance_last_success_timestamp_seconds" "When a job was last done",
+            connections "connections" "Connections that are open",
+            requests "http_requests" "Requests over HTTP, by the status of their answer",
+            statements "statements" "Statements and reports that others asked for, by how they ended: ok, or what went wrong",
+            statement_rows "statement_rows" "Rows that were sent",
+            statement_seconds "statement_seconds" "Time of a statement from its arrival to its last row",
         }
     }
 

@@ -90,8 +90,19 @@ impl LatencyHistogram {
 
     /// Adds everything that `other` counted.
     pub fn merge(&mut self, other: &LatencyHistogram) {
-        for (bin, n) in other.bins() {
-            self.add(bin, n);
+        if self.count == 0 {
+            self.clone_from(other);
+            return;
+        }
+        let Bins::Dense { first, counts } = &other.bins else {
+            self.add_bins(other.bins());
+            return;
+        };
+        // Saturation keeps addition commutative and associative for counts ≥ 0.
+        self.count = self.count.saturating_add(other.count);
+        let own = self.bins.dense_over(*first, counts.len());
+        for (own, n) in own.iter_mut().zip(counts) {
+            *own = own.saturating_add(*n);
         }
     }
 
@@ -123,7 +134,7 @@ impl LatencyHistogram {
     }
 
     /// `(bin, count)` of every bin that counted something, by rising bin.
-    pub fn bins(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
+    pub fn bins(&self) -> impl Iterator<Item = (i32, i64)> + Clone + '_ {
         let (sparse, first, dense): (&[(i32, i64)], i32, &[i64]) = match &self.bins {
             Bins::Sparse(pairs) => (pairs, 0, &[]),
             Bins::Dense { first, counts } => (&[], *first, counts),
@@ -138,16 +149,26 @@ impl LatencyHistogram {
 
     /// The histogram of `(bin, count)` pairs in any order; a bin may occur more than once. Counts ≤ 0 are ignored and a bin out of
     /// range counts as the nearest bin, as such pairs can only come from a foreign writer.
-    pub fn from_bins(bins: impl IntoIterator<Item = (i32, i64)>) -> LatencyHistogram {
+    pub fn from_bins(bins: impl IntoIterator<Item = (i32, i64), IntoIter: Clone>) -> LatencyHistogram {
         let mut histogram = LatencyHistogram::new();
         histogram.add_bins(bins);
         histogram
     }
 
     /// Adds everything in such pairs; see [`from_bins`](LatencyHistogram::from_bins).
-    fn add_bins(&mut self, bins: impl IntoIterator<Item = (i32, i64)>) {
+    fn add_bins(&mut self, bins: impl IntoIterator<Item = (i32, i64), IntoIter: Clone>) {
+        let bins = bins.into_iter();
+        let bins = bins.map(|(bin, n)| (bin.clamp(ZERO_BIN, MAX_BIN), n));
+        // Room for all of them at once: growing bin by bin copies the counts again and again.
+        let (mut first, mut last, mut distinct) = (MAX_BIN, ZERO_BIN, 0);
+        for (bin, _) in bins.clone().filter(|(_, n)| *n > 0) {
+            (first, last, distinct) = (first.min(bin), last.max(bin), distinct + 1);
+        }
+        if distinct > SPARSE_LIMIT {
+            self.bins.dense_over(first, (last - first) as usize + 1);
+        }
         for (bin, n) in bins {
-            self.add(bin.clamp(ZERO_BIN, MAX_BIN), n);
+            self.add(bin, n);
         }
     }
 
@@ -177,24 +198,36 @@ impl Bins {
                 Ok(i) => pairs[i].1 = pairs[i].1.saturating_add(n),
                 Err(i) if pairs.len() < SPARSE_LIMIT => pairs.insert(i, (bin, n)),
                 Err(_) => {
-                    let mut dense = Bins::dense(pairs, bin);
-                    dense.add_slow(bin, n);
-                    *self = dense;
+                    *self = Bins::dense(pairs, bin);
+                    self.add_slow(bin, n);
                 }
             },
-            Bins::Dense { first, counts } => {
-                if bin < *first {
-                    let missing = (*first - bin) as usize;
-                    counts.splice(0..0, std::iter::repeat_n(0, missing));
-                    *first = bin;
+            Bins::Dense { .. } => {
+                for count in self.dense_over(bin, 1) {
+                    *count = count.saturating_add(n);
                 }
-                let i = (bin - *first) as usize;
-                if i >= counts.len() {
-                    counts.resize(i + 1, 0);
-                }
-                counts[i] = counts[i].saturating_add(n);
             }
         }
+    }
+
+    /// The counts of so many bins from this one on, after a change to the dense form with room for them.
+    fn dense_over(&mut self, from: i32, bins: usize) -> &mut [i64] {
+        if let Bins::Sparse(pairs) = self {
+            *self = Bins::dense(pairs, from);
+        }
+        let Bins::Dense { first, counts } = self else {
+            return &mut [];
+        };
+        if from < *first {
+            let missing = (*first - from) as usize;
+            counts.splice(0..0, std::iter::repeat_n(0, missing));
+            *first = from;
+        }
+        let at = (from - *first) as usize;
+        if counts.len() < at + bins {
+            counts.resize(at + bins, 0);
+        }
+        &mut counts[at..at + bins]
     }
 
     /// The dense form of sorted pairs, with room for `bin`.

@@ -6,8 +6,10 @@ mod binary;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod corpus;
+mod deploy;
 mod digest;
 mod follow;
+mod http;
 mod ingest;
 #[cfg(feature = "kafka")]
 mod kafka;

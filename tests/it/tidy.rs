@@ -36,7 +36,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// Third-party crate → folders whose crate may use it. A name that ends in `*` stands for all that begin so.
-const FENCES: [(&str, &[&str]); 21] = [
+const FENCES: [(&str, &[&str]); 24] = [
     ("nom", &["parse"]),
     ("deltalake*", &["store"]),
     ("object_store", &["store"]),
@@ -54,6 +54,9 @@ const FENCES: [(&str, &[&str]); 21] = [
     ("tonic", &["sql"]),
     ("flate2", &["ingest"]),
     ("liblzma", &["ingest"]),
+    ("axum", &["src"]),
+    ("hyper*", &["src"]),
+    ("utoipa", &["src"]),
     ("clap*", &["src"]),
     ("anyhow", &["src"]),
     ("indicatif", &["src"]),

@@ -18,10 +18,9 @@ pub(crate) struct Measures {
     pub(crate) latency: LatencyHistogram,
 }
 
-/// The sums as columns of SQL over `rollup_day`, in the order of [`Measures::read`].
-pub(crate) const MEASURES: &str = "sum(estimated_calls - coalesce(nested_calls, 0)), \
-     sum(estimated_total_us - coalesce(nested_estimated_us, 0)), sum(calls), sum(errors), sum(lock_time_us), sum(rows_sent), \
-     sum(rows_examined), max(max_us), latency_merge(latency)";
+/// What a row of `rollup_day` adds to them, as columns of SQL, in the order of [`Measures::read`].
+pub(crate) const MEASURES: &str = "estimated_calls - coalesce(nested_calls, 0), \
+     estimated_total_us - coalesce(nested_estimated_us, 0), calls, errors, lock_time_us, rows_sent, rows_examined, max_us, latency";
 
 impl Measures {
     /// Reads the columns of [`MEASURES`], from the one with this number on.

@@ -1,8 +1,9 @@
-//! Reads the daily roll-ups of six weeks once, in the order of query and server, and adds them up by all that a trend is told of.
+//! Reads the daily roll-ups of six weeks once and adds them up by all that a trend is told of. Only sums: the order in which rows come
+//! does not matter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use slowlake_sql::{Rows, Session};
+use slowlake_sql::{LatencyHistogram, Rows, Session};
 
 use super::measures::{MEASURES, Measures, mean};
 use super::{Health, RowsSplit, Split, Trend};
@@ -72,23 +73,57 @@ pub(crate) async fn weekly_sums(
     .await?;
     let weeks_before = days[THIS - MONTH..THIS].iter().filter(|days| **days > 0).count() as i64;
 
-    let statement = format!(
-        "SELECT fingerprint, server, database, application, {place} AS week, {MEASURES} FROM rollup_day WHERE {condition} \
-         GROUP BY fingerprint, server, database, application, week ORDER BY fingerprint, server"
-    );
     let mut adding = Adding::new(weeks_before);
+    for part in parts_of_fingerprints(rows_of(session, &condition).await?) {
+        let statement = format!(
+            "SELECT fingerprint, server, database, application, {place}, {MEASURES} FROM rollup_day WHERE {condition} AND {part}"
+        );
+        each_row(session.query(&statement).await?, |rows, row| {
+            if let Some(week) = week_of(rows, row, 4) {
+                adding.row(Row {
+                    fingerprint: rows.integer(row, 0),
+                    names: [1, 2, 3].map(|column| rows.text(row, column)),
+                    week,
+                    measures: Measures::read(rows, row, 5),
+                });
+            }
+        })
+        .await?;
+        adding.close_queries();
+    }
+    Ok(adding.finish(days))
+}
+
+/// Rows of the daily roll-ups that are added up at a time: with a histogram each, some hundred MiB.
+const ROWS_AT_A_TIME: i64 = 1_000_000;
+
+async fn rows_of(session: &Session, condition: &str) -> Result<i64, AnalyzeError> {
+    let mut count = 0;
+    let statement = format!("SELECT count(*) FROM rollup_day WHERE {condition}");
     each_row(session.query(&statement).await?, |rows, row| {
-        if let Some(week) = week_of(rows, row, 4) {
-            adding.row(Row {
-                fingerprint: rows.integer(row, 0),
-                names: [1, 2, 3].map(|column| rows.text(row, column)),
-                week,
-                measures: Measures::read(rows, row, 5),
-            });
-        }
+        count = rows.integer(row, 0).unwrap_or_default();
     })
     .await?;
-    Ok(adding.finish(days))
+    Ok(count)
+}
+
+/// Conditions that each hold for about as many of so many rows, few enough to be held, and for all executions of a query or none.
+/// Fingerprints are hashes: equal parts of their range have about equally many of them. Roll-ups lie in their order, so that each part of
+/// a file is read once.
+fn parts_of_fingerprints(rows: i64) -> Vec<String> {
+    let parts = i128::from(rows / ROWS_AT_A_TIME + 1);
+    if parts == 1 {
+        return vec!["true".to_owned()];
+    }
+    let bound = |part: i128| i128::from(i64::MIN) + part * (1_i128 << 64) / parts;
+    let range = |part| {
+        let range = format!("fingerprint BETWEEN {} AND {}", bound(part), bound(part + 1) - 1);
+        match part {
+            0 => format!("({range} OR fingerprint IS NULL)"),
+            _ => range,
+        }
+    };
+    (0..parts).map(range).collect()
 }
 
 fn week_of(rows: &Rows, row: usize, column: usize) -> Option<usize> {
@@ -118,7 +153,34 @@ struct Subject {
 /// The loads of one query in the weeks, `(calls, µs)`.
 type Loads = [(i64, i64); WEEKS];
 
-/// What is held while rows come in: sums by name, and the query and the server that the rows are of.
+/// A query while its rows come in, by the numbers of its servers, databases and applications.
+#[derive(Default)]
+struct QueryRows {
+    servers: HashMap<usize, Box<Week6>>,
+    /// By database and by application.
+    loads: [HashMap<usize, Loads>; 2],
+}
+
+/// Names in the order in which they came, and what they come to.
+#[derive(Default)]
+struct Named {
+    numbers: HashMap<Option<String>, usize>,
+    subjects: Vec<Subject>,
+}
+
+impl Named {
+    fn number(&mut self, name: Option<&str>) -> usize {
+        // `Option<&str>` cannot be looked for among `Option<String>` without a copy; names are short.
+        let next = self.subjects.len();
+        let number = *self.numbers.entry(name.map(str::to_owned)).or_insert(next);
+        if number == next {
+            self.subjects.push(Subject::default());
+        }
+        number
+    }
+}
+
+/// What is held while rows come in: sums by name, and the queries of one part of the fingerprints.
 struct Adding {
     weeks_before: i64,
     series: usize,
@@ -126,14 +188,8 @@ struct Adding {
     health: Health,
     queries: Vec<QueryWeeks>,
     /// Servers, databases, applications.
-    named: [BTreeMap<Option<String>, Subject>; 3],
-    fingerprint: Option<i64>,
-    query: Week6,
-    /// The query's loads by server, database and application.
-    query_loads: [BTreeMap<Option<String>, Loads>; 3],
-    server: Option<String>,
-    /// The query's weeks on that server.
-    on_server: Week6,
+    named: [Named; 3],
+    open: HashMap<Option<i64>, QueryRows>,
 }
 
 impl Adding {
@@ -145,83 +201,61 @@ impl Adding {
             health: Health::default(),
             queries: Vec::new(),
             named: Default::default(),
-            fingerprint: None,
-            query: Week6::default(),
-            query_loads: Default::default(),
-            server: None,
-            on_server: Week6::default(),
+            open: HashMap::new(),
         }
     }
 
     fn row(&mut self, row: Row<'_>) {
-        if row.fingerprint != self.fingerprint {
-            self.close_query();
-            self.fingerprint = row.fingerprint;
-            self.server = row.names[0].map(str::to_owned);
-        } else if row.names[0] != self.server.as_deref() {
-            self.close_server();
-            self.server = row.names[0].map(str::to_owned);
-        }
         let Row {
-            names,
+            names: [server, database, application],
             week,
             measures,
             ..
         } = row;
-        self.on_server[week].add(&measures);
-        for (kind, name) in names.into_iter().enumerate() {
-            let name = name.map(str::to_owned);
-            let load = &mut self.query_loads[kind].entry(name.clone()).or_default()[week];
+        let query = self.open.entry(row.fingerprint).or_default();
+        // Servers are added up when all rows of a query on one have come, which is much less often.
+        let server = self.named[0].number(server);
+        query.servers.entry(server).or_default()[week].add(&measures);
+        for (kind, name) in [database, application].into_iter().enumerate() {
+            let named = &mut self.named[kind + 1];
+            let number = named.number(name);
+            named.subjects[number].weeks[week].add(&measures);
+            let load = &mut query.loads[kind].entry(number).or_default()[week];
             load.0 += measures.calls;
             load.1 += measures.total_us;
-            // Servers are added when all rows of one have come, which is much less often.
-            if kind > 0 {
-                self.named[kind].entry(name).or_default().weeks[week].add(&measures);
+        }
+    }
+
+    /// All rows of the queries have come.
+    fn close_queries(&mut self) {
+        for (fingerprint, query) in std::mem::take(&mut self.open) {
+            self.close_query(fingerprint, query);
+        }
+    }
+
+    fn close_query(&mut self, fingerprint: Option<i64>, query: QueryRows) {
+        let mut weeks = Week6::default();
+        let mut servers = 0;
+        for (server, on_server) in query.servers {
+            servers += usize::from(on_server[THIS].calls > 0);
+            self.add_series(server, &on_server);
+            for (week, measures) in on_server.iter().enumerate() {
+                weeks[week].add(measures);
             }
         }
-    }
-
-    fn close_server(&mut self) {
-        let weeks = std::mem::take(&mut self.on_server);
-        self.series += usize::from(weeks.iter().any(|week| week.logged_calls > 0));
-        let before = |place: usize| {
-            let mut before = slowlake_sql::LatencyHistogram::new();
-            weeks[place - MONTH..place]
-                .iter()
-                .for_each(|week| before.merge(&week.latency));
-            before
-        };
-        self.health.week.add(&before(THIS), &weeks[THIS].latency);
-        self.health.last_week.add(&before(LAST), &weeks[LAST].latency);
-        let server = self.named[0].entry(self.server.take()).or_default();
-        for (week, measures) in weeks.iter().enumerate() {
-            server.weeks[week].add(measures);
-            self.query[week].add(measures);
+        for (kind, loads) in query.loads.into_iter().enumerate() {
+            for (number, loads) in loads {
+                self.add_changes(kind + 1, number, &loads);
+            }
         }
-    }
-
-    fn close_query(&mut self) {
-        self.close_server();
-        let weeks = std::mem::take(&mut self.query);
-        let loads = weeks.each_ref().map(Measures::load);
-        let (change, change_four_weeks) = self.changes(&loads);
+        let (change, change_four_weeks) = self.changes(&weeks.each_ref().map(Measures::load));
         self.total.change.add(change);
         self.total.change_four_weeks.add(change_four_weeks);
-        let mut servers = 0;
-        for (kind, by_name) in std::mem::take(&mut self.query_loads).into_iter().enumerate() {
-            for (name, loads) in by_name {
-                servers += usize::from(kind == 0 && loads[THIS].0 > 0);
-                let (change, change_four_weeks) = self.changes(&loads);
-                let subject = self.named[kind].entry(name).or_default();
-                subject.change.add(change);
-                subject.change_four_weeks.add(change_four_weeks);
-            }
-        }
         for (week, measures) in weeks.iter().enumerate() {
             self.total.weeks[week].add(measures);
         }
         // Executions that no fingerprint could be made of count in the sums but are no query.
-        if let Some(fingerprint) = self.fingerprint {
+        if let Some(fingerprint) = fingerprint {
             let with_rows = |week: &Measures| (week.calls, week.total_us, week.rows());
             self.queries.push(QueryWeeks {
                 fingerprint,
@@ -230,6 +264,32 @@ impl Adding {
                 rows: RowsSplit::of(change, with_rows(&weeks[LAST]), with_rows(&weeks[THIS])),
             });
         }
+    }
+
+    /// One query on one server.
+    fn add_series(&mut self, server: usize, weeks: &Week6) {
+        self.series += usize::from(weeks.iter().any(|week| week.logged_calls > 0));
+        let before = |place: usize| {
+            let mut before = LatencyHistogram::new();
+            weeks[place - MONTH..place]
+                .iter()
+                .for_each(|week| before.merge(&week.latency));
+            before
+        };
+        self.health.week.add(&before(THIS), &weeks[THIS].latency);
+        self.health.last_week.add(&before(LAST), &weeks[LAST].latency);
+        for (week, measures) in weeks.iter().enumerate() {
+            self.named[0].subjects[server].weeks[week].add(measures);
+        }
+        self.add_changes(0, server, &weeks.each_ref().map(Measures::load));
+    }
+
+    /// Adds the changes of one query to those of a server, database or application.
+    fn add_changes(&mut self, kind: usize, number: usize, loads: &Loads) {
+        let (change, change_four_weeks) = self.changes(loads);
+        let subject = &mut self.named[kind].subjects[number];
+        subject.change.add(change);
+        subject.change_four_weeks.add(change_four_weeks);
     }
 
     /// Against the week before and the mean of the four weeks before.
@@ -246,9 +306,9 @@ impl Adding {
     }
 
     fn finish(mut self, days: [i64; WEEKS]) -> WeeklySums {
-        self.close_query();
+        self.queries.sort_unstable_by_key(|query| query.fingerprint);
         let weeks_before = self.weeks_before;
-        let trend = |subject: Subject| {
+        let trend = |subject: &Subject| {
             Trend::of(
                 &subject.weeks,
                 weeks_before,
@@ -256,23 +316,54 @@ impl Adding {
                 subject.change_four_weeks,
             )
         };
-        let trends = |named: BTreeMap<Option<String>, Subject>| {
-            let named = named
-                .into_iter()
-                .filter(|(_, subject)| subject.weeks.iter().any(|week| week.logged_calls > 0));
-            named.map(|(name, subject)| (name, trend(subject))).collect()
+        let trends = |named: Named| {
+            let Named { numbers, subjects } = named;
+            let trends = numbers.into_iter().filter_map(|(name, number)| {
+                let subject = &subjects[number];
+                let is_known = subject.weeks.iter().any(|week| week.logged_calls > 0);
+                is_known.then(|| (name, trend(subject)))
+            });
+            trends.collect()
         };
         let [servers, databases, applications] = self.named;
         WeeklySums {
             days,
             weeks_before,
             series: self.series,
-            total: trend(self.total),
+            total: trend(&self.total),
             health: self.health,
             queries: self.queries,
             servers: trends(servers),
             databases: trends(databases),
             applications: trends(applications),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_hold_every_fingerprint_once() {
+        assert_eq!(parts_of_fingerprints(0), ["true"]);
+        assert_eq!(parts_of_fingerprints(ROWS_AT_A_TIME - 1), ["true"]);
+        let parts = parts_of_fingerprints(3 * ROWS_AT_A_TIME);
+        assert_eq!(parts.len(), 4);
+        let mut next = i128::from(i64::MIN);
+        for part in &parts {
+            let words: Vec<&str> = part
+                .trim_matches(['(', ')'])
+                .trim_end_matches(" OR fingerprint IS NULL")
+                .split(' ')
+                .collect();
+            let [_, _, from, _, to] = words[..] else {
+                panic!("{part}");
+            };
+            assert_eq!(from.parse(), Ok(next), "{part}");
+            next = to.parse::<i128>().expect(part) + 1;
+        }
+        assert_eq!(next, i128::from(i64::MAX) + 1);
+        assert!(parts[0].contains("IS NULL") && !parts[1].contains("IS NULL"));
     }
 }

@@ -350,3 +350,56 @@ fn a_dropped_query_stops() {
         assert_eq!(run(&session, "SELECT 1").await.expect("a row"), ["1"]);
     });
 }
+
+#[track_caller]
+fn check_parameters(sql: &str, parameters: &[Value<'_>], expected: Result<&[&str], &str>) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let answer = runtime.block_on(async {
+        let session = session().await;
+        let mut result = session.query_with(sql, parameters).await?;
+        let mut lines = Vec::new();
+        while let Some(rows) = result.next().await? {
+            lines.extend((0..rows.len()).map(|row| rows.value(row, 0).to_string()));
+        }
+        Ok::<_, SqlError>(lines)
+    });
+    let expected = expected.map(|lines| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>());
+    let answer = answer.map_err(|error| error.to_string());
+    assert_eq!(answer, expected.map_err(str::to_owned), "{sql}");
+}
+
+#[test]
+fn parameters_are_values() {
+    let of_user = "SELECT count(*) FROM executions WHERE \"user\" = $1";
+    check_parameters(of_user, &[Value::Text("web")], Ok(&["2"]));
+    check_parameters(of_user, &[Value::Text("x' OR '1'='1")], Ok(&["0"]));
+    check_parameters(of_user, &[Value::Null], Ok(&["0"]));
+    let slow =
+        "SELECT query_time_us FROM executions WHERE query_time_us > $2 AND ts >= $1 ORDER BY 1 LIMIT $3";
+    let monday = Value::Text("2026-11-16T00:00:00Z");
+    check_parameters(
+        slow,
+        &[monday.clone(), Value::Integer(5_000), Value::Integer(1)],
+        Ok(&["9000"]),
+    );
+    check_parameters(
+        slow,
+        &[monday],
+        Err("the statement has parameters up to $3, and 1 values were given"),
+    );
+    check_parameters(
+        "SELECT 1",
+        &[Value::Boolean(true)],
+        Err("the statement has parameters up to $0, and 1 values were given"),
+    );
+    check_parameters(
+        "SELECT $name",
+        &[Value::Null],
+        Err("parameter $name has no number: write $1, $2 and so on"),
+    );
+    check_parameters(
+        "SELECT $1",
+        &[Value::Integer(1 << 64)],
+        Err("parameter 18446744073709551616 is beyond 64 bits"),
+    );
+}

@@ -1,9 +1,6 @@
-//! One value as text in each form of output. What comes from a log may hold anything: nothing here lets a control character
+//! One value as text in each form for people. What comes from a log may hold anything: nothing here lets a control character
 //! through to a terminal.
 
-use std::fmt::Write;
-
-use serde_json::{Map, Number};
 use slowlake_sql::{Column, Value};
 
 use crate::render::quantity::duration;
@@ -47,15 +44,6 @@ fn visible(text: &str) -> String {
     out
 }
 
-/// For CSV: NULL is empty, times are RFC 3339, nested values are JSON.
-pub(super) fn csv(value: &Value<'_>) -> String {
-    match value {
-        Value::Timestamp(_) => rfc3339(value),
-        Value::List(_) | Value::Struct(_) | Value::Map(_) => json(value).to_string(),
-        other => other.to_string(),
-    }
-}
-
 /// For a Markdown table.
 pub(super) fn markdown(value: &Value<'_>) -> String {
     let text = value.to_string();
@@ -70,41 +58,6 @@ pub(super) fn markdown(value: &Value<'_>) -> String {
         }
     }
     out
-}
-
-/// For JSON: times are RFC 3339, numbers that JSON cannot hold are text, keys of maps are text.
-pub(super) fn json(value: &Value<'_>) -> serde_json::Value {
-    use serde_json::Value as Json;
-    match value {
-        Value::Null => Json::Null,
-        Value::Boolean(value) => Json::Bool(*value),
-        Value::Integer(value) => match (i64::try_from(*value), u64::try_from(*value)) {
-            (Ok(value), _) => Json::from(value),
-            (_, Ok(value)) => Json::from(value),
-            _ => Json::String(value.to_string()),
-        },
-        Value::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
-        Value::Timestamp(_) => Json::String(rfc3339(value)),
-        Value::List(items) => Json::Array(items.iter().map(json).collect()),
-        Value::Struct(fields) => Json::Object(
-            fields
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), json(value)))
-                .collect(),
-        ),
-        Value::Map(pairs) => {
-            let pairs = pairs.iter().map(|(key, value)| (key.to_string(), json(value)));
-            Json::Object(pairs.collect::<Map<String, Json>>())
-        }
-        other => Json::String(other.to_string()),
-    }
-}
-
-fn rfc3339(time: &Value<'_>) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{time}");
-    text.replacen(' ', "T", 1)
 }
 
 #[cfg(test)]
@@ -149,26 +102,8 @@ mod tests {
     }
 
     #[test]
-    fn values_in_json_and_csv() {
-        let nested = Value::List(vec![Value::Struct(vec![
-            ("bin", Value::Integer(1)),
-            ("calls", Value::Null),
-        ])]);
-        assert_eq!(json(&nested).to_string(), r#"[{"bin":1,"calls":null}]"#);
-        assert_eq!(csv(&nested), r#"[{"bin":1,"calls":null}]"#);
-        assert_eq!(csv(&Value::Timestamp(500_000)), "1970-01-01T00:00:00.500Z");
-        assert_eq!(
-            json(&Value::Integer(i128::from(u64::MAX))).to_string(),
-            "18446744073709551615"
-        );
-        assert_eq!(
-            json(&Value::Integer(i128::MAX)).to_string(),
-            format!("\"{}\"", i128::MAX)
-        );
-        assert_eq!(json(&Value::Float(f64::NAN)), serde_json::Value::Null);
-        assert_eq!(
-            (csv(&Value::Null), text(&Value::Null, &column("x"), false)),
-            (String::new(), NULL.to_owned())
-        );
+    fn null_is_no_empty_text() {
+        assert_eq!(text(&Value::Null, &column("x"), false), NULL);
+        assert_eq!(text(&Value::Text(""), &column("x"), false), "");
     }
 }

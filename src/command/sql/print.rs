@@ -11,6 +11,7 @@ use slowlake_sql::{Column, Rows};
 use super::Format;
 use super::cells;
 use super::table::{self, Table};
+use crate::render::rows::{RowsEncoder, RowsForm};
 
 /// How answers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +73,11 @@ impl Output {
 
     /// Whole lines of text.
     pub(super) fn write(&mut self, text: &str) -> anyhow::Result<()> {
-        self.writer
-            .write_all(text.as_bytes())
-            .context("cannot write the answer")
+        self.write_bytes(text.as_bytes())
+    }
+
+    fn write_bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.writer.write_all(bytes).context("cannot write the answer")
     }
 }
 
@@ -87,6 +90,8 @@ pub(super) struct Printer<'o> {
     style: Style,
     output: &'o mut Output,
     rows: u64,
+    /// JSON and CSV.
+    encoder: Option<RowsEncoder>,
     /// Text: rows that wait for the widths, or the widths.
     waiting: Vec<Vec<String>>,
     table: Option<Table>,
@@ -98,63 +103,66 @@ impl<'o> Printer<'o> {
         style: Style,
         output: &'o mut Output,
     ) -> anyhow::Result<Printer<'o>> {
-        let columns = columns.to_vec();
-        let head = match style.format {
-            Format::Text => String::new(),
-            Format::Json => "[".to_owned(),
-            Format::Csv => csv_line(columns.iter().map(|column| column.name.clone()))?,
-            Format::Markdown => markdown_head(&columns),
+        let form = match style.format {
+            Format::Json => Some(RowsForm::Json),
+            Format::Csv => Some(RowsForm::Csv),
+            Format::Text | Format::Markdown => None,
         };
-        output.write(&head)?;
+        let encoder = form.map(|form| RowsEncoder::new(form, columns));
+        let mut head = Vec::new();
+        match &encoder {
+            Some(encoder) => encoder.begin(&mut head)?,
+            None if style.format == Format::Markdown => head = markdown_head(columns).into_bytes(),
+            None => {}
+        }
+        output.write_bytes(&head)?;
         Ok(Printer {
-            columns,
+            columns: columns.to_vec(),
             style,
             output,
             rows: 0,
+            encoder,
             waiting: Vec::new(),
             table: None,
         })
     }
 
     pub(super) fn rows(&mut self, rows: &Rows) -> anyhow::Result<()> {
+        if let Some(encoder) = &mut self.encoder {
+            let mut bytes = Vec::new();
+            encoder.rows(rows, 0..rows.len(), &mut bytes)?;
+            return self.output.write_bytes(&bytes);
+        }
         let mut text = String::new();
         for row in 0..rows.len() {
             self.rows += 1;
             let values = (0..self.columns.len()).map(|column| rows.value(row, column));
-            match self.style.format {
-                Format::Text => {
-                    let human = self.style.human;
-                    let cells = values
-                        .zip(&self.columns)
-                        .map(|(value, column)| cells::text(&value, column, human));
-                    let cells = cells.collect();
-                    self.text_row(cells, &mut text);
+            if self.style.format == Format::Markdown {
+                for value in values {
+                    text.push_str("| ");
+                    text.push_str(&cells::markdown(&value));
+                    text.push(' ');
                 }
-                Format::Csv => text.push_str(&csv_line(values.map(|value| cells::csv(&value)))?),
-                Format::Markdown => {
-                    for value in values {
-                        text.push_str("| ");
-                        text.push_str(&cells::markdown(&value));
-                        text.push(' ');
-                    }
-                    text.push_str("|\n");
-                }
-                Format::Json => {
-                    let names = self.columns.iter().map(|column| column.name.clone());
-                    let object: serde_json::Map<_, _> =
-                        names.zip(values.map(|value| cells::json(&value))).collect();
-                    text.push_str(if self.rows == 1 { "\n" } else { ",\n" });
-                    text.push_str(
-                        &serde_json::to_string(&object).context("cannot write the answer as JSON")?,
-                    );
-                }
+                text.push_str("|\n");
+            } else {
+                let human = self.style.human;
+                let cells = values
+                    .zip(&self.columns)
+                    .map(|(value, column)| cells::text(&value, column, human));
+                let cells = cells.collect();
+                self.text_row(cells, &mut text);
             }
         }
         self.output.write(&text)
     }
 
-    /// Writes what is left and returns the number of rows.
-    pub(super) fn end(mut self) -> anyhow::Result<u64> {
+    /// Writes what is left.
+    pub(super) fn end(mut self) -> anyhow::Result<()> {
+        if let Some(encoder) = &self.encoder {
+            let mut bytes = Vec::new();
+            encoder.end(&mut bytes);
+            return self.output.write_bytes(&bytes);
+        }
         let mut text = String::new();
         match self.style.format {
             Format::Text => {
@@ -164,12 +172,10 @@ impl<'o> Printer<'o> {
                 let plural = if self.rows == 1 { "" } else { "s" };
                 text.push_str(&format!("({} row{plural})\n\n", self.rows));
             }
-            Format::Json => text.push_str(if self.rows == 0 { "]\n" } else { "\n]\n" }),
-            Format::Csv => {}
             Format::Markdown => text.push('\n'),
+            Format::Json | Format::Csv => {}
         }
-        self.output.write(&text)?;
-        Ok(self.rows)
+        self.output.write(&text)
     }
 
     fn text_row(&mut self, cells: Vec<String>, text: &mut String) {
@@ -200,12 +206,6 @@ impl<'o> Printer<'o> {
         }
         self.table = Some(table);
     }
-}
-
-fn csv_line(cells: impl Iterator<Item = String>) -> anyhow::Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(cells.collect::<Vec<String>>())?;
-    Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
 fn markdown_head(columns: &[Column]) -> String {

@@ -293,8 +293,7 @@ async fn answer(
     while let Some(rows) = next_rows(&mut result, progress_since).await.map_err(sql_error)? {
         printer.rows(&rows)?;
     }
-    printer.end()?;
-    Ok(())
+    printer.end()
 }
 
 /// Waits for rows; when that takes long, a line on standard error tells how much has been read.

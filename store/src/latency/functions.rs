@@ -431,7 +431,7 @@ fn list_of(histograms: &[LatencyHistogram]) -> ListArray {
 }
 
 /// The `(bin, calls)` of one row, NULLs left out; `None` if the column is no list of such pairs.
-fn pairs(lists: &ListArray, row: usize) -> Option<impl Iterator<Item = (i32, i64)>> {
+fn pairs(lists: &ListArray, row: usize) -> Option<impl Iterator<Item = (i32, i64)> + Clone> {
     let items = lists.values().as_struct_opt()?;
     let bins = items.column_by_name("bin")?.as_primitive_opt::<Int32Type>()?;
     let calls = items.column_by_name("calls")?.as_primitive_opt::<Int64Type>()?;

@@ -1,27 +1,20 @@
-//! `slowlake report regressions`: what became slower, faster, new or gone, as of a point in time.
+//! The report `regressions`: what became slower, faster, new or gone, as of a point in time.
 
 use std::fmt::Write;
-use std::path::PathBuf;
 
 use clap::Args;
 use slowlake_analyze::{
     Cause, CauseKind, QueryAppearance, QueryChange, RegressionsReport, RegressionsRequest, RewrittenQuery,
-    ShareChange, WholeServer, parse_time, regressions, revisions,
+    ShareChange, WholeServer, parse_time, regressions,
 };
+use slowlake_sql::Session;
 
-use crate::command::findings::record;
-use crate::command::lake::{location, open, runtime};
-use crate::command::report::analyze_error;
-use crate::exit_code::ExitCode;
-use crate::output;
+use crate::render::OutputFormat;
 use crate::render::quantity::{percent, plural, time};
-use crate::settings::Settings;
+use crate::report::{Drawing, Job, Made, Remark, ReportError, json};
 
 #[derive(Debug, Args)]
-pub(crate) struct RegressionsArguments {
-    /// The lake [default: the environment's SLOWLAKE_LAKE]
-    #[arg(long, value_name = "URI")]
-    lake: Option<String>,
+pub(crate) struct RegressionsOptions {
     /// Say what could be known then, for example 2026-11-16 or 2026-11-16T08:00:00Z [default: the lake's last hour]
     #[arg(long, value_name = "T")]
     as_of: Option<String>,
@@ -30,21 +23,7 @@ pub(crate) struct RegressionsArguments {
     server: Vec<String>,
     /// Write what is found down in the lake, where `slowlake findings` and SQL have it; saying the same again changes nothing
     #[arg(long)]
-    record: bool,
-    /// Form of the report
-    #[arg(long, value_enum, default_value = "text")]
-    output: Form,
-    /// Write the report to this file instead of standard output
-    #[arg(short = 'o', value_name = "FILE")]
-    file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    /// For a terminal
-    Text,
-    /// For programs
-    Json,
+    pub(super) record: bool,
 }
 
 /// Findings of one kind in a text report; all are in JSON.
@@ -55,52 +34,31 @@ const CAUSES_TEXT: usize = 3;
 /// Characters of a cause in a text report.
 const CAUSE_CHARACTERS: usize = 70;
 
-/// Computes the report and writes it.
-pub(crate) fn run(arguments: &RegressionsArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let as_of_us = arguments
-        .as_of
-        .as_deref()
-        .map(parse_time)
-        .transpose()
-        .map_err(analyze_error)?;
-    let request = RegressionsRequest {
-        as_of_us,
-        servers: arguments.server.clone(),
-    };
-    let location = location(arguments.lake.as_ref(), settings)?;
-    let report = runtime(settings)?.block_on(async {
-        let (_, session) = open(&location, settings).await?;
-        let report = regressions(&session, &request).await.map_err(analyze_error)?;
-        if arguments.record {
-            let found = report.findings();
-            let recorded = record(&location, settings, |known| Ok(revisions(known, &found))).await?;
-            output::say("recorded", &plural(recorded as i64, "revision"));
-        }
-        anyhow::Ok(report)
-    })?;
-    if !report.has_history {
-        output::say(
-            "warning",
-            "there are less than two weeks of executions before that time: too few to tell what is usual",
-        );
-    }
-    let text = match arguments.output {
-        Form::Text => text(&report, settings.columns),
-        Form::Json => json(&report)?,
-    };
-    output::write(&text, arguments.file.as_ref())?;
-    Ok(if report.has_history {
-        ExitCode::Ok
-    } else {
-        ExitCode::Found
-    })
-}
+impl Job for RegressionsOptions {
+    const FORMS: &'static [OutputFormat] = &[OutputFormat::Text, OutputFormat::Json];
 
-/// One JSON document, indented, with a line end. The keys are a contract: names and meanings stay, new ones may come.
-fn json(report: &RegressionsReport) -> anyhow::Result<String> {
-    let mut document = serde_json::to_value(report)?;
-    document["report"] = "regressions".into();
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    async fn make(&self, session: &Session, drawing: &Drawing<'_>) -> Result<Made, ReportError> {
+        let request = RegressionsRequest {
+            as_of_us: self.as_of.as_deref().map(parse_time).transpose()?,
+            servers: self.server.clone(),
+        };
+        let report = regressions(session, &request).await?;
+        let remark = (!report.has_history).then_some(Remark {
+            kind: "warning",
+            text: "there are less than two weeks of executions before that time: too few to tell what is usual",
+            hint: None,
+        });
+        let text = match drawing.form {
+            OutputFormat::Json => json("regressions", &report)?,
+            OutputFormat::Text | OutputFormat::Csv | OutputFormat::Markdown | OutputFormat::Html => {
+                text(&report, drawing.columns)
+            }
+        };
+        Ok(Made {
+            findings: report.findings(),
+            ..Made::new(text).with_remark(remark)
+        })
+    }
 }
 
 fn text(report: &RegressionsReport, columns: usize) -> String {

@@ -1,27 +1,21 @@
-//! `slowlake report lag`: how old what replicas have is, when that was too much, and why.
+//! The report `lag`: how old what replicas have is, when that was too much, and why.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use clap::Args;
 use slowlake_analyze::{
     BurnAlert, EpisodeFinding, LagReport, LagRequest, ReplicaLag, SlotRisk, SourceLag, SuspectFinding, lag,
     parse_length, parse_time,
 };
+use slowlake_sql::Session;
 
-use crate::command::lake::{location, open, runtime};
-use crate::command::report::analyze_error;
 use crate::command::window::WindowArguments;
-use crate::exit_code::ExitCode;
-use crate::output;
+use crate::render::OutputFormat;
 use crate::render::quantity::{bytes, count, duration, percent, plural, time};
-use crate::settings::Settings;
+use crate::report::{Drawing, Job, Made, Remark, ReportError, json};
 
 #[derive(Debug, Args)]
-pub(crate) struct LagArguments {
-    /// The lake [default: the environment's SLOWLAKE_LAKE]
-    #[arg(long, value_name = "URI")]
-    lake: Option<String>,
+pub(crate) struct LagOptions {
     #[command(flatten)]
     window: WindowArguments,
     /// Say what could be known then, for example 2026-11-16 or 2026-11-16T08:00:00Z [default: the lake's last sample]
@@ -36,22 +30,6 @@ pub(crate) struct LagArguments {
     /// Only replicas of this server's name; may be given several times
     #[arg(long, value_name = "NAME")]
     server: Vec<String>,
-    /// Form of the report
-    #[arg(long, value_enum, default_value = "text")]
-    output: Form,
-    /// Write the report to this file instead of standard output
-    #[arg(short = 'o', value_name = "FILE")]
-    file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    /// For a terminal
-    Text,
-    /// For programs
-    Json,
-    /// For a ticket or a wiki
-    Markdown,
 }
 
 fn objective(text: &str) -> Result<f64, String> {
@@ -61,43 +39,30 @@ fn objective(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "it is a part of a hundred, such as 99.9".to_owned())
 }
 
-/// Computes the report and writes it.
-pub(crate) fn run(arguments: &LagArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let as_of = arguments.as_of.as_deref().map(parse_time).transpose();
-    let request = LagRequest {
-        window: arguments.window.resolve()?,
-        as_of_us: as_of.map_err(analyze_error)?,
-        threshold_us: parse_length(&arguments.threshold).map_err(analyze_error)?,
-        target: arguments.objective / 100.0,
-        servers: arguments.server.clone(),
-    };
-    let location = location(arguments.lake.as_ref(), settings)?;
-    let report = runtime(settings)?.block_on(async {
-        let (_, session) = open(&location, settings).await?;
-        lag(&session, &request).await.map_err(analyze_error)
-    })?;
-    let is_empty = report.replicas.is_empty();
-    if is_empty {
-        output::say("error", "no sample of a replica in this window of the lake");
-        output::say(
-            "hint",
-            "have [[source.postgres]] and [[source.mysql]] of slowlake run ask the source and its replicas",
-        );
-    }
-    let text = match arguments.output {
-        Form::Text => text(&report),
-        Form::Json => json(&report)?,
-        Form::Markdown => markdown(&report),
-    };
-    output::write(&text, arguments.file.as_ref())?;
-    Ok(if is_empty { ExitCode::Found } else { ExitCode::Ok })
-}
+impl Job for LagOptions {
+    const FORMS: &'static [OutputFormat] = &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Markdown];
 
-/// One JSON document, indented, with a line end. The keys are a contract: names and meanings stay, new ones may come.
-fn json(report: &LagReport) -> anyhow::Result<String> {
-    let mut document = serde_json::to_value(report)?;
-    document["report"] = "lag".into();
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    async fn make(&self, session: &Session, drawing: &Drawing<'_>) -> Result<Made, ReportError> {
+        let request = LagRequest {
+            window: self.window.resolve().map_err(ReportError::Option)?,
+            as_of_us: self.as_of.as_deref().map(parse_time).transpose()?,
+            threshold_us: parse_length(&self.threshold)?,
+            target: self.objective / 100.0,
+            servers: self.server.clone(),
+        };
+        let report = lag(session, &request).await?;
+        let remark = report.replicas.is_empty().then_some(Remark {
+            kind: "error",
+            text: "no sample of a replica in this window of the lake",
+            hint: Some("have [[source.postgres]] and [[source.mysql]] of slowlake run ask the source and its replicas"),
+        });
+        let text = match drawing.form {
+            OutputFormat::Json => json("lag", &report)?,
+            OutputFormat::Markdown => markdown(&report),
+            OutputFormat::Text | OutputFormat::Csv | OutputFormat::Html => text(&report),
+        };
+        Ok(Made::new(text).with_remark(remark))
+    }
 }
 
 /// A table with its title, the same for every form.

@@ -1,0 +1,101 @@
+//! The lake as servers have it: opened once, and a session that turns to its newest snapshot by itself. Never writes.
+
+use std::time::{Duration, Instant};
+
+use slowlake_sql::{CurrentSession, Session, SessionSettings, SqlError};
+use slowlake_store::{Lake, LakeLocation};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+use crate::clustering::use_cluster;
+use crate::command::lake::{sql_error, store_error};
+use crate::settings::Settings;
+
+/// How often the lake is asked whether there is something new: what is seen is at most so much older than what is committed.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Findings and what is derived may change without a new commit of events: the session turns to them at least so often.
+const TURN_EVERY: Duration = Duration::from_secs(60);
+
+/// An open lake, and what it is asked through.
+pub(crate) struct ServedLake {
+    location: LakeLocation,
+    lake: Mutex<Lake>,
+    session: Arc<CurrentSession>,
+}
+
+impl ServedLake {
+    /// Opens a lake. All its sessions share one limit of memory.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be read.
+    pub(crate) async fn open(
+        location: &LakeLocation,
+        memory_limit_bytes: usize,
+        settings: &Settings,
+    ) -> anyhow::Result<ServedLake> {
+        let lake = Lake::open(location).await.map_err(store_error)?;
+        let limits = SessionSettings {
+            memory_limit_bytes,
+            threads: settings.threads,
+        };
+        let session = Session::open_for_clients(&lake, limits)
+            .await
+            .map_err(sql_error)?;
+        use_cluster(&session, settings);
+        Ok(ServedLake {
+            location: location.clone(),
+            lake: Mutex::new(lake),
+            session: Arc::new(CurrentSession::new(session)),
+        })
+    }
+
+    /// Where it is.
+    pub(crate) fn location(&self) -> &LakeLocation {
+        &self.location
+    }
+
+    /// The session over the newest snapshot that was seen. Keep it for one statement, or one report.
+    pub(crate) fn session(&self) -> Arc<Session> {
+        self.session.get()
+    }
+
+    /// The same for who asks more than once.
+    pub(crate) fn current(&self) -> Arc<CurrentSession> {
+        self.session.clone()
+    }
+
+    /// Looks for what is new until it is dropped. While the lake cannot be reached the last snapshot goes on being served.
+    pub(crate) async fn keep_present(&self) {
+        let (mut turned, mut is_failing) = (Instant::now(), false);
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            match self.look(turned.elapsed() >= TURN_EVERY).await {
+                Ok(has_turned) => {
+                    if has_turned {
+                        turned = Instant::now();
+                    }
+                    if std::mem::take(&mut is_failing) {
+                        info!("the lake answers again");
+                    }
+                }
+                Err(failure) if !is_failing => {
+                    warn!("cannot look for what is new, answers from what is known: {failure}");
+                    is_failing = true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn look(&self, must_turn: bool) -> Result<bool, SqlError> {
+        let mut lake = self.lake.lock().await;
+        let before = lake.version();
+        lake.refresh().await?;
+        let turns = must_turn || lake.version() != before;
+        if turns {
+            self.session.refresh(&lake).await?;
+        }
+        Ok(turns)
+    }
+}

@@ -1,0 +1,102 @@
+//! The PostgreSQL server of `slowlake_sql` over the shared lake: who may ask, and where it listens. Speaks no protocol itself.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use slowlake_sql::{PostgresWire, StatementDone, Users, WireLimits, WireTls};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tracing::info;
+
+use crate::output::with_hint;
+use crate::serving::audit::Answered;
+use crate::serving::tls::Tls;
+use crate::serving::{DRAIN_MAX, ServeSettings, Shared};
+use crate::settings::Settings;
+
+/// The environment's users.
+const USERS: &str = "SLOWLAKE_USERS";
+/// What PostgreSQL clients call the protocol in TLS.
+const ALPN: &[u8] = b"postgresql";
+
+/// Listens from now on, until it is told to stop.
+///
+/// # Errors
+/// If the users cannot be read, nobody would have to prove who he is though others can reach the address, or it cannot be had.
+pub(super) async fn start(
+    address: SocketAddr,
+    serve: &ServeSettings,
+    tls: Option<&Tls>,
+    settings: &Settings,
+    shared: Arc<Shared>,
+) -> anyhow::Result<JoinHandle<()>> {
+    let users = users(serve, settings)?;
+    if users.is_none() && !address.ip().is_loopback() {
+        anyhow::bail!(
+            "whoever reaches {address} could read the lake: there are no users\n\
+             hint: give --users FILE (a line each: \"name\" \"password\") or listen at 127.0.0.1"
+        );
+    }
+    let wire = PostgresWire {
+        sessions: shared.lake.current(),
+        users,
+        tls: tls.map(|tls| WireTls {
+            config: tls.config(&[ALPN]),
+            is_optional: serve.allows_plaintext,
+        }),
+        limits: WireLimits {
+            statement_timeout: serve.limits.statement_timeout,
+            idle_timeout: serve.limits.idle_timeout,
+            drain: DRAIN_MAX,
+            connections: serve.limits.connections,
+            rows: serve.limits.rows,
+        },
+        log: Box::new({
+            let shared = shared.clone();
+            move |done: &StatementDone<'_>| shared.audit.write(&answered(done))
+        }),
+    };
+    let cannot = || format!("cannot listen at {address}");
+    let listener = TcpListener::bind(address).await.with_context(cannot)?;
+    // With port 0 the system has chosen one.
+    let address = listener.local_addr().with_context(cannot)?;
+    let (with_tls, with_users) = (wire.tls.is_some(), wire.users.is_some());
+    info!(
+        tls = with_tls,
+        users = with_users,
+        "answers PostgreSQL clients at {address}"
+    );
+    Ok(tokio::spawn(wire.serve(listener, shared.stop.clone())))
+}
+
+/// Users of the environment, else of the file.
+fn users(serve: &ServeSettings, settings: &Settings) -> anyhow::Result<Option<Users>> {
+    let (text, origin) = match (settings.variable(USERS), &serve.users) {
+        (Some(text), _) => (text, USERS.to_owned()),
+        (None, Some(file)) => {
+            let name = file.display().to_string();
+            let text = std::fs::read_to_string(file).with_context(|| format!("users: cannot read {name}"))?;
+            (text, name)
+        }
+        (None, None) => return Ok(None),
+    };
+    let users = Users::parse(&text).map_err(|wrong| {
+        let hint = wrong.hint().map(str::to_owned);
+        with_hint(format!("users: {origin}:{}: {wrong}", wrong.line), hint)
+    })?;
+    Ok(Some(users))
+}
+
+fn answered<'a>(done: &StatementDone<'a>) -> Answered<'a> {
+    Answered {
+        via: "postgres",
+        user: done.user,
+        application: done.application,
+        client: done.client,
+        statement: done.statement,
+        rows: done.rows,
+        elapsed: done.elapsed,
+        failure: done.failure,
+    }
+}
