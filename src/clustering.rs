@@ -127,10 +127,11 @@ mod built {
         with_hint(error, hint)
     }
 
-    /// Tells a session of the cluster that was chosen.
-    pub(crate) fn use_cluster(session: &Session, settings: &Settings) {
-        if let Some(cluster) = &settings.cluster {
-            session.use_cluster(cluster);
+    /// The session, with the cluster that was chosen.
+    pub(crate) fn with_cluster(session: Session, settings: &Settings) -> Session {
+        match &settings.cluster {
+            Some(cluster) => session.with_cluster(cluster),
+            None => session,
         }
     }
 }
@@ -152,8 +153,10 @@ mod built {
         }
     }
 
-    /// There is none to tell of.
-    pub(crate) fn use_cluster(_: &Session, _: &Settings) {}
+    /// The session: there is no cluster.
+    pub(crate) fn with_cluster(session: Session, _: &Settings) -> Session {
+        session
+    }
 }
 
 pub(crate) use built::*;

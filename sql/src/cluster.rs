@@ -1,6 +1,6 @@
 //! Queries on a cluster: large ones are planned here, and their physical plans are executed by the executors that a scheduler knows. All of
 //! them are this program: [`serve_scheduler`] and [`serve_executor`] wrap Ballista's. A session is told of a cluster by
-//! [`Session::use_cluster`](crate::Session::use_cluster). Plans hold neither credentials nor functions, only their names: an executor reads
+//! [`Session::with_cluster`](crate::Session::with_cluster). Plans hold neither credentials nor functions, only their names: an executor reads
 //! with its own credentials, and only the lakes that it was started for.
 
 mod compact;
@@ -19,9 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballista_core::extension::SessionConfigExt;
-use datafusion::execution::SessionState;
-use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use slowlake_store::no_stores;
 use tonic::transport::Uri;
 
 pub use error::ClusterError;
@@ -74,6 +75,8 @@ pub struct Cluster {
     partitions: usize,
     may_fall_back: bool,
     warn: Warn,
+    /// What executors know of functions.
+    reader: Arc<TaskContext>,
 }
 
 impl Cluster {
@@ -96,6 +99,14 @@ impl Cluster {
             (_, Some(_)) => return Err(refuse("with a certificate it has to begin with https")),
             (_, None) => None,
         };
+        let runtime = RuntimeEnvBuilder::new()
+            .with_object_store_registry(no_stores())
+            .build_arc()
+            .map_err(|error| ClusterError::Server(error.to_string()))?;
+        let reader = state(
+            configure(SessionConfig::new_with_ballista(), tls.as_ref()),
+            runtime,
+        );
         Ok(Cluster {
             uri,
             tls,
@@ -103,6 +114,7 @@ impl Cluster {
             partitions: settings.partitions.max(1),
             may_fall_back: settings.may_fall_back,
             warn,
+            reader: reader.task_ctx(),
         })
     }
 

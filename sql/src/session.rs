@@ -40,6 +40,8 @@ pub struct Session {
     settings: SessionSettings,
     has_rollups: AtomicBool,
     is_for_clients: bool,
+    #[cfg(feature = "cluster")]
+    cluster: Option<Cluster>,
 }
 
 impl Session {
@@ -67,6 +69,11 @@ impl Session {
     pub async fn at_present(&self, lake: &Lake) -> Result<Session, SqlError> {
         let source = Source::of_lake(lake).await?;
         let session = Session::from_source(source, self.settings, self.context.runtime_env()).await?;
+        #[cfg(feature = "cluster")]
+        let session = match &self.cluster {
+            Some(cluster) => session.with_cluster(cluster),
+            None => session,
+        };
         match self.is_for_clients {
             true => session.with_clients(),
             false => Ok(session),
@@ -111,6 +118,8 @@ impl Session {
             settings,
             has_rollups,
             is_for_clients: false,
+            #[cfg(feature = "cluster")]
+            cluster: None,
         })
     }
 
@@ -151,13 +160,15 @@ impl Session {
         execute::start(&self.context, self.settings.memory_limit_bytes, plan).await
     }
 
-    /// Has large queries executed by a cluster from now on.
+    /// The same session, which has large queries executed by a cluster.
     #[cfg(feature = "cluster")]
-    pub fn use_cluster(&self, cluster: &Cluster) {
+    pub fn with_cluster(mut self, cluster: &Cluster) -> Session {
         let state = SessionStateBuilder::new_from_existing(self.context.state())
             .with_query_planner(Arc::new(Router::new(cluster.clone())))
             .build();
         *self.context.state_ref().write() = state;
+        self.cluster = Some(cluster.clone());
+        self
     }
 
     /// Whether the lake keeps roll-ups, so that the view `rollup_hour` is quicker to read than `executions`.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
-use crate::clustering::use_cluster;
+use crate::clustering::with_cluster;
 use crate::command::lake::{sql_error, store_error};
 use crate::settings::Settings;
 
@@ -42,7 +42,7 @@ impl ServedLake {
         let session = Session::open_for_clients(&lake, limits)
             .await
             .map_err(sql_error)?;
-        use_cluster(&session, settings);
+        let session = with_cluster(session, settings);
         Ok(ServedLake {
             location: location.clone(),
             lake: Mutex::new(lake),

@@ -72,7 +72,7 @@ impl Router {
                 "{compared}but its columns would have other types on the cluster"
             )));
         }
-        if let Err(reason) = message_bytes(&remote, state.config()) {
+        if let Err(reason) = message_bytes(&remote, state.config(), &self.cluster.reader) {
             return Ok(here(format!(
                 "{compared}but the cluster cannot be given it: {reason}"
             )));

@@ -20,6 +20,7 @@ use datafusion::physical_plan::{
     execute_stream,
 };
 use datafusion::prelude::SessionConfig;
+use datafusion_proto::physical_plan::AsExecutionPlan;
 use datafusion_proto::protobuf::PhysicalPlanNode;
 use futures::{StreamExt, TryStreamExt};
 use tonic::Code;
@@ -193,17 +194,20 @@ fn failure(scheduler: &str, error: DataFusionError) -> DataFusionError {
     }))
 }
 
-/// Whether a plan can be sent: its size in a message, or why it has none.
+/// Whether a plan can be sent and understood: the bytes of its message, or why it has none. Whoever reads it knows functions by their names, of
+/// which a session can have some of its own.
 pub(super) fn message_bytes(
     plan: &Arc<dyn ExecutionPlan>,
     config: &SessionConfig,
+    reader: &TaskContext,
 ) -> std::result::Result<usize, String> {
-    use datafusion_proto::physical_plan::AsExecutionPlan;
-
     let codec = config.ballista_physical_extension_codec();
     let mut message = Vec::new();
     PhysicalPlanNode::try_from_physical_plan(Arc::clone(plan), codec.as_ref())
-        .and_then(|node| node.try_encode(&mut message))
+        .and_then(|node| {
+            node.try_encode(&mut message)?;
+            node.try_into_physical_plan(reader, codec.as_ref())
+        })
         .map_err(|error| error.strip_backtrace())?;
     if message.len() > MESSAGE_BYTES_MAX {
         return Err(format!(

@@ -90,8 +90,8 @@ async fn session() -> Session {
 
 #[tokio::test]
 async fn what_only_this_process_has_stays_here() {
-    let session = session().await;
-    session.use_cluster(&cluster(&settings("http://127.0.0.1:1")).unwrap());
+    let nobody = cluster(&settings("http://127.0.0.1:1")).unwrap();
+    let session = session().await.with_cluster(&nobody);
     let place = |sql: &'static str| {
         let session = &session;
         async move {
@@ -135,8 +135,8 @@ async fn statistics_of_files_are_left_out() {
     let without = without_file_statistics(Arc::clone(&plan)).unwrap();
     assert_eq!(shown(&without), shown(&plan));
     let config = context.state().config().clone();
-    let with = submit::message_bytes(&plan, &config).unwrap();
-    assert!(submit::message_bytes(&without, &config).unwrap() <= with);
+    let bytes = |plan| submit::message_bytes(plan, &config, &context.task_ctx()).unwrap();
+    assert!(bytes(&without) <= bytes(&plan));
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
