@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use datafusion::common::{Column, DataFusionError, SchemaError};
 use slowlake_store::StoreError;
 
+#[cfg(feature = "cluster")]
+use crate::cluster::ClusterError;
 use crate::functions::FUNCTIONS;
 use crate::views::VIEWS;
 
@@ -75,6 +77,10 @@ pub enum SqlError {
     /// The lake itself reports an error.
     #[error(transparent)]
     Lake(#[from] StoreError),
+    /// The cluster that was to execute the query did not.
+    #[cfg(feature = "cluster")]
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// A mistake of ours.
     #[error("internal error, please report it: {0}")]
     Internal(String),
@@ -98,6 +104,8 @@ impl SqlError {
                 Some(format!("there are {}", names.join(", ")))
             }
             SqlError::Lake(error) => error.hint(),
+            #[cfg(feature = "cluster")]
+            SqlError::Cluster(error) => error.hint(),
             SqlError::Memory { .. } => {
                 Some("read less (a condition on ts or fewer groups) or raise the memory limit".to_owned())
             }
@@ -107,7 +115,24 @@ impl SqlError {
 
     /// Translates an error of planning or execution.
     pub(crate) fn from_datafusion(error: DataFusionError, limit_bytes: usize) -> SqlError {
+        #[cfg(feature = "cluster")]
+        let error = match of_cluster(error) {
+            Ok(of_cluster) => return SqlError::Cluster(of_cluster),
+            Err(error) => error,
+        };
         translate(&error, limit_bytes)
+    }
+}
+
+/// The error of a cluster that it is, or itself.
+#[cfg(feature = "cluster")]
+fn of_cluster(error: DataFusionError) -> Result<ClusterError, DataFusionError> {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<ClusterError>() {
+            Ok(of_cluster) => Ok(*of_cluster),
+            Err(other) => Err(DataFusionError::External(other)),
+        },
+        other => Err(other),
     }
 }
 
