@@ -25,7 +25,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
 pub(crate) use crate::postgres_wire::catalog::register as register_catalog;
 use crate::postgres_wire::connection::{Phase, Server};
@@ -56,8 +55,8 @@ pub struct PostgresWire {
 
 /// TLS of a server.
 pub struct WireTls {
-    /// Certificate and key, with the protocol name `postgresql`.
-    pub config: Arc<ServerConfig>,
+    /// Has certificate and key, and the protocol name `postgresql`.
+    pub acceptor: TlsAcceptor,
     /// Whether connections without TLS are taken, too.
     pub is_optional: bool,
 }
@@ -131,9 +130,7 @@ impl PostgresWire {
     fn server(self, phase: watch::Receiver<Phase>) -> Server {
         Server {
             users: self.users,
-            tls: self
-                .tls
-                .map(|tls| (TlsAcceptor::from(tls.config), tls.is_optional)),
+            tls: self.tls.map(|tls| (tls.acceptor, tls.is_optional)),
             limits: self.limits,
             log: self.log,
             planner: Arc::new(Planner::new(self.sessions)),

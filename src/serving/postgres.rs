@@ -7,6 +7,7 @@ use anyhow::Context;
 use slowlake_sql::{PostgresWire, StatementDone, Users, WireLimits, WireTls};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 use tracing::info;
 
 use crate::output::with_hint;
@@ -42,7 +43,7 @@ pub(super) async fn start(
         sessions: shared.lake.current(),
         users,
         tls: tls.map(|tls| WireTls {
-            config: tls.config(&[ALPN]),
+            acceptor: TlsAcceptor::from(tls.config(&[ALPN])),
             is_optional: serve.allows_plaintext,
         }),
         limits: WireLimits {

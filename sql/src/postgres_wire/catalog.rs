@@ -47,6 +47,8 @@ fn constants() -> Vec<ScalarUDF> {
         ("txid_current", &[0], ScalarValue::Int64(Some(1))),
         ("inet_server_addr", &[0], none()),
         ("inet_server_port", &[0], ScalarValue::Int32(None)),
+        ("to_regtype", &[1], ScalarValue::Int32(None)),
+        ("to_regclass", &[1], ScalarValue::Int32(None)),
         ("pg_my_temp_schema", &[0], ScalarValue::Int32(Some(0))),
         ("pg_advisory_unlock_all", &[0], none()),
         ("obj_description", &[1, 2], none()),

@@ -38,7 +38,6 @@ fn psql_shows_what_there_is() {
         "\\dn",
         "\\l",
         "\\du",
-        "\\dT",
         "\\di",
         "\\ds",
         "\\conninfo",

@@ -90,7 +90,7 @@ fn connections_have_their_number_and_their_patience() {
     let served = Served::configured(&lake, "connections = 2\nidle_timeout = \"2s\"");
     block_on(async {
         let (one, _two) = (served.connect().await, served.connect().await);
-        let error = served.connect_as("ann", "").await.err().expect("one too many");
+        let error = served.connect_as("ann", "").await.expect_err("one too many");
         assert_eq!(state(&error), "53300");
         let began = Instant::now();
         while one.simple_query("SELECT 1").await.is_ok() {

@@ -35,7 +35,7 @@ fn a_password_opens_and_nothing_else_does() {
             ("nobody", "wrong"),
             ("postgres", "postgres"),
         ] {
-            let error = served.connect_as(user, password).await.err().expect("no way in");
+            let error = served.connect_as(user, password).await.expect_err("no way in");
             assert_eq!(state(&error), "28P01", "{user}: {error}");
         }
     });
@@ -56,7 +56,7 @@ fn users_come_from_the_environment_too() {
     let served = Served::start(command);
     block_on(async {
         served.connect_as("zoe", "z").await.expect("a way in");
-        let error = served.connect_as("ann", PASSWORD).await.err().expect("no way in");
+        let error = served.connect_as("ann", PASSWORD).await.expect_err("no way in");
         assert_eq!(state(&error), "28P01");
     });
 }
