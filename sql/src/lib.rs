@@ -5,6 +5,8 @@
 mod arrow_stream;
 mod bounds;
 mod catalog;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod error;
 mod execute;
 mod functions;
@@ -16,6 +18,7 @@ mod script;
 mod session;
 mod value;
 mod views;
+mod yielding;
 
 #[cfg(test)]
 mod fixture;

@@ -7,18 +7,23 @@ use std::sync::{Arc, PoisonError, RwLock};
 use datafusion::catalog::TableProvider;
 use datafusion::config::Dialect;
 use datafusion::error::DataFusionError;
+#[cfg(feature = "cluster")]
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use slowlake_store::Lake;
 
 use crate::catalog::{CATALOG, LakeSchema, SCHEMA, Source};
+#[cfg(feature = "cluster")]
+use crate::cluster::{Cluster, Router};
 use crate::error::SqlError;
 use crate::execute::{self, QueryResult};
 use crate::value::Value;
-use crate::{functions, postgres_wire};
+use crate::{functions, postgres_wire, yielding};
 
 /// What one session may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub struct Session {
     settings: SessionSettings,
     has_rollups: AtomicBool,
     is_for_clients: bool,
+    #[cfg(feature = "cluster")]
+    cluster: Option<Cluster>,
 }
 
 impl Session {
@@ -63,6 +70,11 @@ impl Session {
     pub async fn at_present(&self, lake: &Lake) -> Result<Session, SqlError> {
         let source = Source::of_lake(lake).await?;
         let session = Session::from_source(source, self.settings, self.context.runtime_env()).await?;
+        #[cfg(feature = "cluster")]
+        let session = match &self.cluster {
+            Some(cluster) => session.with_cluster(cluster),
+            None => session,
+        };
         match self.is_for_clients {
             true => session.with_clients(),
             false => Ok(session),
@@ -96,7 +108,13 @@ impl Session {
     ) -> Result<Session, SqlError> {
         let translate =
             |error: DataFusionError| SqlError::from_datafusion(error, settings.memory_limit_bytes);
-        let context = SessionContext::new_with_config_rt(config(settings), runtime);
+        let state = SessionStateBuilder::new()
+            .with_config(config(settings))
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_physical_optimizer_rules(yielding::physical_rules())
+            .build();
+        let context = SessionContext::new_with_state(state);
         functions::register(&context);
         let schema = LakeSchema::register(&context).map_err(translate)?;
         let has_rollups = AtomicBool::new(source.has_rollups());
@@ -107,6 +125,8 @@ impl Session {
             settings,
             has_rollups,
             is_for_clients: false,
+            #[cfg(feature = "cluster")]
+            cluster: None,
         })
     }
 
@@ -145,6 +165,17 @@ impl Session {
     /// Begins to execute a plan of this session's.
     pub(crate) async fn start(&self, plan: LogicalPlan) -> Result<QueryResult, SqlError> {
         execute::start(&self.context, self.settings.memory_limit_bytes, plan).await
+    }
+
+    /// The same session, which has large queries executed by a cluster.
+    #[cfg(feature = "cluster")]
+    pub fn with_cluster(mut self, cluster: &Cluster) -> Session {
+        let state = SessionStateBuilder::new_from_existing(self.context.state())
+            .with_query_planner(Arc::new(Router::new(cluster.clone())))
+            .build();
+        *self.context.state_ref().write() = state;
+        self.cluster = Some(cluster.clone());
+        self
     }
 
     /// Whether the lake keeps roll-ups, so that the view `rollup_hour` is quicker to read than `executions`.

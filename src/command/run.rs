@@ -10,7 +10,8 @@ use slowlake_store::LakeLocation;
 use tokio::runtime::Runtime;
 use tracing::{error, info, warn};
 
-use crate::command::lake::{location, runtime};
+use crate::clustering::ClusterArguments;
+use crate::command::lake::{location, runtime, serving_runtime};
 use crate::configuration::{Configuration, Mistake};
 use crate::exit_code::ExitCode;
 use crate::output;
@@ -41,7 +42,11 @@ pub(crate) fn run(arguments: &RunArguments, settings: &Settings) -> anyhow::Resu
     };
     telemetry::start_service(settings, configuration.log.level, configuration.log.format);
     let began = Instant::now();
-    let runtime = Arc::new(runtime(settings)?);
+    let runtime = match configuration.serve.listens() {
+        true => serving_runtime(settings),
+        false => runtime(settings),
+    };
+    let runtime = Arc::new(runtime?);
     // From now on nothing that it is told is lost.
     let told = signals(&runtime)?;
     let mut running = Running::start(configuration, runtime, settings)?;
@@ -93,7 +98,9 @@ impl Running {
         let service = Service::start(runtime.clone(), location.clone(), meters.clone())?;
         let serving = match configuration.serve.listens() {
             true => {
-                let serving = Serving::start(&location, &configuration.serve, settings, meters.clone());
+                let cluster = ClusterArguments::default().over(configuration.cluster.as_ref());
+                let settings = cluster.resolve(settings)?;
+                let serving = Serving::start(&location, &configuration.serve, &settings, meters.clone());
                 Some(runtime.block_on(serving)?)
             }
             false => None,

@@ -9,9 +9,10 @@ use slowlake_analyze::{
 };
 use slowlake_sql::Session;
 
-use crate::render::OutputFormat;
 use crate::render::quantity::{percent, plural, time};
+use crate::render::{OutputFormat, document};
 use crate::report::{Drawing, Job, Made, Remark, ReportError, json};
+use crate::report_document::regressions::document as of_regressions;
 
 #[derive(Debug, Args)]
 pub(crate) struct RegressionsOptions {
@@ -35,7 +36,12 @@ const CAUSES_TEXT: usize = 3;
 const CAUSE_CHARACTERS: usize = 160;
 
 impl Job for RegressionsOptions {
-    const FORMS: &'static [OutputFormat] = &[OutputFormat::Text, OutputFormat::Json];
+    const FORMS: &'static [OutputFormat] = &[
+        OutputFormat::Text,
+        OutputFormat::Json,
+        OutputFormat::Markdown,
+        OutputFormat::Html,
+    ];
 
     async fn make(&self, session: &Session, drawing: &Drawing<'_>) -> Result<Made, ReportError> {
         let request = RegressionsRequest {
@@ -50,9 +56,9 @@ impl Job for RegressionsOptions {
         });
         let text = match drawing.form {
             OutputFormat::Json => json("regressions", &report)?,
-            OutputFormat::Text | OutputFormat::Csv | OutputFormat::Markdown | OutputFormat::Html => {
-                text(&report, drawing.columns)
-            }
+            OutputFormat::Markdown => document::markdown(&of_regressions(&report, drawing.lake)),
+            OutputFormat::Html => document::html(&of_regressions(&report, drawing.lake)),
+            OutputFormat::Text | OutputFormat::Csv => text(&report, drawing.columns),
         };
         Ok(Made {
             findings: report.findings(),

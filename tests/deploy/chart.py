@@ -31,6 +31,7 @@ PEER = [{"namespaceSelector": {"matchLabels": {"name": "people"}}}]
 ALL = {
     "image": {"repository": "mirror/slowlake", "tag": "marked-tag", "pullPolicy": "Always", "pullSecrets": [{"name": "marked-pull"}]},
     "lake": {"url": "/lake/marked", "credentialsSecret": "marked-credentials", "volumeClaim": "marked-lake"},
+    "log": {"level": "debug", "format": "text"},
     "serviceAccount": {"create": True, "name": "marked-account", "annotations": {"role": "marked-role"}},
     "ingest": POD
     | {
@@ -50,7 +51,7 @@ ALL = {
         "usersSecret": "marked-users",
         "tokensSecret": "marked-tokens",
         "tlsSecret": "marked-tls",
-        "arguments": ["--marked-argument"],
+        "limits": {"statement_timeout": "77s", "idle_timeout": "88m", "connections": 1234, "rows": 20000000, "memory_mib": 2345, "redact": True},
         "service": {"type": "LoadBalancer", "annotations": {"lb": "marked-lb"}, "postgresPort": 15432, "httpPort": 8443},
         "terminationGracePeriodSeconds": 92,
         "resources": {"limits": {"memory": "2222Mi"}},
@@ -62,7 +63,7 @@ ALL = {
         "enabled": True,
         "tlsSecret": "marked-cluster",
         "scheduler": POD | {"resources": {"limits": {"memory": "5555Mi"}}},
-        "executor": POD | {"replicas": 5, "memoryMib": 7777, "resources": {"limits": {"memory": "6666Mi"}}, "temporarySize": "33Gi"},
+        "executor": POD | {"replicas": 5, "threads": 96, "memoryMib": 7777, "resources": {"limits": {"memory": "6666Mi"}}, "temporarySize": "33Gi"},
     },
     "podSecurityContext": {"runAsNonRoot": True, "runAsUser": 4711},
     "networkPolicy": {"enabled": True, "clients": PEER, "monitoring": [{"podSelector": {"matchLabels": {"name": "marked-monitoring"}}}], "egress": [{"ports": [{"port": 4712}]}]},
@@ -82,6 +83,9 @@ WRONG = [
     ({"serve": {"tlsSecret": ""}}, "serve.tlsSecret is needed"),
     ({"serve": {"tlsSecret": "Not A Name"}}, "tlsSecret"),
     ({"serve": {"service": {"postgresPort": 70000}}}, "postgresPort"),
+    ({"serve": {"limits": {"statement_timeout": "long"}}}, "statement_timeout"),
+    ({"serve": {"limits": {"row": 1}}}, "row"),
+    ({"log": {"format": "xml"}}, "format"),
     ({"weekly": {"enabled": True}}, "weekly.volumeClaim is needed"),
     ({"cluster": {"enabled": True}}, "cluster.tlsSecret is needed"),
     ({"maintain": {"keep": {"queries": 90}}}, "queries"),
@@ -142,7 +146,7 @@ def chart(tools: Tools, binary: pathlib.Path) -> None:
             it.refused(merged(LEAST, wrong), why)
         ok(f"{len(WRONG)} mistakes refused")
         options(binary, everything)
-        configuration(it, binary, least)
+        configurations(it, binary, everything)
 
 
 def values_of_chart(tools: Tools) -> dict:
@@ -154,7 +158,7 @@ def keys(values: dict, path: str = "") -> set[str]:
     """Paths of all values; what is in maps of others is theirs."""
     found = set()
     for key, value in values.items():
-        is_ours = isinstance(value, dict) and key not in {"resources", "nodeSelector", "affinity", "annotations", "labels", "keep", "podSecurityContext"}
+        is_ours = isinstance(value, dict) and key not in {"resources", "nodeSelector", "affinity", "annotations", "labels", "keep", "limits", "podSecurityContext"}
         found |= keys(value, f"{path}{key}.") if is_ours else {path + key}
     return found
 
@@ -191,20 +195,23 @@ def options(binary: pathlib.Path, manifests: str) -> None:
         known = set(re.findall(r"--[a-z-]+", run(binary, *words, "--help")))
         begin = r"[\s,-]+".join(words)
         block = re.search(rf"args:\s*\[?\s*(?:- )?{begin}\b(.*?)env:", manifests, re.S)
-        used = set(re.findall(r"(?<![\w-])--[a-z-]+", block.group(1))) - {"--marked-argument"}
+        used = set(re.findall(r"(?<![\w-])--[a-z-]+", block.group(1)))
         assert used and used <= known, f"slowlake {command}: {used - known}"
     ok("options of the containers are known to the program")
 
 
-def configuration(it: Chart, binary: pathlib.Path, manifests: str) -> None:
-    """The configuration that the chart completes is one that the program understands."""
-    text = re.search(r"  slowlake\.toml: \|\n(.*?)\n---", manifests, re.S).group(1)
-    file = it.folder / "slowlake.toml"
-    file.write_text(re.sub(r"(?m)^    ", "", text).replace("[[source.kafka]]\nbrokers = [\"kafka:9092\"]\ntopics = [\"dblogs\"]", "[[source.file]]\npaths = [\"p.log\"]"))
-    (it.folder / "p.log").write_text("")
-    said = run(binary, "check", "-c", file, cwd=it.folder, env={**os.environ, "SLOWLAKE_LAKE": str(it.folder / "lake")})
-    assert "p.log: empty" in said, said
-    ok("slowlake check reads the configuration")
+def configurations(it: Chart, binary: pathlib.Path, manifests: str) -> None:
+    """The configurations that the chart writes are such that the program understands."""
+    (it.folder / "p.log").touch()
+    for name in ["slowlake.toml", "serve.toml"]:
+        text = re.search(rf"  {re.escape(name)}: \|\n(.*?)\n---", manifests, re.S).group(1)
+        # No broker answers here: a log in its place.
+        text = text.replace(LEAST["ingest"]["configuration"].replace("\n", "\n    ").strip(), '[[source.file]]\n    paths = ["p.log"]')
+        file = it.folder / name
+        file.write_text(re.sub(r"(?m)^    ", "", text))
+        said = run(binary, "check", "-c", file, cwd=it.folder, env={**os.environ, "SLOWLAKE_LAKE": str(it.folder / "lake")})
+        assert said.startswith("lake "), said
+    ok("slowlake check understands both configurations")
 
 
 def merged(values: dict, others: dict) -> dict:

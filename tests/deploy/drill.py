@@ -24,8 +24,8 @@ every = "1m"
 server = "db1"
 paths = ["p.log"]
 """
-# Pieces in which the log is written, and after which of them it is copied.
-PIECES, COPIED_AT = 40, 20
+# Pieces in which the log is written, and before which of them the lake is copied.
+PIECES, COPIED_AT, COPIED_AGAIN_AT = 40, 20, 35
 
 
 def drill(_: Tools, binary: pathlib.Path) -> None:
@@ -54,19 +54,20 @@ class Site:
         size = -(-len(lines) // PIECES)
         with self.service(), self.log.open("ab", buffering=0) as log:
             for piece in range(PIECES):
-                log.write(b"".join(lines[piece * size : (piece + 1) * size]))
                 if piece == COPIED_AT:
                     self.until(lambda: self.sums(self.lake)[0] > 0)
                     run(self.binary, "maintain", "--lake", self.lake, "--job", "derive")
                     began = time.monotonic()
                     run(BACKUP, self.lake, self.copy)
                     took = time.monotonic() - began
+                if piece == COPIED_AGAIN_AT:
+                    # Over the first copy, and in the middle of a commit or not.
+                    run(BACKUP, self.lake, self.copy)
+                log.write(b"".join(lines[piece * size : (piece + 1) * size]))
                 time.sleep(0.1)
-            # Once more, over the first copy, and in the middle of a commit or not.
-            run(BACKUP, self.lake, self.copy)
             self.until(lambda: self.sums(self.lake)[0] == expected)
         sums = self.sums(self.lake)
-        assert self.sums(self.copy)[0] < expected, "the copy was to be older"
+        assert 0 < self.sums(self.copy)[0] < expected, "the copy was to be older, and to have something"
         ok(f"copied in {took:.1f} s while it was written to: {self.sums(self.copy)[0]} of {expected} executions are in the copy")
         return sums
 

@@ -7,9 +7,11 @@ import pathlib
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 from tools import ROOT, Skipped, Tools, ok, run
 
@@ -49,9 +51,10 @@ def served(binary: pathlib.Path, folder: pathlib.Path):
     """Serves the demonstration's lake; gives what asks it with psql, as the data source is set up."""
     source = (ROOT / "deploy/grafana/provisioning/datasources/slowlake.yaml").read_text()
     database, sslmode = (re.search(rf"(?m)^\s+{key}: (\S+)$", source).group(1) for key in ["database", "sslmode"])
-    port = free_port()
-    files = ["--users", COMPOSE / "users", "--tls-cert", folder / "serve.pem", "--tls-key", folder / "serve.key"]
-    process = subprocess.Popen([binary, "serve", "--lake", folder / "slowlake-demo/lake", "--postgres", f"127.0.0.1:{port}", *files], stderr=subprocess.DEVNULL)
+    port, http = free_port(), free_port()
+    files = ["--users", COMPOSE / "users", "--tokens", COMPOSE / "tokens", "--tls-cert", folder / "serve.pem", "--tls-key", folder / "serve.key"]
+    addresses = [f"--postgres=127.0.0.1:{port}", f"--http=127.0.0.1:{http}"]
+    process = subprocess.Popen([binary, "serve", "--lake", folder / "slowlake-demo/lake", *addresses, *files], stderr=subprocess.DEVNULL)
 
     def ask(sql: str, password: str = "demo-not-secret", sslmode: str = sslmode) -> subprocess.CompletedProcess:
         where = f"host=localhost hostaddr=127.0.0.1 port={port} dbname={database} user=grafana sslmode={sslmode} sslrootcert={folder}/authority.pem"
@@ -64,10 +67,25 @@ def served(binary: pathlib.Path, folder: pathlib.Path):
         while ask("SELECT 1").returncode != 0:
             assert process.poll() is None and time.monotonic() - began < PATIENCE_SECONDS, ask("SELECT 1").stderr
             time.sleep(0.5)
+        check_http(f"https://localhost:{http}", folder / "authority.pem")
         yield ask
     finally:
         process.terminate()
         process.wait(PATIENCE_SECONDS)
+
+
+def check_http(address: str, authority: pathlib.Path) -> None:
+    """What the chart and the fleet ask over HTTP: health without a token, SQL with the fleet's."""
+    trust = ssl.create_default_context(cafile=authority)
+    for path in ["/healthz", "/readyz", "/metrics"]:
+        with urllib.request.urlopen(address + path, context=trust, timeout=30) as answer:
+            assert answer.status == 200, path
+    token = re.search(r'" "(.*)"', (COMPOSE / "tokens").read_text()).group(1)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    question = urllib.request.Request(f"{address}/api/v1/sql", json.dumps({"sql": "SELECT count(*) AS n FROM executions"}).encode(), headers)
+    with urllib.request.urlopen(question, context=trust, timeout=60) as answer:
+        assert "10413" in answer.read().decode()
+    ok("health and metrics over HTTPS without a token, SQL with the fleet's")
 
 
 def statements(dashboard: dict) -> list[str]:

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 import shutil
 import signal
 import subprocess
@@ -88,7 +87,7 @@ def changed(folder: pathlib.Path) -> pathlib.Path:
     later = folder / "later"
     for part in ["deploy", "docs"]:
         shutil.copytree(ROOT / part, later / part)
-    for part in ["LICENSE", "CHANGELOG.md", "Cargo.toml"]:
+    for part in ["CHANGELOG.md", "Cargo.toml"]:
         shutil.copy(ROOT / part, later)
     for name in ["slowlake.toml", "serve.toml"]:
         with (later / "deploy/debian" / name).open("a") as file:

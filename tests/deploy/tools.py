@@ -6,7 +6,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -87,14 +86,3 @@ def run(*command, status: int = 0, seconds: int = SECONDS_MAX, **options) -> str
 def ok(what: str) -> None:
     """Says what was found to be as it should."""
     print(f"   ok  {what}", flush=True)
-
-
-def get(url: str) -> tuple[int, str]:
-    """Status and text of an answer on this machine; status 0 for none."""
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as refusal:
-        return refusal.code, refusal.read().decode()
-    except OSError:
-        return 0, ""

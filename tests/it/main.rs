@@ -4,6 +4,8 @@ mod bad_input;
 mod bad_lake;
 mod binary;
 mod causes;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod corpus;
 mod deploy;
 mod digest;
@@ -19,6 +21,7 @@ mod redact;
 mod regressions;
 mod report;
 mod sections;
+mod serve;
 mod service;
 mod slt;
 mod tidy;

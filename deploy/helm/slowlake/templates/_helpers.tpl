@@ -27,6 +27,12 @@ helm.sh/chart: {{ printf "%s-%s" (index . 0).Chart.Name (index . 0).Chart.Versio
 {{ $url }}
 {{- end -}}
 
+{{- define "slowlake.log" -}}
+[log]
+level = {{ .Values.log.level | quote }}
+format = {{ .Values.log.format | quote }}
+{{- end -}}
+
 {{/* What all pods have in common: (list . PART VALUES_OF_PART). */}}
 {{- define "slowlake.pod" -}}
 {{- $top := index . 0 -}}
@@ -101,10 +107,15 @@ envFrom:
 - --tls-key=/etc/slowlake/cluster/tls.key
 {{- end -}}
 
+{{/* With its namespace, so that a certificate of *.….svc has the labels that a wildcard needs. */}}
+{{- define "slowlake.scheduler" -}}
+https://{{ include "slowlake.name" . }}-scheduler.{{ .Release.Namespace }}.svc:50050
+{{- end -}}
+
 {{/* Where those that ask find the cluster, and what they prove themselves with; nothing without one. */}}
 {{- define "slowlake.clusterEnvironment" -}}
 {{- if .Values.cluster.enabled }}
-- { name: SLOWLAKE_CLUSTER, value: "https://{{ include "slowlake.name" . }}-scheduler:50050" }
+- { name: SLOWLAKE_CLUSTER, value: {{ include "slowlake.scheduler" . | quote }} }
 - { name: SLOWLAKE_CLUSTER_CA, value: /etc/slowlake/cluster/ca.crt }
 - { name: SLOWLAKE_CLUSTER_CERT, value: /etc/slowlake/cluster/tls.crt }
 - { name: SLOWLAKE_CLUSTER_KEY, value: /etc/slowlake/cluster/tls.key }
