@@ -43,7 +43,7 @@ use crate::settings::Settings;
 
 /// The system's allocator keeps what each thread once needed: a service with a thread a source grew by a third with it.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Slow-query logs of a whole fleet of databases as one open, queryable archive.
 #[derive(Debug, Parser)]

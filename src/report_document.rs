@@ -2,6 +2,7 @@
 
 pub(crate) mod advice;
 pub(crate) mod growth;
+pub(crate) mod regressions;
 pub(crate) mod trends;
 pub(crate) mod weekly;
 

@@ -134,7 +134,7 @@ impl Serving {
         Ok(Serving {
             stop,
             servers,
-            refreshing: tokio::spawn(async move { shared.lake.keep_present().await }),
+            refreshing: tokio::spawn(async move { shared.lake.keep_present(&shared.meters).await }),
         })
     }
 

@@ -9,6 +9,7 @@ use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
@@ -131,6 +132,7 @@ pub(crate) async fn start(
     let frame = context.execute_logical_plan(plan).await.map_err(translate)?;
     let plan = frame.create_physical_plan().await.map_err(translate)?;
     let stream = execute_stream(Arc::clone(&plan), context.task_ctx()).map_err(translate)?;
+    let stream = apart(stream);
     let schema = stream.schema();
     let columns = column_names(&schema)
         .into_iter()
@@ -144,6 +146,25 @@ pub(crate) async fn start(
         plan,
         limit_bytes,
     })
+}
+
+/// Batches that are waiting for whoever asked.
+const BATCHES_AHEAD: usize = 2;
+
+/// A stream whose work is done in a task of its own, until it is dropped: whoever waits for it can look at other things, too.
+fn apart(mut stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let mut receiver = RecordBatchReceiverStream::builder(stream.schema(), BATCHES_AHEAD);
+    let sender = receiver.tx();
+    receiver.spawn(async move {
+        while let Some(batch) = stream.next().await {
+            // Who does not listen any more wants nothing more.
+            if sender.send(batch).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    receiver.build()
 }
 
 /// The names of an answer's columns as people would write them.

@@ -1,6 +1,7 @@
 //! The functions that SQL has here beyond DataFusion's own, and what they are for in one line each. Registration only; what
 //! they compute lives in the module below and, for latencies, beside the histogram in the store.
 
+mod bounded;
 mod date_trunc;
 mod fingerprint;
 #[cfg(test)]
@@ -70,6 +71,7 @@ pub(crate) fn register(context: &SessionContext) {
         context.register_udf(function);
     }
     context.register_udf(date_trunc::scalar());
+    bounded::register(context);
     for function in latency_aggregates() {
         context.register_udaf(function);
     }

@@ -16,6 +16,7 @@ mod script;
 mod session;
 mod value;
 mod views;
+mod yielding;
 
 #[cfg(test)]
 mod fixture;

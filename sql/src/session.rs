@@ -9,6 +9,7 @@ use datafusion::config::Dialect;
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
@@ -18,7 +19,7 @@ use crate::catalog::{CATALOG, LakeSchema, SCHEMA, Source};
 use crate::error::SqlError;
 use crate::execute::{self, QueryResult};
 use crate::value::Value;
-use crate::{functions, postgres_wire};
+use crate::{functions, postgres_wire, yielding};
 
 /// What one session may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +97,13 @@ impl Session {
     ) -> Result<Session, SqlError> {
         let translate =
             |error: DataFusionError| SqlError::from_datafusion(error, settings.memory_limit_bytes);
-        let context = SessionContext::new_with_config_rt(config(settings), runtime);
+        let state = SessionStateBuilder::new()
+            .with_config(config(settings))
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_physical_optimizer_rules(yielding::physical_rules())
+            .build();
+        let context = SessionContext::new_with_state(state);
         functions::register(&context);
         let schema = LakeSchema::register(&context).map_err(translate)?;
         let has_rollups = AtomicBool::new(source.has_rollups());

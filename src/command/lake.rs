@@ -30,6 +30,23 @@ pub(crate) fn runtime(settings: &Settings) -> anyhow::Result<Runtime> {
         .context("cannot start threads")
 }
 
+/// Threads for servers: some more, so that a statement that computes keeps nobody from being heard, and with deep stacks, for statements are read
+/// by recursion.
+pub(crate) fn serving_runtime(settings: &Settings) -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.threads * 2 + SERVING_THREADS)
+        .max_blocking_threads(settings.threads + LOG_THREADS)
+        .thread_stack_size(SERVING_STACK_BYTES)
+        .enable_all()
+        .build()
+        .context("cannot start threads")
+}
+
+/// Threads of servers beside two for each processor.
+const SERVING_THREADS: usize = 2;
+/// Room for the deepest statement that is let through.
+const SERVING_STACK_BYTES: usize = 16 << 20;
+
 /// A lake that exists, and a session to ask it.
 pub(crate) async fn open(location: &LakeLocation, settings: &Settings) -> anyhow::Result<(Lake, Session)> {
     let lake = Lake::open(location).await.map_err(store_error)?;

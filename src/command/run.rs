@@ -10,7 +10,7 @@ use slowlake_store::LakeLocation;
 use tokio::runtime::Runtime;
 use tracing::{error, info, warn};
 
-use crate::command::lake::{location, runtime};
+use crate::command::lake::{location, runtime, serving_runtime};
 use crate::configuration::{Configuration, Mistake};
 use crate::exit_code::ExitCode;
 use crate::output;
@@ -41,7 +41,11 @@ pub(crate) fn run(arguments: &RunArguments, settings: &Settings) -> anyhow::Resu
     };
     telemetry::start_service(settings, configuration.log.level, configuration.log.format);
     let began = Instant::now();
-    let runtime = Arc::new(runtime(settings)?);
+    let runtime = match configuration.serve.listens() {
+        true => serving_runtime(settings),
+        false => runtime(settings),
+    };
+    let runtime = Arc::new(runtime?);
     // From now on nothing that it is told is lost.
     let told = signals(&runtime)?;
     let mut running = Running::start(configuration, runtime, settings)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use tracing::info;
 
-use crate::command::lake::{location, runtime};
+use crate::command::lake::{location, serving_runtime};
 use crate::command::run::{read, say_mistakes};
 use crate::configuration::Configuration;
 use crate::exit_code::ExitCode;
@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &ServeArguments, settings: &Settings) -> anyhow::Re
         settings,
     )?;
     let serve = arguments.over(configuration);
-    let runtime = Arc::new(runtime(settings)?);
+    let runtime = Arc::new(serving_runtime(settings)?);
     // From now on nothing that it is told is lost.
     let told = signals(&runtime)?;
     let serving = runtime.block_on(Serving::start(&location, &serve, settings, Meters::new()))?;

@@ -10,8 +10,10 @@ use slowlake_analyze::{
 use slowlake_sql::Session;
 
 use crate::command::window::WindowArguments;
-use crate::render::OutputFormat;
+use crate::render::document::{Document, Section};
 use crate::render::quantity::{bytes, count, duration, percent, plural, time};
+use crate::render::section::Cell;
+use crate::render::{OutputFormat, document};
 use crate::report::{Drawing, Job, Made, Remark, ReportError, json};
 
 #[derive(Debug, Args)]
@@ -40,7 +42,12 @@ fn objective(text: &str) -> Result<f64, String> {
 }
 
 impl Job for LagOptions {
-    const FORMS: &'static [OutputFormat] = &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Markdown];
+    const FORMS: &'static [OutputFormat] = &[
+        OutputFormat::Text,
+        OutputFormat::Json,
+        OutputFormat::Markdown,
+        OutputFormat::Html,
+    ];
 
     async fn make(&self, session: &Session, drawing: &Drawing<'_>) -> Result<Made, ReportError> {
         let request = LagRequest {
@@ -59,7 +66,8 @@ impl Job for LagOptions {
         let text = match drawing.form {
             OutputFormat::Json => json("lag", &report)?,
             OutputFormat::Markdown => markdown(&report),
-            OutputFormat::Text | OutputFormat::Csv | OutputFormat::Html => text(&report),
+            OutputFormat::Html => document::html(&page(&report, drawing.lake)),
+            OutputFormat::Text | OutputFormat::Csv => text(&report),
         };
         Ok(Made::new(text).with_remark(remark))
     }
@@ -304,6 +312,22 @@ fn markdown(report: &LagReport) -> String {
         }
     }
     text
+}
+
+fn page(report: &LagReport, lake: &str) -> Document {
+    let section = |table: Table| {
+        let rows = table.rows.into_iter();
+        let rows = rows.map(|row| row.into_iter().map(Cell::Text).collect());
+        let mut section = Section::new(table.title, table.title);
+        section.table("", &table.head, rows.collect(), "None.");
+        section
+    };
+    Document {
+        title: "slowlake lag".to_owned(),
+        about: vec![format!("lake {lake}"), headline(report)],
+        sections: tables(report).into_iter().map(section).collect(),
+        ..Document::default()
+    }
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use slowlake_analyze::{
 };
 use slowlake_sql::Session;
 
-use crate::render::OutputFormat;
 use crate::render::quantity::{percent, plural, time};
+use crate::render::{OutputFormat, document};
 use crate::report::{Drawing, Job, Made, Remark, ReportError, json};
+use crate::report_document::regressions::document as of_regressions;
 
 #[derive(Debug, Args)]
 pub(crate) struct RegressionsOptions {
@@ -32,10 +33,15 @@ const LIMIT_TEXT: usize = 20;
 /// Causes of a change in a text report.
 const CAUSES_TEXT: usize = 3;
 /// Characters of a cause in a text report.
-const CAUSE_CHARACTERS: usize = 70;
+const CAUSE_CHARACTERS: usize = 160;
 
 impl Job for RegressionsOptions {
-    const FORMS: &'static [OutputFormat] = &[OutputFormat::Text, OutputFormat::Json];
+    const FORMS: &'static [OutputFormat] = &[
+        OutputFormat::Text,
+        OutputFormat::Json,
+        OutputFormat::Markdown,
+        OutputFormat::Html,
+    ];
 
     async fn make(&self, session: &Session, drawing: &Drawing<'_>) -> Result<Made, ReportError> {
         let request = RegressionsRequest {
@@ -50,9 +56,9 @@ impl Job for RegressionsOptions {
         });
         let text = match drawing.form {
             OutputFormat::Json => json("regressions", &report)?,
-            OutputFormat::Text | OutputFormat::Csv | OutputFormat::Markdown | OutputFormat::Html => {
-                text(&report, drawing.columns)
-            }
+            OutputFormat::Markdown => document::markdown(&of_regressions(&report, drawing.lake)),
+            OutputFormat::Html => document::html(&of_regressions(&report, drawing.lake)),
+            OutputFormat::Text | OutputFormat::Csv => text(&report, drawing.columns),
         };
         Ok(Made {
             findings: report.findings(),
@@ -180,6 +186,7 @@ fn kind_of(cause: &Cause) -> &'static str {
     match cause.kind {
         CauseKind::Ddl => "tables or indexes changed",
         CauseKind::Locks => "locks",
+        CauseKind::Statistics => "old statistics",
         CauseKind::Growth => "more data",
         CauseKind::Configuration => "settings changed",
         CauseKind::Plan => "another plan",
@@ -191,8 +198,9 @@ fn kind_of(cause: &Cause) -> &'static str {
 }
 
 fn server_line(change: &WholeServer) -> String {
+    let causes: String = change.causes.iter().take(CAUSES_TEXT).map(cause_line).collect();
     format!(
-        "  {} since {} on {}\n",
+        "  {} since {} on {}\n{causes}",
         signed(change.effect),
         time(change.onset_us),
         server_name(&change.server)

@@ -24,10 +24,12 @@ pub(crate) fn router(meters: Arc<Meters>) -> Router {
         .with_state(meters)
 }
 
-/// Ready is who has no source that waits to be tried again.
+/// Ready is who has no source that waits to be tried again, and reaches the lake.
 async fn ready(State(meters): State<Arc<Meters>>) -> impl IntoResponse {
     let states = meters.states();
-    let is_ready = states.iter().all(|(_, _, state)| *state == SourceState::Running);
+    let unreachable = meters.unreachable();
+    let runs = states.iter().all(|(_, _, state)| *state == SourceState::Running);
+    let is_ready = runs && unreachable.is_none();
     let sources: Vec<_> = states
         .iter()
         .map(|(kind, source, state)| match state {
@@ -43,7 +45,11 @@ async fn ready(State(meters): State<Arc<Meters>>) -> impl IntoResponse {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     };
-    (status, Json(json!({ "ready": is_ready, "sources": sources })))
+    let mut answer = json!({ "ready": is_ready, "sources": sources });
+    if let Some(why) = unreachable {
+        answer["lake"] = why.into();
+    }
+    (status, Json(answer))
 }
 
 async fn metrics(State(meters): State<Arc<Meters>>) -> impl IntoResponse {

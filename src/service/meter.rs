@@ -70,6 +70,8 @@ pub(crate) enum SourceState {
 pub(crate) struct Meters {
     registry: Registry,
     sources: Mutex<BTreeMap<(&'static str, String), Entry>>,
+    /// Why the lake that is served cannot be reached.
+    unreachable: Mutex<Option<String>>,
     entries: Family<OfPart, Counter>,
     bytes: Family<OfPart, Counter>,
     rejects: Family<OfPart, Counter>,
@@ -109,6 +111,7 @@ impl Meters {
         let mut meters = Meters {
             registry: Registry::with_prefix("slowlake"),
             sources: Mutex::default(),
+            unreachable: Mutex::default(),
             entries: Family::default(),
             bytes: Family::default(),
             rejects: Family::default(),
@@ -166,6 +169,17 @@ impl Meters {
             true => drop(self.maintained.get_or_create(&of).set(now_s())),
             false => drop(self.maintenance_failures.get_or_create(&of).inc()),
         }
+    }
+
+    /// The lake that is served can be reached, or why it cannot.
+    pub(crate) fn lake_is(&self, unreachable: Option<String>) {
+        *self.unreachable.lock().unwrap_or_else(PoisonError::into_inner) = unreachable;
+    }
+
+    /// Why the lake that is served cannot be reached, if so.
+    pub(crate) fn unreachable(&self) -> Option<String> {
+        let unreachable = self.unreachable.lock();
+        unreachable.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The connections of a protocol that are open.

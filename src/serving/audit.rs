@@ -59,7 +59,7 @@ impl Audit {
             application = answered.application,
             client = %answered.client,
             rows = answered.rows,
-            elapsed_ms = answered.elapsed.as_secs_f64() * 1000.0,
+            elapsed_us = u64::try_from(answered.elapsed.as_micros()).unwrap_or(u64::MAX),
             failure = answered.failure,
             statement = cut(&statement),
             "statement"

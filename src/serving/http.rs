@@ -11,6 +11,7 @@ mod page;
 mod problem;
 mod reports;
 mod sql;
+mod stalling;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::command::lake::{sql_error, store_error};
+use crate::service::meter::Meters;
 use crate::settings::Settings;
 
 /// How often the lake is asked whether there is something new: what is seen is at most so much older than what is committed.
@@ -63,8 +64,9 @@ impl ServedLake {
         self.session.clone()
     }
 
-    /// Looks for what is new until it is dropped. While the lake cannot be reached the last snapshot goes on being served.
-    pub(crate) async fn keep_present(&self) {
+    /// Looks for what is new until it is dropped. While the lake cannot be reached the last snapshot goes on being served, and nobody is told
+    /// that the process is ready.
+    pub(crate) async fn keep_present(&self, meters: &Meters) {
         let (mut turned, mut is_failing) = (Instant::now(), false);
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -75,11 +77,13 @@ impl ServedLake {
                     }
                     if std::mem::take(&mut is_failing) {
                         info!("the lake answers again");
+                        meters.lake_is(None);
                     }
                 }
                 Err(failure) if !is_failing => {
                     warn!("cannot look for what is new, answers from what is known: {failure}");
                     is_failing = true;
+                    meters.lake_is(Some(failure.to_string()));
                 }
                 Err(_) => {}
             }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bad_lake;
 mod binary;
+mod causes;
 mod corpus;
 mod deploy;
 mod digest;
@@ -18,6 +19,7 @@ mod redact;
 mod regressions;
 mod report;
 mod sections;
+mod serve;
 mod service;
 mod slt;
 mod tidy;

@@ -20,6 +20,8 @@ pub enum CauseKind {
     Ddl,
     /// The query waits for locks it did not wait for.
     Locks,
+    /// The query's tables were filled, its plan is another one, and nobody gathered statistics in between.
+    Statistics,
     /// A large write to the query's tables that had not been there before, or tables that grew.
     Growth,
     /// The server was told to work differently.
@@ -42,6 +44,7 @@ impl CauseKind {
         match self {
             CauseKind::Ddl => 1.0,
             CauseKind::Locks => 0.95,
+            CauseKind::Statistics => 0.9,
             CauseKind::Growth => 0.85,
             CauseKind::Configuration => 0.8,
             CauseKind::Plan => 0.75,
@@ -94,8 +97,8 @@ pub struct Cause {
     pub score: f64,
 }
 
-/// The causes that fit the changes of one query at one time, the best first.
-pub(super) fn causes(changes: &[Changed], clues: &[Clue]) -> Vec<Cause> {
+/// The causes that fit one of the changes of a query at one time, the best first. What is on the other servers alone is none of its own.
+pub(super) fn causes(own: &Changed, changes: &[Changed], clues: &[Clue]) -> Vec<Cause> {
     let mut groups: Vec<(CauseKind, &str)> =
         clues.iter().map(|clue| (clue.kind, clue.what.as_str())).collect();
     groups.sort_unstable();
@@ -104,7 +107,7 @@ pub(super) fn causes(changes: &[Changed], clues: &[Clue]) -> Vec<Cause> {
         .into_iter()
         .filter_map(|(kind, what)| {
             let same = clues.iter().filter(|clue| clue.kind == kind && clue.what == what);
-            cause(changes, same.collect())
+            cause(own, changes, same.collect())
         })
         .collect();
     causes.sort_by(|a, b| {
@@ -119,7 +122,7 @@ pub(super) fn causes(changes: &[Changed], clues: &[Clue]) -> Vec<Cause> {
 }
 
 /// What clues of one kind and wording amount to.
-fn cause(changes: &[Changed], clues: Vec<&Clue>) -> Option<Cause> {
+fn cause(own: &Changed, changes: &[Changed], clues: Vec<&Clue>) -> Option<Cause> {
     let fitting = |change: &Changed| {
         let fits = clues.iter().filter(|clue| {
             let is_here = clue.server.is_none() || clue.server == change.server;
@@ -128,6 +131,7 @@ fn cause(changes: &[Changed], clues: Vec<&Clue>) -> Option<Cause> {
         let fits = fits.map(|clue| (hours_before(clue, change), *clue));
         fits.min_by(|a, b| a.0.cmp(&b.0).then(b.1.strength.total_cmp(&a.1.strength)))
     };
+    fitting(own)?;
     let mut found: Vec<(i64, &Clue)> = changes.iter().filter_map(fitting).collect();
     found.sort_by_key(|(hours, clue)| (*hours, clue.at_us));
     let &(hours_before, nearest) = found.get(found.len().checked_sub(1)? / 2)?;
@@ -177,7 +181,7 @@ mod tests {
                 onset_us: ONSET,
             })
             .collect();
-        let found = causes(&changes, clues);
+        let found = causes(&changes[0], &changes, clues);
         let found: Vec<(&str, i64, usize)> = found
             .iter()
             .map(|cause| (cause.what.as_str(), cause.hours_before, cause.servers))
@@ -237,6 +241,7 @@ mod tests {
             &["a", "b", "c", "d"],
             &[
                 clue(Configuration, "work_mem", 500, Some("a")),
+                clue(Configuration, "work_mem of b", 500, Some("b")),
                 clue(Mark, "deploy", 499, Some("a")),
                 clue(Mark, "deploy", 499, Some("b")),
                 clue(Mark, "deploy", 500, Some("c")),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use slowlake_store::FindingRow;
 
-use super::causes::Cause;
+use super::causes::{Cause, Changed};
 use super::evidence::Subject;
 use super::tails::ShareChange;
 use crate::findings::{Finding, kept, state_at};
@@ -120,6 +120,13 @@ impl QueryChange {
 }
 
 impl WholeServer {
+    pub(super) fn changed(&self) -> Changed {
+        Changed {
+            server: self.server.clone(),
+            onset_us: self.onset_us,
+        }
+    }
+
     fn finding(&self, as_of_us: i64) -> Finding {
         Finding {
             job: JOB,
@@ -226,6 +233,8 @@ pub struct WholeServer {
     pub effect: f64,
     /// The chance of so clear a change where there is none.
     pub p_value: f64,
+    /// What may have caused it, the likeliest first.
+    pub causes: Vec<Cause>,
 }
 
 /// A query that is new, or gone.

@@ -1,7 +1,7 @@
 //! Step 10: whether a change is large enough to read about, and how loudly to say so. Judges size and load, never chance.
 
 /// The least change that is reported.
-const EFFECT_MIN: f64 = 0.05;
+pub(super) const EFFECT_MIN: f64 = 0.05;
 /// The same where the history is too short to know weekends.
 const EFFECT_MIN_SHORT_HISTORY: f64 = 0.20;
 /// The lower bound of the change must reach this share of the least change: 2 % of 5 %.

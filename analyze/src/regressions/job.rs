@@ -7,8 +7,9 @@ use slowlake_sql::Session;
 
 use super::causes::{Changed, causes};
 use super::claims::{HOUR_US, QueryAppearance, QueryChange, RegressionsReport, RewrittenQuery, WholeServer};
-use super::evidence::{Subject, clues, plain};
+use super::evidence::{Subject, clues, plain, server_clues};
 use super::history::{HOURS_SINCE_MONDAY, History, us_of};
+use super::impact::EFFECT_MIN;
 use super::rewritten::{Deed, Rewritten, pair};
 use super::tails::{ShareChange, ShareChanges, share_changes};
 use super::window::WEEK;
@@ -81,6 +82,7 @@ pub async fn regressions(
         slower_tails: names.shares(shares.slow),
         more_errors: names.shares(shares.failed),
     };
+    report.leave_out_what_stood_still();
     report.keep_servers(&request.servers);
     report.find_causes(session, as_of * HOUR_US).await?;
     report.look_up_states(&known_findings(session).await?);
@@ -88,6 +90,22 @@ pub async fn regressions(
 }
 
 impl RegressionsReport {
+    /// Leaves out queries that changed only against a server that changed as a whole at the time: what stays as it was while all
+    /// others become slower is not faster.
+    fn leave_out_what_stood_still(&mut self) {
+        let servers = &self.servers;
+        let has_changed = |change: &QueryChange| {
+            let at_once = servers.iter().filter(|server| {
+                server.server == change.server
+                    && (server.onset_us - change.onset_us).abs() <= AT_ONCE_HOURS * HOUR_US
+            });
+            let all = at_once.fold(1.0 + change.effect, |all, server| all * (1.0 + server.effect)) - 1.0;
+            all * change.effect.signum() >= EFFECT_MIN
+        };
+        self.regressions.retain(has_changed);
+        self.improvements.retain(has_changed);
+    }
+
     /// Looks for the causes of the changes that weigh most.
     async fn find_causes(&mut self, session: &Session, as_of_us: i64) -> Result<(), AnalyzeError> {
         for changes in [&mut self.regressions, &mut self.improvements] {
@@ -95,19 +113,20 @@ impl RegressionsReport {
             let subjects: Vec<Subject> = changes[..told].iter().map(QueryChange::subject).collect();
             let clues = clues(session, &subjects, as_of_us).await?;
             for (change, subject) in changes.iter_mut().zip(&subjects) {
+                let own = subject.changed();
                 let at_once = subjects.iter().filter(|other| {
                     other.fingerprint == subject.fingerprint
                         && (other.onset_us - subject.onset_us).abs() <= AT_ONCE_HOURS * HOUR_US
                 });
-                let changed: Vec<Changed> = at_once
-                    .map(|other| Changed {
-                        server: other.server.clone(),
-                        onset_us: other.onset_us,
-                    })
-                    .collect();
+                let changed: Vec<Changed> = at_once.map(Subject::changed).collect();
                 let of_query = clues.get(&subject.fingerprint).map_or(&[][..], Vec::as_slice);
-                change.causes = causes(&changed, of_query);
+                change.causes = causes(&own, &changed, of_query);
             }
+        }
+        let changed: Vec<Changed> = self.servers.iter().map(WholeServer::changed).collect();
+        let clues = server_clues(session, &changed, as_of_us).await?;
+        for (server, changed) in self.servers.iter_mut().zip(&changed) {
+            server.causes = causes(changed, std::slice::from_ref(changed), &clues);
         }
         Ok(())
     }
@@ -256,6 +275,7 @@ impl Names {
             found_us: us_of(change.look_hour),
             effect: change.effect,
             p_value: change.p_value,
+            causes: Vec::new(),
         };
         changes.into_iter().map(whole).collect()
     }
@@ -302,5 +322,65 @@ fn words(severity: Severity) -> &'static str {
         Severity::Medium => "medium",
         Severity::Low => "low",
         Severity::Negligible => "negligible",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(server: &str, onset_hour: i64, effect: f64) -> QueryChange {
+        QueryChange {
+            server: Some(server.to_owned()),
+            fingerprint: String::new(),
+            normalized: None,
+            onset_us: onset_hour * HOUR_US,
+            found_us: 0,
+            effect,
+            effect_low: effect,
+            effect_high: effect,
+            p_value: 0.0,
+            servers: 1,
+            extra_sessions: 0.0,
+            server_share: 0.0,
+            severity: "low",
+            calls_us_per_hour: None,
+            latency_us_per_hour: None,
+            has_recovered: false,
+            causes: Vec::new(),
+            state: None,
+        }
+    }
+
+    /// One server took twice as long from hour 100 on.
+    #[test]
+    fn what_stood_still_while_its_server_changed_is_told_of_the_server_alone() {
+        let check = |server, onset_hour, effect: f64, expect: bool| {
+            let mut report = RegressionsReport {
+                servers: vec![WholeServer {
+                    server: Some("a".to_owned()),
+                    onset_us: 100 * HOUR_US,
+                    found_us: 0,
+                    effect: 1.0,
+                    p_value: 0.0,
+                    causes: Vec::new(),
+                }],
+                ..RegressionsReport::default()
+            };
+            let list = |report: &mut RegressionsReport| match effect > 0.0 {
+                true => report.regressions.push(change(server, onset_hour, effect)),
+                false => report.improvements.push(change(server, onset_hour, effect)),
+            };
+            list(&mut report);
+            report.leave_out_what_stood_still();
+            let kept = report.regressions.len() + report.improvements.len();
+            assert_eq!(kept == 1, expect, "{server} {onset_hour} {effect}");
+        };
+        check("a", 100, -0.5, false);
+        check("a", 104, -0.2, false);
+        check("a", 100, -0.6, true);
+        check("a", 100, 0.5, true);
+        check("a", 140, -0.5, true);
+        check("b", 100, -0.5, true);
     }
 }

@@ -85,6 +85,8 @@ pub struct FoundServer {
     pub found_us: i64,
     /// How much longer executions take; below zero is less long.
     pub effect: f64,
+    /// What may have caused it, the likeliest first, in words.
+    pub causes: Vec<String>,
 }
 
 /// What was found in the week, of a lake with so many queries on servers and executions since `first_us`; `None` where nobody looked.
@@ -164,6 +166,7 @@ impl FoundChanges {
                     onset_us: whole(evidence, "onset_us"),
                     found_us: whole(evidence, "found_us"),
                     effect: number(evidence, "effect"),
+                    causes: causes(evidence),
                 });
                 return;
             }
@@ -195,11 +198,6 @@ impl FoundChanges {
 impl FoundChange {
     /// From the evidence of a finding.
     fn read(evidence: &Value) -> FoundChange {
-        let causes = evidence["causes"].as_array().into_iter().flatten();
-        let cause = |cause: &Value| {
-            let hours = whole(cause, "hours_before");
-            Some(format!("{}, {hours} h before", text(cause, "what")?))
-        };
         FoundChange {
             server: text(evidence, "server"),
             fingerprint: text(evidence, "fingerprint").unwrap_or_default(),
@@ -215,12 +213,26 @@ impl FoundChange {
             severity: text(evidence, "severity").unwrap_or_default(),
             calls_us_per_hour: evidence["calls_us_per_hour"].as_f64(),
             latency_us_per_hour: evidence["latency_us_per_hour"].as_f64(),
-            causes: causes.filter_map(cause).collect(),
+            causes: causes(evidence),
             has_recovered: evidence["has_recovered"].as_bool().unwrap_or_default(),
             state: None,
             note: None,
         }
     }
+}
+
+/// Causes in words.
+fn causes(evidence: &Value) -> Vec<String> {
+    let cause = |cause: &Value| {
+        let hours = whole(cause, "hours_before");
+        Some(format!("{}, {hours} h before", text(cause, "what")?))
+    };
+    evidence["causes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(cause)
+        .collect()
 }
 
 fn text(evidence: &Value, key: &str) -> Option<String> {

@@ -9,7 +9,9 @@ use std::time::Instant;
 use async_trait::async_trait;
 use futures::{Sink, SinkExt, StreamExt, stream};
 use pgwire::api::portal::{Format, Portal, PortalExecutionState};
-use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
+use pgwire::api::query::{
+    ExtendedQueryHandler, SimpleQueryHandler, send_query_response, send_ready_for_query,
+};
 use pgwire::api::results::{DataRowEncoder, QueryResponse, Response, Tag};
 use pgwire::api::stmt::StoredStatement;
 use pgwire::api::store::{Entry, PortalStore};
@@ -29,6 +31,10 @@ use crate::postgres_wire::failure::{error, notice, of_query, state};
 use crate::postgres_wire::prepared::{Planner, Prepared, Ready, show_fields};
 use crate::postgres_wire::rows::{self, Counted};
 use crate::postgres_wire::statement::Asked;
+use crate::script::statements;
+
+/// Savepoints of a transaction, each a name of the client's.
+const SAVEPOINTS_MAX: usize = 1_000;
 
 #[async_trait]
 impl SimpleQueryHandler for Connection {
@@ -39,10 +45,10 @@ impl SimpleQueryHandler for Connection {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let (begun, sql) = (Instant::now(), query.query.clone());
+        let begun = Instant::now();
         self.sent.store(0, Ordering::Relaxed);
-        let done = self.guarded(self._on_query(client, query)).await;
-        self.told(&sql, begun, done)
+        let done = self.guarded(self.script(client, &query.query)).await;
+        self.told(&query.query, begun, done)
     }
 
     async fn do_query<C>(&self, client: &mut C, sql: &str) -> PgWireResult<Vec<Response>>
@@ -52,26 +58,17 @@ impl SimpleQueryHandler for Connection {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let mut status = client.transaction_status();
+        let status = client.transaction_status();
         let mut responses = Vec::new();
         for asked in self.server.planner.read(sql, self.user())? {
             check_transaction(status, &asked)?;
-            let response = match self.server.planner.plan(&asked, sql).await? {
+            responses.push(match self.server.planner.plan(&asked, sql).await? {
                 Some(ready) => self.question(ready, &Format::UnifiedText, sql.into()).await?,
                 None => {
                     self.about_connection(client, &asked, status, &Format::UnifiedText)
                         .await?
                 }
-            };
-            status = match response {
-                Response::TransactionStart(_) => status.to_in_transaction_state(),
-                Response::TransactionEnd(_) => status.to_idle_state(),
-                _ => status,
-            };
-            responses.push(response);
-        }
-        if responses.is_empty() {
-            responses.push(Response::EmptyQuery);
+            });
         }
         Ok(responses)
     }
@@ -248,10 +245,42 @@ impl ExtendedQueryHandler for Connection {
 }
 
 impl Connection {
+    /// Does one statement after the other, until the first that fails.
+    async fn script<C>(&self, client: &mut C, sql: &str) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + std::marker::Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let texts: Vec<&str> = match &statements(sql)[..] {
+            // Places in errors are places in what the client has sent.
+            [_] => vec![sql],
+            several => several.iter().map(|statement| statement.text).collect(),
+        };
+        let mut is_empty = true;
+        for text in texts {
+            for response in SimpleQueryHandler::do_query(self, client, text).await? {
+                is_empty = false;
+                match response {
+                    Response::Query(rows) => send_query_response(client, rows, true).await?,
+                    other => conclude(client, other).await?,
+                }
+            }
+        }
+        if is_empty {
+            let answer = EmptyQueryResponse::new();
+            client
+                .feed(PgWireBackendMessage::EmptyQueryResponse(answer))
+                .await?;
+        }
+        send_ready_for_query(client, client.transaction_status()).await
+    }
+
     /// Begins to answer a question.
     async fn question(&self, ready: Ready, format: &Format, sql: Arc<str>) -> PgWireResult<Response> {
-        let fields = Arc::new(rows::fields(ready.plan.schema().as_arrow(), format));
-        let result = ready.session.start(ready.plan).await;
+        let fields = Arc::new(rows::fields(ready.schema(), format));
+        let result = ready.start().await;
         let result = result.map_err(|failure| of_query(&failure, &sql))?;
         let counted = Counted {
             sql,
@@ -293,13 +322,15 @@ impl Connection {
                 done(if *forgets { "DISCARD ALL" } else { "RESET" })
             }
             Asked::Begin => Ok(Response::TransactionStart(Tag::new("BEGIN"))),
-            Asked::Commit if status != TransactionStatus::Error => {
-                self.drop_portals(client);
-                Ok(Response::TransactionEnd(Tag::new("COMMIT")))
-            }
             Asked::Commit | Asked::Rollback => {
                 self.drop_portals(client);
-                Ok(Response::TransactionEnd(Tag::new("ROLLBACK")))
+                lock(&self.savepoints).clear();
+                let is_kept = *asked == Asked::Commit && status != TransactionStatus::Error;
+                let tag = if is_kept { "COMMIT" } else { "ROLLBACK" };
+                Ok(Response::TransactionEnd(Tag::new(tag)))
+            }
+            Asked::Savepoint { .. } | Asked::RollbackTo { .. } | Asked::Release { .. } => {
+                self.savepoint(asked, status)
             }
             Asked::Forget { name: Some(name) } => {
                 self.forget(client, name);
@@ -311,6 +342,46 @@ impl Connection {
             }
             Asked::Nothing { tag } => done(tag),
         }
+    }
+
+    /// Keeps the names of savepoints: there is nothing else that could be undone.
+    fn savepoint(&self, asked: &Asked, status: TransactionStatus) -> PgWireResult<Response> {
+        if status == TransactionStatus::Idle {
+            let what = "savepoints can only be used in transaction blocks";
+            return Err(error(state::NO_TRANSACTION, what));
+        }
+        let mut savepoints = lock(&self.savepoints);
+        let find = |savepoints: &[String], name: &str| {
+            let found = savepoints.iter().rposition(|known| known == name);
+            found.ok_or_else(|| {
+                error(
+                    state::NO_SAVEPOINT,
+                    format!("savepoint \"{name}\" does not exist"),
+                )
+            })
+        };
+        Ok(match asked {
+            Asked::RollbackTo { name } => {
+                let at = find(&savepoints, name)?;
+                savepoints.truncate(at + 1);
+                Response::TransactionStart(Tag::new("ROLLBACK"))
+            }
+            Asked::Release { name } => {
+                let at = find(&savepoints, name)?;
+                savepoints.truncate(at);
+                Response::Execution(Tag::new("RELEASE"))
+            }
+            Asked::Savepoint { name } if savepoints.len() < SAVEPOINTS_MAX => {
+                savepoints.push(name.clone());
+                Response::Execution(Tag::new("SAVEPOINT"))
+            }
+            _ => {
+                return Err(error(
+                    state::LIMIT,
+                    format!("more than {SAVEPOINTS_MAX} savepoints"),
+                ));
+            }
+        })
     }
 
     async fn set<C>(&self, client: &mut C, name: &str, value: Option<&str>) -> PgWireResult<()>
@@ -416,7 +487,7 @@ impl Connection {
 /// After an error a transaction takes nothing but its end.
 fn check_transaction(status: TransactionStatus, asked: &Asked) -> PgWireResult<()> {
     match (status, asked) {
-        (TransactionStatus::Error, Asked::Commit | Asked::Rollback) => Ok(()),
+        (TransactionStatus::Error, Asked::Commit | Asked::Rollback | Asked::RollbackTo { .. }) => Ok(()),
         (TransactionStatus::Error, _) => {
             let what = "current transaction is aborted, commands ignored until end of transaction block";
             Err(error(state::FAILED_TRANSACTION, what))
@@ -457,14 +528,13 @@ where
     C: ClientInfo + Sink<PgWireBackendMessage> + Unpin,
     PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
 {
-    let status = client.transaction_status();
     let tag = match response {
         Response::TransactionStart(tag) => {
-            client.set_transaction_status(status.to_in_transaction_state());
+            client.set_transaction_status(TransactionStatus::Transaction);
             tag
         }
         Response::TransactionEnd(tag) => {
-            client.set_transaction_status(status.to_idle_state());
+            client.set_transaction_status(TransactionStatus::Idle);
             tag
         }
         Response::Execution(tag) => tag,

@@ -80,6 +80,8 @@ pub(super) struct Connection {
     pub(super) login: Mutex<Login>,
     pub(super) settings: Mutex<Settings>,
     pub(super) kept: Mutex<Kept>,
+    /// Names of savepoints of the transaction at hand, the newest last.
+    pub(super) savepoints: Mutex<Vec<String>>,
     /// Rows that the statement at hand has sent.
     pub(super) sent: Arc<AtomicU64>,
     address: SocketAddr,
@@ -106,6 +108,7 @@ pub(super) async fn run(stream: TcpStream, address: SocketAddr, server: Arc<Serv
         login: Mutex::new(Login::Begins),
         settings: Mutex::default(),
         kept: Mutex::default(),
+        savepoints: Mutex::default(),
         sent: Arc::default(),
         address,
         user: OnceLock::new(),

@@ -10,11 +10,13 @@ pub(super) mod state {
     pub(in crate::postgres_wire) const PROTOCOL: &str = "08P01";
     pub(in crate::postgres_wire) const VALUE: &str = "22023";
     pub(in crate::postgres_wire) const FAILED_TRANSACTION: &str = "25P02";
+    pub(in crate::postgres_wire) const NO_TRANSACTION: &str = "25P01";
     pub(in crate::postgres_wire) const READ_ONLY: &str = "25006";
     pub(in crate::postgres_wire) const NO_STATEMENT: &str = "26000";
     pub(in crate::postgres_wire) const LOGIN: &str = "28000";
     pub(in crate::postgres_wire) const PASSWORD: &str = "28P01";
     pub(in crate::postgres_wire) const NO_PORTAL: &str = "34000";
+    pub(in crate::postgres_wire) const NO_SAVEPOINT: &str = "3B001";
     pub(in crate::postgres_wire) const NO_DATABASE: &str = "3D000";
     pub(in crate::postgres_wire) const SYNTAX: &str = "42601";
     pub(in crate::postgres_wire) const PRIVILEGE: &str = "42501";

@@ -27,7 +27,7 @@ pub(super) struct Frames<S> {
     /// Bytes of it that were handed on.
     handed: usize,
     has_begun: bool,
-    bytes_max: usize,
+    is_trusted: bool,
 }
 
 impl<S> Frames<S> {
@@ -39,13 +39,13 @@ impl<S> Frames<S> {
             checked: 0,
             handed: 0,
             has_begun: false,
-            bytes_max: STRANGER_BYTES_MAX,
+            is_trusted: false,
         }
     }
 
     /// The client has proved who he is: its messages may be longer from now on.
     pub(super) fn trust(&mut self) {
-        self.bytes_max = MESSAGE_BYTES_MAX;
+        self.is_trusted = true;
     }
 
     /// Looks at what has been read; whether there is something to hand on.
@@ -69,8 +69,11 @@ impl<S> Frames<S> {
             // The length counts itself, but not the kind.
             let kind_bytes = head - FIRST_HEAD_BYTES;
             let length = u32::from_be_bytes(*length) as usize + kind_bytes;
-            if length < head || length > self.bytes_max {
-                let limit = self.bytes_max;
+            let limit = match self.is_trusted {
+                true => MESSAGE_BYTES_MAX,
+                false => STRANGER_BYTES_MAX,
+            };
+            if length < head || length > limit {
                 return Err(wrong(format!(
                     "a message of {length} bytes; {limit} are the most here"
                 )));
@@ -85,7 +88,7 @@ impl<S> Frames<S> {
             } else if matches!(kind, b'd' | b'c' | b'f') {
                 // What belongs to a COPY that was refused: nobody wants it.
                 self.buffer.drain(self.checked..self.checked + length);
-            } else if is_whole(kind, body) {
+            } else if is_whole(kind, body) && !(self.is_trusted && kind == b'p') {
                 self.checked += length;
             } else {
                 return Err(wrong(format!(

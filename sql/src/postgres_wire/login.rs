@@ -123,10 +123,10 @@ impl Connection {
     /// Sets what the client wants to have set from the beginning.
     fn take_settings(&self, startup: &Startup) -> PgWireResult<()> {
         let options = startup.parameters.get("options").map_or("", String::as_str);
-        let of_options = options.split_whitespace().filter_map(|word| {
-            let word = word.strip_prefix("-c").or_else(|| word.strip_prefix("--"))?;
-            word.split_once('=')
-        });
+        let of_options = options
+            .split_whitespace()
+            .map(|word| word.trim_start_matches("--").trim_start_matches("-c"))
+            .filter_map(|word| word.split_once('='));
         let named = startup
             .parameters
             .iter()

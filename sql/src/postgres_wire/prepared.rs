@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::ParamValues;
 use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::parser::Statement as AnyStatement;
 use datafusion_postgres::arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
 use datafusion_postgres::arrow_pg::datatypes::{PG_OID_ALIAS_KEY, into_pg_type, pg_type_for_alias_kind};
@@ -21,6 +23,7 @@ use pgwire::api::{ClientInfo, METADATA_USER, Type};
 use pgwire::error::PgWireResult;
 
 use crate::error::SqlError;
+use crate::execute::QueryResult;
 use crate::postgres_wire::failure::{error, of_query, state};
 use crate::postgres_wire::rows;
 use crate::postgres_wire::settings;
@@ -53,8 +56,31 @@ struct Parameter {
 
 /// A question that can be executed.
 pub(super) struct Ready {
-    pub(super) session: Arc<Session>,
-    pub(super) plan: LogicalPlan,
+    session: Arc<Session>,
+    plan: LogicalPlan,
+}
+
+impl Ready {
+    /// What its columns are.
+    pub(super) fn schema(&self) -> &Schema {
+        self.plan.schema().as_arrow()
+    }
+
+    /// Begins to execute it.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it.
+    pub(super) async fn start(self) -> Result<QueryResult, SqlError> {
+        apart(async move { self.session.start(self.plan).await }).await
+    }
+}
+
+/// Does what takes the processor rather than time in a task of its own: whoever waits for it can look at the clock.
+async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, SqlError>> + Send + 'static,
+) -> Result<T, SqlError> {
+    let done = SpawnedTask::spawn(work).join().await;
+    done.unwrap_or_else(|panic| Err(SqlError::Internal(panic.to_string())))
 }
 
 /// Reads and plans.
@@ -88,8 +114,12 @@ impl Planner {
             return Ok(None);
         };
         let session = self.sessions.get();
-        let planned = session.plan(AnyStatement::Statement(statement.clone())).await;
-        let plan = planned.map_err(|failure| of_query(&failure, sql))?;
+        let statement = AnyStatement::Statement(statement.clone());
+        let planned = apart({
+            let session = session.clone();
+            async move { session.plan(statement).await }
+        });
+        let plan = planned.await.map_err(|failure| of_query(&failure, sql))?;
         Ok(Some(Ready { session, plan }))
     }
 
@@ -220,13 +250,8 @@ fn parameters(plan: &LogicalPlan) -> Result<Vec<Parameter>, SqlError> {
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expression| {
             expression.apply(|expression| {
-                let (placeholder, of_cast) = match expression {
-                    Expr::Placeholder(placeholder) => (placeholder, None),
-                    Expr::Cast(cast) => match cast.expr.as_ref() {
-                        Expr::Placeholder(placeholder) => (placeholder, Some(cast.field.data_type().clone())),
-                        _ => return Ok(TreeNodeRecursion::Continue),
-                    },
-                    _ => return Ok(TreeNodeRecursion::Continue),
+                let Some((placeholder, of_use)) = used(expression, node) else {
+                    return Ok(TreeNodeRecursion::Continue);
                 };
                 let number = placeholder
                     .id
@@ -234,7 +259,7 @@ fn parameters(plan: &LogicalPlan) -> Result<Vec<Parameter>, SqlError> {
                     .parse::<usize>()
                     .unwrap_or(0);
                 let field = placeholder.field.as_ref();
-                let data_type = field.map(|field| field.data_type().clone()).or(of_cast);
+                let data_type = field.map(|field| field.data_type().clone()).or(of_use);
                 let alias = field
                     .and_then(|field| field.metadata().get(PG_OID_ALIAS_KEY))
                     .and_then(|kind| pg_type_for_alias_kind(kind));
@@ -264,6 +289,32 @@ fn parameters(plan: &LogicalPlan) -> Result<Vec<Parameter>, SqlError> {
     Ok((1..=n)
         .map(|i| found.remove(&i).unwrap_or(unused.clone()))
         .collect())
+}
+
+/// A parameter, and what its use says of its type: a cast, a number of rows, or the search for something in it (`= ANY($1)`).
+fn used<'e>(expression: &'e Expr, node: &LogicalPlan) -> Option<(&'e Placeholder, Option<DataType>)> {
+    match expression {
+        Expr::Placeholder(placeholder) => {
+            let is_count = matches!(node, LogicalPlan::Limit(_));
+            Some((placeholder, is_count.then_some(DataType::Int64)))
+        }
+        Expr::Cast(cast) => match cast.expr.as_ref() {
+            Expr::Placeholder(placeholder) => Some((placeholder, Some(cast.field.data_type().clone()))),
+            _ => None,
+        },
+        Expr::ScalarFunction(function) if function.name() == "array_has" => match &function.args[..] {
+            [Expr::Placeholder(placeholder), item] => {
+                let item = node
+                    .inputs()
+                    .first()
+                    .and_then(|input| item.get_type(input.schema()).ok())?;
+                let list = DataType::List(Arc::new(Field::new_list_field(item, true)));
+                Some((placeholder, Some(list)))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The protocol counts parameters in 16 bits.

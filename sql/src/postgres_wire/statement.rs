@@ -15,6 +15,7 @@ use datafusion_postgres::datafusion_pg_catalog::sql::rules::{
 };
 use pgwire::error::PgWireResult;
 
+use crate::catalog::{CATALOG, SCHEMA};
 use crate::error::SqlError;
 use crate::postgres_wire::failure::{error, of_query, state};
 use crate::{bounds, read_only};
@@ -40,6 +41,16 @@ pub(super) enum Asked {
     Begin,
     Commit,
     Rollback,
+    /// A place in a transaction, to which errors can be forgotten.
+    Savepoint {
+        name: String,
+    },
+    RollbackTo {
+        name: String,
+    },
+    Release {
+        name: String,
+    },
     /// Something prepared is to be forgotten, or everything.
     Forget {
         name: Option<String>,
@@ -56,6 +67,9 @@ pub(super) struct Reader {
     of_catalogs: PostgresCompatibilityParser,
 }
 
+/// How the JDBC driver asks whether a type is an array. The catalog has names of functions where PostgreSQL has numbers.
+const ARRAY_INPUT: &str = "'pg_catalog.array_in'::regproc";
+const ARRAY_INPUT_NAME: &str = "'array_in'";
 /// What a question about catalogs has in it.
 const OF_CATALOGS: &[&str] = &["pg_", "information_schema", "current_setting"];
 
@@ -73,11 +87,16 @@ impl Reader {
     pub(super) fn read(&self, sql: &str, user: &str) -> PgWireResult<Vec<Asked>> {
         bounds::check_text(sql).map_err(|failure| of_query(&failure, sql))?;
         let lower = sql.to_ascii_lowercase();
-        let statements = match OF_CATALOGS.iter().any(|word| lower.contains(word)) {
+        let sql = &sql.replace(ARRAY_INPUT, ARRAY_INPUT_NAME);
+        let is_of_catalogs = OF_CATALOGS.iter().any(|word| lower.contains(word));
+        let statements = match is_of_catalogs {
             true => self.of_catalogs.parse(sql),
             false => Parser::parse_sql(&PostgreSqlDialect {}, sql),
         };
-        let statements = statements.map_err(|error| of_query(&syntax_error(error), sql))?;
+        let mut statements = statements.map_err(|error| of_query(&syntax_error(error), sql))?;
+        if is_of_catalogs {
+            let _ = statements.visit(&mut WithoutOptions);
+        }
         statements
             .into_iter()
             .map(|statement| classify(rewrite(statement, user), sql))
@@ -125,6 +144,12 @@ fn classify(statement: Statement, sql: &str) -> PgWireResult<Asked> {
         }
         Statement::Commit { .. } => Asked::Commit,
         Statement::Rollback { savepoint: None, .. } => Asked::Rollback,
+        Statement::Rollback {
+            savepoint: Some(name),
+            ..
+        } => Asked::RollbackTo { name: name.value },
+        Statement::Savepoint { name } => Asked::Savepoint { name: name.value },
+        Statement::ReleaseSavepoint { name } => Asked::Release { name: name.value },
         Statement::Deallocate { name, .. } => Asked::Forget {
             name: (!name.value.eq_ignore_ascii_case("all")).then_some(name.value),
         },
@@ -134,12 +159,6 @@ fn classify(statement: Statement, sql: &str) -> PgWireResult<Asked> {
         } => Asked::Nothing {
             tag: "CLOSE CURSOR ALL",
         },
-        Statement::Savepoint { .. } | Statement::ReleaseSavepoint { .. } | Statement::Rollback { .. } => {
-            return Err(error(
-                state::NOT_SUPPORTED,
-                "there are no savepoints: nothing here can be undone",
-            ));
-        }
         Statement::Declare { .. } | Statement::Fetch { .. } => {
             let what = "there are no cursors in SQL; ask for rows in portions through the protocol";
             return Err(error(state::NOT_SUPPORTED, what));
@@ -226,27 +245,60 @@ fn value_of(values: &[Expr]) -> Option<String> {
     }
 }
 
-/// Puts the user's name where it is asked for: `current_user` and the like.
+/// Options of relations and members of roles, of which there are none: `ARRAY(SELECT …)`, which DataFusion has not, and columns that its catalogs
+/// have not.
+struct WithoutOptions;
+
+const OPTIONS: &[&str] = &["reloptions", "relacl"];
+
+impl VisitorMut for WithoutOptions {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        let Expr::Function(function) = expression else {
+            return ControlFlow::Continue(());
+        };
+        let name = function.name.to_string().to_ascii_lowercase();
+        let is_of_options = || {
+            let text = function.args.to_string();
+            OPTIONS.iter().any(|option| text.contains(option))
+        };
+        let has_none = match name.as_str() {
+            "array" => matches!(function.args, FunctionArguments::Subquery(_)),
+            "array_to_string" => is_of_options(),
+            _ => false,
+        };
+        if has_none {
+            *expression = Expr::Value(Value::Null.with_empty_span());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Puts the names of the user, the database and the schema where they are asked for: `current_user` and the like.
 struct NameUser<'a> {
     user: &'a str,
 }
 
 impl NameUser<'_> {
-    /// What the name is asked for as, if that is what an expression is.
-    fn asked_as(expression: &Expr) -> Option<Ident> {
-        let Expr::Function(Function {
-            name: ObjectName(parts),
-            args: FunctionArguments::None,
-            ..
-        }) = expression
-        else {
-            return None;
+    /// What a name is asked for as, if that is what an expression is, and the name.
+    fn asked_as(&self, expression: &Expr) -> Option<(Ident, &str)> {
+        let asked = match expression {
+            Expr::Function(Function {
+                name: ObjectName(parts),
+                args: FunctionArguments::None,
+                ..
+            }) => parts.last()?.as_ident()?,
+            Expr::Identifier(name) if name.quote_style.is_none() => name,
+            _ => return None,
         };
-        let name = parts.last()?.as_ident()?;
-        ["current_user", "session_user", "current_role"]
-            .iter()
-            .any(|known| name.value.eq_ignore_ascii_case(known))
-            .then(|| name.clone())
+        let name = match asked.value.to_ascii_lowercase().as_str() {
+            "current_user" | "session_user" | "current_role" => self.user,
+            "current_catalog" => CATALOG,
+            "current_schema" => SCHEMA,
+            _ => return None,
+        };
+        Some((asked.clone(), name))
     }
 }
 
@@ -257,7 +309,7 @@ impl VisitorMut for NameUser<'_> {
         if let SetExpr::Select(select) = query.body.as_mut() {
             for item in &mut select.projection {
                 if let SelectItem::UnnamedExpr(expression) = item
-                    && let Some(alias) = NameUser::asked_as(expression)
+                    && let Some((alias, _)) = self.asked_as(expression)
                 {
                     *item = SelectItem::ExprWithAlias {
                         expr: expression.clone(),
@@ -270,8 +322,8 @@ impl VisitorMut for NameUser<'_> {
     }
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        if NameUser::asked_as(expression).is_some() {
-            let name = Value::SingleQuotedString(self.user.to_owned());
+        if let Some((_, name)) = self.asked_as(expression) {
+            let name = Value::SingleQuotedString(name.to_owned());
             *expression = Expr::Value(name.with_empty_span());
         }
         ControlFlow::Continue(())
@@ -335,7 +387,13 @@ mod tests {
         check("COMMIT", Ok(Asked::Commit));
         check("END", Ok(Asked::Commit));
         check("ROLLBACK", Ok(Asked::Rollback));
-        check("SAVEPOINT a", Err("0A000"));
+        let name = "a".to_owned();
+        check("SAVEPOINT a", Ok(Asked::Savepoint { name: name.clone() }));
+        check(
+            "ROLLBACK TO SAVEPOINT a",
+            Ok(Asked::RollbackTo { name: name.clone() }),
+        );
+        check("RELEASE a", Ok(Asked::Release { name }));
         check("DISCARD ALL", Ok(Asked::Reset { forgets: true }));
         check("DEALLOCATE ALL", Ok(Asked::Forget { name: None }));
         check("DECLARE c CURSOR FOR SELECT 1", Err("0A000"));

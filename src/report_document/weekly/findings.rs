@@ -199,11 +199,12 @@ pub(super) fn servers(report: &WeeklyReport) -> Section {
             Cell::Change(server.effect),
             Cell::Time(server.onset_us),
             Cell::Time(server.found_us),
+            Cell::Text(server.causes.first().cloned().unwrap_or_default()),
         ]
     });
     section.table(
         "Servers all of whose queries changed",
-        &["server", "change", "since", "told"],
+        &["server", "change", "since", "told", "perhaps"],
         rows.collect(),
         "No server changed as a whole.",
     );

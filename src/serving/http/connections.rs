@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use crate::serving::DRAIN_MAX;
+use crate::serving::http::stalling::Stalling;
 
 /// How long TLS may take to be agreed on.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -131,7 +132,10 @@ async fn converse(
             .header_read_timeout(HEAD_MAX)
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEADERS_MAX)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+            .serve_connection(
+                TokioIo::new(Stalling::new(stream)),
+                TowerToHyperService::new(router),
+            )
     );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -91,6 +91,7 @@ impl From<SqlError> for Problem {
             SqlError::UnknownTable { .. } => (StatusCode::BAD_REQUEST, "unknown_table"),
             SqlError::UnknownFunction { .. } => (StatusCode::BAD_REQUEST, "unknown_function"),
             SqlError::ReadOnly { .. } => (StatusCode::FORBIDDEN, "read_only"),
+            SqlError::TooLarge { .. } => (StatusCode::BAD_REQUEST, "too_large"),
             SqlError::Statement(_) => (StatusCode::BAD_REQUEST, "statement"),
             SqlError::Value(_) => (StatusCode::BAD_REQUEST, "value"),
             SqlError::Memory { .. } => (StatusCode::SERVICE_UNAVAILABLE, "memory"),

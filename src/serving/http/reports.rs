@@ -288,8 +288,8 @@ mod tests {
         check("top", &[("format", "pdf")], Err("there is no format"));
         check(
             "regressions",
-            &[("format", "html")],
-            Err("format is one of json, text"),
+            &[("format", "csv")],
+            Err("format is one of json, html, markdown, text"),
         );
         check("top", &[("format", "json"), ("format", "json")], Err("twice"));
     }

@@ -1,8 +1,10 @@
 //! The body of an answer: rows as they come, encoded a few at a time, so that neither a large result nor a slow reader fills memory.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
 use futures::stream;
 use slowlake_sql::{ArrowEncoder, QueryResult, Rows};
 use tokio::time::{Instant, timeout_at};
@@ -136,23 +138,14 @@ impl Answer {
         Ok((!out.is_empty()).then_some(out))
     }
 
-    fn encode(
-        &mut self,
-        rows: &Rows,
-        range: std::ops::Range<usize>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Problem> {
+    fn encode(&mut self, rows: &Rows, range: Range<usize>, out: &mut Vec<u8>) -> Result<(), Problem> {
         self.rows += range.len() as u64;
         if self.rows > self.limits.rows_max {
             let detail = format!(
                 "the answer has more than {} rows, the limit",
                 self.limits.rows_max
             );
-            return Err(Problem::new(
-                axum::http::StatusCode::BAD_REQUEST,
-                "too_many_rows",
-                detail,
-            ));
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "too_many_rows", detail));
         }
         match &mut self.encoder {
             Encoder::Text(encoder) => encoder.rows(rows, range, out).map_err(internal)?,
@@ -206,7 +199,7 @@ impl Sending {
 
 fn internal(error: anyhow::Error) -> Problem {
     Problem::new(
-        axum::http::StatusCode::INTERNAL_SERVER_ERROR,
+        StatusCode::INTERNAL_SERVER_ERROR,
         "internal",
         format!("internal error, please report it: {error:#}"),
     )
