@@ -1,6 +1,7 @@
 //! The commands, one module each: what it takes, and how it runs.
 
 pub(crate) mod check;
+pub(crate) mod cluster;
 pub(crate) mod demo;
 pub(crate) mod digest;
 pub(crate) mod findings;

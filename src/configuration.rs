@@ -1,6 +1,7 @@
 //! The configuration file of the service: text to settings, and every mistake in it by line and key, with what to do about it. Opens nothing
 //! and reaches nothing.
 
+mod cluster;
 mod collector;
 mod file;
 #[cfg(feature = "kafka")]
@@ -17,6 +18,7 @@ use slowlake_ingest::Engine;
 use slowlake_store::Kind;
 use toml::de::DeTable;
 
+use crate::clustering::ClusterArguments;
 use crate::command::follow::{COMMIT_SECONDS_DEFAULT, COMMIT_SECONDS_MAX};
 pub(crate) use crate::configuration::collector::Collected;
 pub(crate) use crate::configuration::file::Files;
@@ -60,6 +62,8 @@ pub(crate) struct Configuration {
     pub(crate) maintenance: Option<Maintenance>,
     /// What others may ask.
     pub(crate) serve: ServeSettings,
+    /// Where queries that read much are executed, if not here.
+    pub(crate) cluster: Option<ClusterArguments>,
     pub(crate) log: Log,
     pub(crate) lines: Lines,
 }
@@ -68,6 +72,9 @@ pub(crate) struct Configuration {
 #[derive(Debug)]
 pub(crate) struct Lines {
     pub(crate) lake: usize,
+    /// The table of the cluster.
+    #[cfg(feature = "cluster")]
+    pub(crate) cluster: usize,
     /// The paths of each of the files.
     pub(crate) paths: Vec<usize>,
     /// The brokers of each of the topics.
@@ -134,6 +141,8 @@ impl Configuration {
         let lake = root.text("lake");
         let mut lines = Lines {
             lake: root.line("lake"),
+            #[cfg(feature = "cluster")]
+            cluster: root.line("cluster"),
             paths: Vec::new(),
             #[cfg(feature = "kafka")]
             brokers: Vec::new(),
@@ -146,6 +155,7 @@ impl Configuration {
         let keep = keep(root.table("retention", &key::RETENTION), &mut mistakes);
         let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
         let serve = ServeSettings::of(root.table("serve", &key::SERVE), &mut mistakes);
+        let cluster = cluster::cluster(root.table("cluster", &key::CLUSTER_OF_QUERIES), &mut mistakes);
         let log = Log::of(root.table("log", &key::LOG), &mut mistakes);
         root.finish(&mut mistakes);
         mistakes.sort_by_key(|mistake| mistake.line);
@@ -161,6 +171,7 @@ impl Configuration {
             collected: sources.collected,
             maintenance,
             serve,
+            cluster,
             log,
             lines,
         })

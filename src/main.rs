@@ -1,6 +1,7 @@
 //! The command line of slowlake: what was typed, to the command that does it. The only crate that knows the terminal and wire formats.
 
 mod batch;
+mod clustering;
 mod command;
 mod configuration;
 mod digest;
@@ -27,6 +28,7 @@ use std::process;
 use clap::{Parser, Subcommand};
 
 use crate::command::check::CheckArguments;
+use crate::command::cluster::ClusterCommand;
 use crate::command::demo::DemoArguments;
 use crate::command::digest::DigestArguments;
 use crate::command::findings::FindingsArguments;
@@ -78,6 +80,8 @@ enum Command {
     Sql(SqlArguments),
     /// Keep a lake quick and small, and prove that it is whole
     Maintain(MaintainArguments),
+    /// Execute queries of others: the scheduler of a cluster, or one of its executors
+    Cluster(ClusterCommand),
     /// Real sample logs to a lake to a report, in one go
     Demo(DemoArguments),
     /// Print fingerprint and normalized text of statements, one a line
@@ -87,8 +91,11 @@ enum Command {
 fn main() -> process::ExitCode {
     let line = CommandLine::parse();
     let settings = Settings::resolve(line.threads);
-    if !matches!(line.command, Command::Run(_) | Command::Serve(_)) {
-        // Services speak as their configuration says.
+    if !matches!(
+        line.command,
+        Command::Run(_) | Command::Serve(_) | Command::Cluster(_)
+    ) {
+        // Services speak as they are told to.
         telemetry::start_command(&settings);
     }
     let result = match &line.command {
@@ -102,6 +109,7 @@ fn main() -> process::ExitCode {
         Command::Mark(arguments) => command::mark::run(arguments, &settings),
         Command::Sql(arguments) => command::sql::run(arguments, &settings),
         Command::Maintain(arguments) => command::maintain::run(arguments, &settings),
+        Command::Cluster(arguments) => command::cluster::run(arguments, &settings),
         Command::Demo(arguments) => command::demo::run(arguments, &settings),
         Command::Fingerprint(arguments) => command::fingerprint::run(arguments),
     };

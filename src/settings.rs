@@ -32,6 +32,9 @@ pub(crate) struct Settings {
     pub(crate) host: String,
     /// How storage in a cloud is reached, and with which credentials.
     pub(crate) environment: Environment,
+    /// The cluster that queries which read much go to, for commands that were told of one.
+    #[cfg(feature = "cluster")]
+    pub(crate) cluster: Option<slowlake_sql::cluster::Cluster>,
 }
 
 impl Settings {
@@ -60,6 +63,8 @@ impl Settings {
             environment: std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),
+            #[cfg(feature = "cluster")]
+            cluster: None,
         }
     }
 

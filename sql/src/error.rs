@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use datafusion::common::{Column, DataFusionError, SchemaError};
 use slowlake_store::StoreError;
 
+#[cfg(feature = "cluster")]
+use crate::cluster::ClusterError;
 use crate::functions::FUNCTIONS;
 use crate::views::VIEWS;
 
@@ -75,6 +77,10 @@ pub enum SqlError {
     /// The lake itself reports an error.
     #[error(transparent)]
     Lake(#[from] StoreError),
+    /// The cluster that was to execute the query did not.
+    #[cfg(feature = "cluster")]
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// A mistake of ours.
     #[error("internal error, please report it: {0}")]
     Internal(String),
@@ -98,6 +104,8 @@ impl SqlError {
                 Some(format!("there are {}", names.join(", ")))
             }
             SqlError::Lake(error) => error.hint(),
+            #[cfg(feature = "cluster")]
+            SqlError::Cluster(error) => error.hint(),
             SqlError::Memory { .. } => {
                 Some("read less (a condition on ts or fewer groups) or raise the memory limit".to_owned())
             }

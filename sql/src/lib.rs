@@ -5,6 +5,8 @@
 mod arrow_stream;
 mod bounds;
 mod catalog;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod error;
 mod execute;
 mod functions;

@@ -7,6 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use datafusion::catalog::TableProvider;
 use datafusion::config::Dialect;
 use datafusion::error::DataFusionError;
+#[cfg(feature = "cluster")]
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -16,6 +18,8 @@ use datafusion::sql::parser::Statement;
 use slowlake_store::Lake;
 
 use crate::catalog::{CATALOG, LakeSchema, SCHEMA, Source};
+#[cfg(feature = "cluster")]
+use crate::cluster::{Cluster, Router};
 use crate::error::SqlError;
 use crate::execute::{self, QueryResult};
 use crate::value::Value;
@@ -37,6 +41,8 @@ pub struct Session {
     settings: SessionSettings,
     has_rollups: AtomicBool,
     is_for_clients: bool,
+    #[cfg(feature = "cluster")]
+    cluster: Option<Cluster>,
 }
 
 impl Session {
@@ -64,6 +70,11 @@ impl Session {
     pub async fn at_present(&self, lake: &Lake) -> Result<Session, SqlError> {
         let source = Source::of_lake(lake).await?;
         let session = Session::from_source(source, self.settings, self.context.runtime_env()).await?;
+        #[cfg(feature = "cluster")]
+        let session = match &self.cluster {
+            Some(cluster) => session.with_cluster(cluster),
+            None => session,
+        };
         match self.is_for_clients {
             true => session.with_clients(),
             false => Ok(session),
@@ -114,6 +125,8 @@ impl Session {
             settings,
             has_rollups,
             is_for_clients: false,
+            #[cfg(feature = "cluster")]
+            cluster: None,
         })
     }
 
@@ -152,6 +165,17 @@ impl Session {
     /// Begins to execute a plan of this session's.
     pub(crate) async fn start(&self, plan: LogicalPlan) -> Result<QueryResult, SqlError> {
         execute::start(&self.context, self.settings.memory_limit_bytes, plan).await
+    }
+
+    /// The same session, which has large queries executed by a cluster.
+    #[cfg(feature = "cluster")]
+    pub fn with_cluster(mut self, cluster: &Cluster) -> Session {
+        let state = SessionStateBuilder::new_from_existing(self.context.state())
+            .with_query_planner(Arc::new(Router::new(cluster.clone())))
+            .build();
+        *self.context.state_ref().write() = state;
+        self.cluster = Some(cluster.clone());
+        self
     }
 
     /// Whether the lake keeps roll-ups, so that the view `rollup_hour` is quicker to read than `executions`.

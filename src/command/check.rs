@@ -8,6 +8,8 @@ use slowlake_ingest::kafka::Reachability;
 use slowlake_ingest::{Collector, IngestError, Reader, Source, discover};
 use slowlake_store::{Lake, StoreError};
 
+#[cfg(feature = "cluster")]
+use crate::clustering::ClusterArguments;
 use crate::command::lake::{location, runtime, store_error};
 use crate::command::run::{read, say_mistakes};
 #[cfg(feature = "kafka")]
@@ -67,6 +69,10 @@ pub(crate) fn run(arguments: &CheckArguments, settings: &Settings) -> anyhow::Re
     #[cfg(feature = "kafka")]
     for (number, (topics, line)) in (1..).zip(configuration.topics.iter().zip(&configuration.lines.brokers)) {
         checked.topics(&format!("source.kafka[{number}]"), topics, *line);
+    }
+    #[cfg(feature = "cluster")]
+    if let Some(cluster) = &configuration.cluster {
+        checked.cluster(cluster, configuration.lines.cluster, settings)?;
     }
     let servers = configuration.collected.iter().zip(&configuration.lines.servers);
     for (server, (key, line)) in servers {
@@ -147,6 +153,25 @@ impl Checked<'_> {
                 None => output::say("warning", &format!("{name} {}: no such topic, yet", topic.name)),
             }
         }
+    }
+
+    /// Connects to the scheduler as a query would.
+    #[cfg(feature = "cluster")]
+    fn cluster(
+        &mut self,
+        cluster: &ClusterArguments,
+        line: usize,
+        settings: &Settings,
+    ) -> anyhow::Result<()> {
+        let probed = match cluster.to_cluster()? {
+            None => return Ok(()),
+            Some(cluster) => runtime(settings)?.block_on(cluster.probe()),
+        };
+        match probed {
+            Ok(()) => self.answer += "cluster: has executors\n",
+            Err(failure) => self.wrong(line, "cluster.scheduler", &failure.to_string(), failure.hint()),
+        }
+        Ok(())
     }
 
     /// Asks a server for everything once.

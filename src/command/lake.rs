@@ -7,6 +7,7 @@ use slowlake_sql::{Session, SessionSettings, SqlError};
 use slowlake_store::{LOG_THREADS, Lake, LakeLocation, StoreError};
 use tokio::runtime::Runtime;
 
+use crate::clustering::with_cluster;
 use crate::output::with_hint;
 use crate::settings::Settings;
 
@@ -55,6 +56,7 @@ pub(crate) async fn open(location: &LakeLocation, settings: &Settings) -> anyhow
         threads: settings.threads,
     };
     let session = Session::open(&lake, limits).await.map_err(sql_error)?;
+    let session = with_cluster(session, settings);
     Ok((lake, session))
 }
 

@@ -3,6 +3,7 @@
 use clap::Args;
 use slowlake_analyze::{AnalyzeError, revisions};
 
+use crate::clustering::ClusterArguments;
 use crate::command::findings::record;
 use crate::command::lake::{location, open, runtime};
 use crate::exit_code::ExitCode;
@@ -15,10 +16,13 @@ use crate::settings::Settings;
 pub(crate) struct ReportArguments {
     #[command(subcommand)]
     report: Report,
+    #[command(flatten)]
+    cluster: ClusterArguments,
 }
 
 /// Computes the report that was asked for and writes it.
 pub(crate) fn run(arguments: &ReportArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let settings = &arguments.cluster.resolve(settings)?;
     let report = &arguments.report;
     let location = location(report.lake(), settings)?;
     let lake = location.to_string();

@@ -10,6 +10,7 @@ use slowlake_store::LakeLocation;
 use tokio::runtime::Runtime;
 use tracing::{error, info, warn};
 
+use crate::clustering::ClusterArguments;
 use crate::command::lake::{location, runtime, serving_runtime};
 use crate::configuration::{Configuration, Mistake};
 use crate::exit_code::ExitCode;
@@ -97,7 +98,9 @@ impl Running {
         let service = Service::start(runtime.clone(), location.clone(), meters.clone())?;
         let serving = match configuration.serve.listens() {
             true => {
-                let serving = Serving::start(&location, &configuration.serve, settings, meters.clone());
+                let cluster = ClusterArguments::default().over(configuration.cluster.as_ref());
+                let settings = cluster.resolve(settings)?;
+                let serving = Serving::start(&location, &configuration.serve, &settings, meters.clone());
                 Some(runtime.block_on(serving)?)
             }
             false => None,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use tracing::info;
 
+use crate::clustering::ClusterArguments;
 use crate::command::lake::{location, serving_runtime};
 use crate::command::run::{read, say_mistakes};
 use crate::configuration::Configuration;
@@ -48,9 +49,11 @@ pub(crate) struct ServeArguments {
     /// Take PostgreSQL connections without TLS although there is a certificate
     #[arg(long, requires = "tls_cert")]
     allow_plaintext: bool,
-    /// A configuration file, of which [serve], [log] and the lake are read; docs/configuration.md has all keys
+    /// A configuration file, of which [serve], [cluster], [log] and the lake are read; docs/configuration.md has all keys
     #[arg(short = 'c', long = "configuration", value_name = "FILE")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterArguments,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -73,6 +76,8 @@ pub(crate) fn run(arguments: &ServeArguments, settings: &Settings) -> anyhow::Re
         arguments.lake.as_ref().or(settings.lake.as_ref()).or(lake),
         settings,
     )?;
+    let of_file = configuration.as_ref().and_then(|it| it.cluster.as_ref());
+    let settings = &arguments.cluster.over(of_file).resolve(settings)?;
     let serve = arguments.over(configuration);
     let runtime = Arc::new(serving_runtime(settings)?);
     // From now on nothing that it is told is lost.

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+use crate::clustering::ClusterArguments;
 use crate::command::lake::{location, open, runtime};
 use crate::exit_code::ExitCode;
 use crate::settings::Settings;
@@ -38,6 +39,8 @@ pub(crate) struct SqlArguments {
     /// Write the answers to this file instead of standard output
     #[arg(short = 'o', value_name = "FILE")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterArguments,
 }
 
 /// Forms of answers.
@@ -55,6 +58,7 @@ pub(crate) enum Format {
 
 /// Opens the lake and runs what was asked for: `-c` and `-f`, else standard input, else a shell.
 pub(crate) fn run(arguments: &SqlArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let settings = &arguments.cluster.resolve(settings)?;
     let location = location(arguments.lake.as_ref(), settings)?;
     let runtime = runtime(settings)?;
     let (lake, session) = runtime.block_on(open(&location, settings))?;

@@ -24,7 +24,7 @@ struct Key {
 }
 
 /// All tables, in the order of the reference.
-const TABLES: [&Table; 10] = [
+const TABLES: [&Table; 11] = [
     &ROOT,
     &DEFAULTS,
     &FILE,
@@ -34,6 +34,7 @@ const TABLES: [&Table; 10] = [
     &MAINTENANCE,
     &RETENTION,
     &SERVE,
+    &CLUSTER_OF_QUERIES,
     &LOG,
 ];
 
@@ -120,6 +121,12 @@ pub(super) const ROOT: Table = Table {
             value: "table",
             default: "",
             meaning: "What others may ask the service.",
+        },
+        Key {
+            name: "cluster",
+            value: "table",
+            default: "",
+            meaning: "Where queries that read much are executed.",
         },
         Key {
             name: "log",
@@ -670,6 +677,55 @@ pub(super) const SERVE: Table = Table {
             value: "`true` or `false`",
             default: "`false`",
             meaning: "Whether literals are taken out of statements in the audit, which is a line in the log for each of them.",
+        },
+    ],
+};
+
+pub(super) const CLUSTER_OF_QUERIES: Table = Table {
+    header: "[cluster]",
+    meaning: "Where queries that read much are executed; `docs/cluster.md` says when that is worth its while. A slowlake that was built without clusters refuses this table.",
+    keys: &[
+        Key {
+            name: "scheduler",
+            value: "text",
+            default: "",
+            meaning: "The scheduler, `http://host:port`, or `https://host:port` with the three files below.",
+        },
+        Key {
+            name: "min_mib",
+            value: "whole number",
+            default: "`1024`",
+            meaning: "What a query must read to go to the cluster, MiB; what reads less stays in the process that was asked.",
+        },
+        Key {
+            name: "partitions",
+            value: "whole number",
+            default: "`16`",
+            meaning: "Parts that a query is cut into: about twice the cores of all executors.",
+        },
+        Key {
+            name: "fallback",
+            value: "yes or no",
+            default: "`false`",
+            meaning: "Whether queries are executed in the process that was asked, with a warning, where the cluster cannot be reached.",
+        },
+        Key {
+            name: "ca",
+            value: "text",
+            default: "",
+            meaning: "The file with the authority that signed the certificates of the cluster, in PEM.",
+        },
+        Key {
+            name: "cert",
+            value: "text",
+            default: "",
+            meaning: "The file with the certificate to show to the cluster, in PEM.",
+        },
+        Key {
+            name: "key",
+            value: "text",
+            default: "",
+            meaning: "The file with the key of that certificate, in PEM.",
         },
     ],
 };

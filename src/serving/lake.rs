@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
+use crate::clustering::with_cluster;
 use crate::command::lake::{sql_error, store_error};
 use crate::service::meter::Meters;
 use crate::settings::Settings;
@@ -42,6 +43,7 @@ impl ServedLake {
         let session = Session::open_for_clients(&lake, limits)
             .await
             .map_err(sql_error)?;
+        let session = with_cluster(session, settings);
         Ok(ServedLake {
             location: location.clone(),
             lake: Mutex::new(lake),

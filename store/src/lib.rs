@@ -16,6 +16,7 @@ mod file_order;
 mod file_statistics;
 mod findings;
 mod footer;
+mod lake_stores;
 mod lake_table;
 mod latency;
 mod ledger;
@@ -38,6 +39,7 @@ pub use cloud::Environment;
 pub use derived::{DerivedTable, DerivedView};
 pub use error::{CommitDamage, StoreError};
 pub use findings::{FINDINGS_TABLE, FindingRow, FindingsTable};
+pub use lake_stores::{lake_stores, no_stores};
 pub use latency::{
     LatencyHistogram, MAX_BIN, ZERO_BIN, latency_aggregates, latency_at, latency_data_type, latency_quantile,
 };

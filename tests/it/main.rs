@@ -4,6 +4,8 @@ mod bad_input;
 mod bad_lake;
 mod binary;
 mod causes;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod corpus;
 mod deploy;
 mod digest;
