@@ -7,6 +7,7 @@ mod compact;
 mod connections;
 mod error;
 mod executor;
+mod failure;
 mod route;
 mod scans;
 mod scheduler;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use ballista_core::extension::SessionConfigExt;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SessionState, TaskContext};
+use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use slowlake_store::no_stores;
 use tonic::transport::Uri;
@@ -41,6 +42,9 @@ pub const MIN_BYTES_DEFAULT: u64 = 1 << 30;
 /// Parts that a query is cut into for a cluster, unless it is said.
 pub const PARTITIONS_DEFAULT: usize = 16;
 
+/// The name of every session: executors keep what they know of files by it, from one query to the next and for all clients. What a query is
+/// executed with comes along with it.
+const SESSION: &str = "slowlake";
 /// The largest message between the parts of a cluster. A plan names each file that is to be read, in about 200 bytes.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// Time for a connection to be made.
@@ -126,12 +130,6 @@ impl Cluster {
         submit::greet(self).await
     }
 
-    /// Sessions of a scheduler are known by what they are told: clients with the same settings share one, so that they are few, and that
-    /// executors keep what they know of files between queries.
-    fn session_id(&self) -> String {
-        format!("slowlake-{}", self.partitions)
-    }
-
     /// The settings with which a query is planned for the cluster: what Ballista cannot do is off.
     fn configure(&self, config: SessionConfig) -> SessionConfig {
         configure(config, self.tls.as_ref()).with_target_partitions(self.partitions)
@@ -160,7 +158,9 @@ fn state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
     let context = SessionContext::new_with_config_rt(config, runtime);
     functions::register(&context);
     context.register_udf(compact::function());
-    context.state()
+    SessionStateBuilder::new_from_existing(context.state())
+        .with_session_id(SESSION.to_owned())
+        .build()
 }
 
 /// The address of a scheduler, with its port.

@@ -115,7 +115,24 @@ impl SqlError {
 
     /// Translates an error of planning or execution.
     pub(crate) fn from_datafusion(error: DataFusionError, limit_bytes: usize) -> SqlError {
+        #[cfg(feature = "cluster")]
+        let error = match of_cluster(error) {
+            Ok(of_cluster) => return SqlError::Cluster(of_cluster),
+            Err(error) => error,
+        };
         translate(&error, limit_bytes)
+    }
+}
+
+/// The error of a cluster that it is, or itself.
+#[cfg(feature = "cluster")]
+fn of_cluster(error: DataFusionError) -> Result<ClusterError, DataFusionError> {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<ClusterError>() {
+            Ok(of_cluster) => Ok(*of_cluster),
+            Err(other) => Err(DataFusionError::External(other)),
+        },
+        other => Err(other),
     }
 }
 

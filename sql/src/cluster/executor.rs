@@ -40,8 +40,8 @@ use super::{ClusterError, MESSAGE_BYTES_MAX, TlsFiles, check_listen, configure, 
 const SCHEDULER_RETRY: Duration = Duration::from_secs(1);
 /// An executor that is told to stop lets its tasks come to their end for so long.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
-/// Settings of clients whose footers of files are kept.
-const SESSIONS_KEPT: usize = 16;
+/// There is one, for all queries.
+const SESSIONS_KEPT: usize = 1;
 
 /// What an executor is, and may use.
 #[derive(Debug, Clone)]

@@ -25,8 +25,9 @@ use datafusion_proto::protobuf::PhysicalPlanNode;
 use futures::{StreamExt, TryStreamExt};
 use tonic::Code;
 
+use super::failure::failure;
 use super::tls::{endpoint, innermost};
-use super::{Cluster, ClusterError, MESSAGE_BYTES_MAX};
+use super::{Cluster, ClusterError, MESSAGE_BYTES_MAX, SESSION};
 
 /// A query for a cluster.
 #[derive(Debug)]
@@ -145,7 +146,7 @@ pub(super) async fn greet(cluster: &Cluster) -> std::result::Result<(), ClusterE
         .await
         .map_err(|error| unreachable(innermost(&error)))?;
     let greeting = CreateUpdateSessionParams {
-        session_id: cluster.session_id(),
+        session_id: SESSION.to_owned(),
         ..CreateUpdateSessionParams::default()
     };
     match SchedulerGrpcClient::new(connection)
@@ -176,22 +177,13 @@ async fn submit(
         &settings,
         plan,
         codec.as_ref(),
-        cluster.session_id(),
+        SESSION.to_owned(),
         config,
     );
     let scheduler = cluster.uri.to_string();
-    let failed = move |error: DataFusionError| failure(&scheduler, error);
+    let failed = move |error: DataFusionError| failure(&scheduler, &error);
     let rows = rows.await.map_err(&failed)?.map_err(failed);
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
-}
-
-/// What a job fails with is a text in a text for each part of the cluster that it came through.
-fn failure(scheduler: &str, error: DataFusionError) -> DataFusionError {
-    let text = error.to_string();
-    DataFusionError::External(Box::new(ClusterError::Failed {
-        scheduler: scheduler.to_owned(),
-        reason: text,
-    }))
 }
 
 /// Whether a plan can be sent and understood: the bytes of its message, or why it has none. Whoever reads it knows functions by their names, of

@@ -79,6 +79,8 @@ fn state_of(failure: &SqlError) -> &'static str {
         SqlError::Memory { .. } => "53200",
         SqlError::Storage(_) => "58030",
         SqlError::Lake(_) => "58000",
+        #[cfg(feature = "cluster")]
+        SqlError::Cluster(_) => "58000",
         SqlError::Internal(_) => "XX000",
     }
 }

@@ -96,6 +96,8 @@ impl From<SqlError> for Problem {
             SqlError::Value(_) => (StatusCode::BAD_REQUEST, "value"),
             SqlError::Memory { .. } => (StatusCode::SERVICE_UNAVAILABLE, "memory"),
             SqlError::Storage(_) | SqlError::Lake(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage"),
+            #[cfg(feature = "cluster")]
+            SqlError::Cluster(_) => (StatusCode::SERVICE_UNAVAILABLE, "cluster"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         let hint = error.hint();
