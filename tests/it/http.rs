@@ -192,14 +192,23 @@ fn everything_is_described_and_nothing_else_is_there() {
     server.end();
 }
 
-/// Requests, the status of their answer and its code.
-fn refusals() -> Vec<(Vec<u8>, u16, &'static str)> {
+/// A request, the status of its answer and its code.
+type Refusal = (Vec<u8>, u16, &'static str);
+
+fn refusals() -> Vec<Refusal> {
+    let changes = CHANGES.map(|change| (statement(change, json!({}), &[]), 403, "read_only"));
+    let parts = [
+        refused_statements(),
+        refused_bodies(),
+        refused_paths(),
+        changes.into(),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+fn refused_statements() -> Vec<Refusal> {
     let sql = |sql: &str| statement(sql, json!({}), &[]);
-    let with = |more| statement("SELECT 1", more, &[]);
-    let get = |path: &str| request("GET", path, &[], b"");
-    let post = |headers: &[&str], body: &str| request("POST", "/api/v1/sql", headers, body.as_bytes());
-    let json = "Content-Type: application/json";
-    let mut all = vec![
+    vec![
         (sql("SELEC 1"), 400, "statement"),
         (sql(""), 400, "statement"),
         (sql("SELECT 1; SELECT 2"), 400, "statement"),
@@ -236,6 +245,14 @@ fn refusals() -> Vec<(Vec<u8>, u16, &'static str)> {
             400,
             "statement",
         ),
+    ]
+}
+
+fn refused_bodies() -> Vec<Refusal> {
+    let with = |more| statement("SELECT 1", more, &[]);
+    let post = |headers: &[&str], body: &str| request("POST", "/api/v1/sql", headers, body.as_bytes());
+    let json = "Content-Type: application/json";
+    vec![
         (with(json!({"parameters": [1]})), 400, "statement"),
         (with(json!({"parameters": [[1]]})), 422, "unprocessable"),
         (with(json!({"parameters": "x"})), 422, "unprocessable"),
@@ -283,6 +300,12 @@ fn refusals() -> Vec<(Vec<u8>, u16, &'static str)> {
             413,
             "payload_too_large",
         ),
+    ]
+}
+
+fn refused_paths() -> Vec<Refusal> {
+    let get = |path: &str| request("GET", path, &[], b"");
+    vec![
         (get("/api/v1/sql"), 405, "method_not_allowed"),
         (
             request("DELETE", "/api/v1/reports/top", &[], b""),
@@ -312,11 +335,7 @@ fn refusals() -> Vec<(Vec<u8>, u16, &'static str)> {
         (get("/api/v1/reports/top?from=yesterday"), 422, "unprocessable"),
         (get("/api/v1/reports/top?include=(("), 422, "unprocessable"),
         (get("/api/v1/reports/weekly?format=pdf"), 422, "unprocessable"),
-    ];
-    for change in CHANGES {
-        all.push((sql(change), 403, "read_only"));
-    }
-    all
+    ]
 }
 
 /// Statements that would change something, the lake or the server.

@@ -48,7 +48,7 @@ const FENCES: [(&str, &[&str]); 24] = [
     ("rdkafka*", &["ingest"]),
     ("tokio_postgres*", &["ingest"]),
     ("mysql_async", &["ingest"]),
-    ("rustls*", &["ingest", "src"]),
+    ("rustls*", &["ingest", "sql", "src"]),
     ("tokio_rustls", &["sql", "src"]),
     ("pgwire", &["sql"]),
     ("tonic", &["sql"]),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ballista_core::extension::EndpointOverrideFn;
 use std::sync::Arc;
+use tokio_rustls::rustls::crypto::ring;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig, Uri};
 
 use super::{CONNECT_TIMEOUT, ClusterError, KEEP_ALIVE};
@@ -32,6 +33,7 @@ pub(super) struct Tls {
 impl Tls {
     /// Reads the files, and looks whether they can be used.
     pub(super) fn read(files: &TlsFiles) -> Result<Tls, ClusterError> {
+        choose_provider();
         let tls = Tls {
             authority: Certificate::from_pem(read(&files.authority)?),
             identity: Identity::from_pem(read(&files.certificate)?, read(&files.key)?),
@@ -93,6 +95,12 @@ pub(super) fn innermost(error: &dyn std::error::Error) -> String {
         error = source;
     }
     error.to_string()
+}
+
+/// Chooses what encrypts, where nobody has chosen yet: tonic leaves it to the process, and a build may hold more than one.
+fn choose_provider() {
+    // An error says that there is a choice already, which is as good.
+    let _ = ring::default_provider().install_default();
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ClusterError> {
