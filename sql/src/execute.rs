@@ -114,6 +114,7 @@ pub(crate) async fn plan(
     mut statement: Statement,
 ) -> Result<LogicalPlan, SqlError> {
     read_only::check_statement(&statement)?;
+    bounds::check_statement(&statement)?;
     name_user_column(&mut statement);
     let plan = context.state().statement_to_plan(statement).await;
     let plan = plan.map_err(|error| SqlError::from_datafusion(error, limit_bytes))?;

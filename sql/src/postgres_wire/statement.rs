@@ -67,9 +67,11 @@ pub(super) struct Reader {
     of_catalogs: PostgresCompatibilityParser,
 }
 
-/// How the JDBC driver asks whether a type is an array. The catalog has names of functions where PostgreSQL has numbers.
-const ARRAY_INPUT: &str = "'pg_catalog.array_in'::regproc";
-const ARRAY_INPUT_NAME: &str = "'array_in'";
+/// Where the drivers of Java and ADBC expect the numbers of functions the catalog has their names.
+const FUNCTIONS: &[(&str, &str)] = &[
+    ("'pg_catalog.array_in'::regproc", "'array_in'"),
+    ("(typreceive != 0 OR typsend != 0)", "true"),
+];
 /// What a question about catalogs has in it.
 const OF_CATALOGS: &[&str] = &["pg_", "information_schema", "current_setting"];
 
@@ -87,7 +89,8 @@ impl Reader {
     pub(super) fn read(&self, sql: &str, user: &str) -> PgWireResult<Vec<Asked>> {
         bounds::check_text(sql).map_err(|failure| of_query(&failure, sql))?;
         let lower = sql.to_ascii_lowercase();
-        let sql = &sql.replace(ARRAY_INPUT, ARRAY_INPUT_NAME);
+        let by_name = |sql: String, (number, name): &(&str, &str)| sql.replace(number, name);
+        let sql = &FUNCTIONS.iter().fold(sql.to_owned(), by_name);
         let is_of_catalogs = OF_CATALOGS.iter().any(|word| lower.contains(word));
         let statements = match is_of_catalogs {
             true => self.of_catalogs.parse(sql),
@@ -245,8 +248,8 @@ fn value_of(values: &[Expr]) -> Option<String> {
     }
 }
 
-/// Options of relations and members of roles, of which there are none: `ARRAY(SELECT …)`, which DataFusion has not, and columns that its catalogs
-/// have not.
+/// Options of relations, members of roles and defaults of columns, of which there are none: `ARRAY(SELECT …)` and `CASE … THEN (SELECT …)`, which
+/// DataFusion has not, and columns that its catalogs have not.
 struct WithoutOptions;
 
 const OPTIONS: &[&str] = &["reloptions", "relacl"];
@@ -255,17 +258,21 @@ impl VisitorMut for WithoutOptions {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        let Expr::Function(function) = expression else {
-            return ControlFlow::Continue(());
-        };
-        let name = function.name.to_string().to_ascii_lowercase();
-        let is_of_options = || {
-            let text = function.args.to_string();
-            OPTIONS.iter().any(|option| text.contains(option))
-        };
-        let has_none = match name.as_str() {
-            "array" => matches!(function.args, FunctionArguments::Subquery(_)),
-            "array_to_string" => is_of_options(),
+        let is_subquery = |expression: &Expr| matches!(expression, Expr::Subquery(_));
+        let has_none = match expression {
+            Expr::Function(function) => {
+                let is_of_options = || {
+                    let text = function.args.to_string();
+                    OPTIONS.iter().any(|option| text.contains(option))
+                };
+                match function.name.to_string().to_ascii_lowercase().as_str() {
+                    "array" => matches!(function.args, FunctionArguments::Subquery(_)),
+                    "array_to_string" => is_of_options(),
+                    _ => false,
+                }
+            }
+            // Defaults, identities and collations of columns, looked up one by one.
+            Expr::Case { conditions, .. } => conditions.iter().all(|case| is_subquery(&case.result)),
             _ => false,
         };
         if has_none {

@@ -111,7 +111,7 @@ fn a_server_that_is_stopped_lets_short_statements_end() {
     let pid = served.child.as_ref().expect("it runs").id().to_string();
     block_on(async {
         let (idle, busy) = (served.connect().await, served.connect().await);
-        let short = "SELECT count(*) FROM executions a, executions b, executions c";
+        let short = "SELECT count(*) FROM (SELECT * FROM executions LIMIT 2000) a, (SELECT * FROM executions LIMIT 2000) b";
         let stop = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             std::process::Command::new("kill")
