@@ -192,13 +192,13 @@ fn everything_is_described_and_nothing_else_is_there() {
     server.end();
 }
 
-/// Requests, the status of their answer and its code.
-fn refusals() -> Vec<(Vec<u8>, u16, &'static str)> {
+/// A request, the status of its answer and its code.
+type Refusal = (Vec<u8>, u16, &'static str);
+
+/// Statements, and what is said of them.
+fn refused_statements() -> Vec<Refusal> {
     let sql = |sql: &str| statement(sql, json!({}), &[]);
     let with = |more| statement("SELECT 1", more, &[]);
-    let get = |path: &str| request("GET", path, &[], b"");
-    let post = |headers: &[&str], body: &str| request("POST", "/api/v1/sql", headers, body.as_bytes());
-    let json = "Content-Type: application/json";
     let mut all = vec![
         (sql("SELEC 1"), 400, "statement"),
         (sql(""), 400, "statement"),
@@ -234,7 +234,7 @@ fn refusals() -> Vec<(Vec<u8>, u16, &'static str)> {
                 "WHEN true THEN CASE ".repeat(10_000)
             )),
             400,
-            "statement",
+            "too_large",
         ),
         (with(json!({"parameters": [1]})), 400, "statement"),
         (with(json!({"parameters": [[1]]})), 422, "unprocessable"),
@@ -249,6 +249,19 @@ fn refusals() -> Vec<(Vec<u8>, u16, &'static str)> {
         ),
         (with(json!({"max_rows": -1})), 422, "unprocessable"),
         (with(json!({"lake": "/"})), 422, "unprocessable"),
+    ];
+    for change in CHANGES {
+        all.push((sql(change), 403, "read_only"));
+    }
+    all
+}
+
+/// Requests that come to no statement.
+fn refused_requests() -> Vec<Refusal> {
+    let get = |path: &str| request("GET", path, &[], b"");
+    let post = |headers: &[&str], body: &str| request("POST", "/api/v1/sql", headers, body.as_bytes());
+    let json = "Content-Type: application/json";
+    vec![
         (
             post(&[json], "{\"sql\":\"x\",\"sql\":\"y\"}"),
             422,
@@ -312,11 +325,7 @@ fn refusals() -> Vec<(Vec<u8>, u16, &'static str)> {
         (get("/api/v1/reports/top?from=yesterday"), 422, "unprocessable"),
         (get("/api/v1/reports/top?include=(("), 422, "unprocessable"),
         (get("/api/v1/reports/weekly?format=pdf"), 422, "unprocessable"),
-    ];
-    for change in CHANGES {
-        all.push((sql(change), 403, "read_only"));
-    }
-    all
+    ]
 }
 
 /// Statements that would change something, the lake or the server.
@@ -349,7 +358,7 @@ fn whatever_is_wrong_is_refused_with_its_reason_and_changes_nothing() {
     };
     let before = files();
     let server = Server::start(&lake, &[]);
-    for (bytes, status, code) in refusals() {
+    for (bytes, status, code) in refused_statements().into_iter().chain(refused_requests()) {
         let answer = server.ask(&bytes);
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(400)]).into_owned();
         assert_eq!(
