@@ -46,7 +46,7 @@ pub(crate) fn serving_runtime(settings: &Settings) -> anyhow::Result<Runtime> {
 /// Threads of servers beside two for each processor.
 const SERVING_THREADS: usize = 2;
 /// Room for the deepest statement that is let through.
-const SERVING_STACK_BYTES: usize = 16 << 20;
+pub(crate) const SERVING_STACK_BYTES: usize = 16 << 20;
 
 /// A lake that exists, and a session to ask it.
 pub(crate) async fn open(location: &LakeLocation, settings: &Settings) -> anyhow::Result<(Lake, Session)> {

@@ -55,3 +55,19 @@ async fn ready(State(meters): State<Arc<Meters>>) -> impl IntoResponse {
 async fn metrics(State(meters): State<Arc<Meters>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, METRICS_TYPE)], meters.text())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_does_not_reach_the_lake_is_not_ready() {
+        let meters = Meters::new();
+        let status = async || ready(State(meters.clone())).await.into_response().status();
+        assert_eq!(status().await, StatusCode::OK);
+        meters.lake_is(Some("no answer".to_owned()));
+        assert_eq!(status().await, StatusCode::SERVICE_UNAVAILABLE);
+        meters.lake_is(None);
+        assert_eq!(status().await, StatusCode::OK);
+    }
+}

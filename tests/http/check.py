@@ -45,7 +45,7 @@ def main():
         try:
             wait(port)
             arrow(given.binary, lake, port)
-            failed = schemathesis(port, given.quick)
+            failed = schemathesis(port, given.quick, folder)
             assert server.poll() is None, "the server is alive"
             assert get(port, "/healthz").status == 200
             print(f"memory of the server: {memory_mib(server.pid)} MiB")
@@ -101,15 +101,15 @@ def plain(value):
     return value
 
 
-def schemathesis(port, is_quick):
-    """Whether schemathesis finds something."""
+def schemathesis(port, is_quick, folder):
+    """Whether schemathesis finds something; it leaves what it remembers in the folder."""
     description = f"http://127.0.0.1:{port}/api/v1/openapi.json"
     program = pathlib.Path(sys.executable).parent / "schemathesis"
     command = [program, "run", description, "--url", f"http://127.0.0.1:{port}", "--max-examples", "10" if is_quick else "200"]
     command += ["--phases", "fuzzing" if is_quick else "coverage,fuzzing"]
     command += ["--header", f"Authorization: Bearer {TOKEN}", "--checks", "all", "--exclude-checks", ",".join(NOT_CHECKED)]
     command += ["--seed", "7", "--request-timeout", str(PATIENCE_S), "--max-response-time", str(PATIENCE_S), "--no-color"]
-    return subprocess.run(command, check=False).returncode != 0
+    return subprocess.run(command, check=False, cwd=folder).returncode != 0
 
 
 def run(*command):

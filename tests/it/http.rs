@@ -195,20 +195,11 @@ fn everything_is_described_and_nothing_else_is_there() {
 /// A request, the status of its answer and its code.
 type Refusal = (Vec<u8>, u16, &'static str);
 
-fn refusals() -> Vec<Refusal> {
-    let changes = CHANGES.map(|change| (statement(change, json!({}), &[]), 403, "read_only"));
-    let parts = [
-        refused_statements(),
-        refused_bodies(),
-        refused_paths(),
-        changes.into(),
-    ];
-    parts.into_iter().flatten().collect()
-}
-
+/// Statements, and what is said of them.
 fn refused_statements() -> Vec<Refusal> {
     let sql = |sql: &str| statement(sql, json!({}), &[]);
-    vec![
+    let with = |more| statement("SELECT 1", more, &[]);
+    let mut all = vec![
         (sql("SELEC 1"), 400, "statement"),
         (sql(""), 400, "statement"),
         (sql("SELECT 1; SELECT 2"), 400, "statement"),
@@ -243,16 +234,8 @@ fn refused_statements() -> Vec<Refusal> {
                 "WHEN true THEN CASE ".repeat(10_000)
             )),
             400,
-            "statement",
+            "too_large",
         ),
-    ]
-}
-
-fn refused_bodies() -> Vec<Refusal> {
-    let with = |more| statement("SELECT 1", more, &[]);
-    let post = |headers: &[&str], body: &str| request("POST", "/api/v1/sql", headers, body.as_bytes());
-    let json = "Content-Type: application/json";
-    vec![
         (with(json!({"parameters": [1]})), 400, "statement"),
         (with(json!({"parameters": [[1]]})), 422, "unprocessable"),
         (with(json!({"parameters": "x"})), 422, "unprocessable"),
@@ -266,6 +249,19 @@ fn refused_bodies() -> Vec<Refusal> {
         ),
         (with(json!({"max_rows": -1})), 422, "unprocessable"),
         (with(json!({"lake": "/"})), 422, "unprocessable"),
+    ];
+    for change in CHANGES {
+        all.push((sql(change), 403, "read_only"));
+    }
+    all
+}
+
+/// Requests that come to no statement.
+fn refused_requests() -> Vec<Refusal> {
+    let get = |path: &str| request("GET", path, &[], b"");
+    let post = |headers: &[&str], body: &str| request("POST", "/api/v1/sql", headers, body.as_bytes());
+    let json = "Content-Type: application/json";
+    vec![
         (
             post(&[json], "{\"sql\":\"x\",\"sql\":\"y\"}"),
             422,
@@ -300,12 +296,6 @@ fn refused_bodies() -> Vec<Refusal> {
             413,
             "payload_too_large",
         ),
-    ]
-}
-
-fn refused_paths() -> Vec<Refusal> {
-    let get = |path: &str| request("GET", path, &[], b"");
-    vec![
         (get("/api/v1/sql"), 405, "method_not_allowed"),
         (
             request("DELETE", "/api/v1/reports/top", &[], b""),
@@ -368,7 +358,7 @@ fn whatever_is_wrong_is_refused_with_its_reason_and_changes_nothing() {
     };
     let before = files();
     let server = Server::start(&lake, &[]);
-    for (bytes, status, code) in refusals() {
+    for (bytes, status, code) in refused_statements().into_iter().chain(refused_requests()) {
         let answer = server.ask(&bytes);
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(400)]).into_owned();
         assert_eq!(

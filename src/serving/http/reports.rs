@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::error;
 
+use crate::command::lake::SERVING_STACK_BYTES;
 use crate::report::{Drawing, Made, OF_COMMAND_LINE, Report};
 use crate::serving::http::accept::{CSV, Form, HTML, JSON, MARKDOWN, TEXT, form};
 use crate::serving::http::answering::Record;
@@ -177,6 +178,7 @@ async fn make(api: &Api, report: Report, admitted: Admitted) -> Result<Made, Pro
         drop(admitted);
     };
     let thread = std::thread::Builder::new().name("report".to_owned());
+    let thread = thread.stack_size(SERVING_STACK_BYTES);
     if let Err(failure) = thread.spawn(work) {
         error!("cannot start a thread for a report: {failure}");
         return Err(Problem::new(

@@ -258,22 +258,3 @@ fn one_connection_too_many_is_told_so() {
     server.until("/healthz", |answer| answer.status == 200);
     server.end();
 }
-
-#[test]
-fn who_does_not_reach_the_lake_is_not_ready() {
-    let lake = lake();
-    let server = Server::start(&lake, &[]);
-    assert_eq!(
-        server.get("/readyz", &[]).text(),
-        r#"{"ready":true,"sources":[]}"#
-    );
-    lake.binary.sh("mv lake/events/_delta_log away").exits(0);
-    let answer = server.until("/readyz", |answer| answer.status == 503);
-    assert!(
-        answer.json()["lake"].as_str().is_some_and(|why| !why.is_empty()),
-        "{answer:?}"
-    );
-    lake.binary.sh("mv away lake/events/_delta_log").exits(0);
-    server.until("/readyz", |answer| answer.status == 200);
-    server.end();
-}
