@@ -239,7 +239,19 @@ fn explain_says_where_a_query_runs_and_why() {
         there.starts_with(&format!("cluster {}/: its scans read 0.", cluster.url())),
         "{there}"
     );
-    let here = place(cluster.try_sql(&["--cluster-min-bytes", "1000000000", "-c", explain]));
+    let here = place(lake.binary.run(&[
+        "sql",
+        "--lake",
+        "lake",
+        "--output",
+        "json",
+        "--cluster",
+        &cluster.url(),
+        "--cluster-min-bytes",
+        "1000000000",
+        "-c",
+        explain,
+    ]));
     assert!(here.starts_with("this process: its scans read 0."), "{here}");
     assert!(here.ends_with("less than the cluster's 953.7 MiB"), "{here}");
     let names = place(cluster.try_sql(&["-c", "EXPLAIN SELECT * FROM information_schema.columns"]));

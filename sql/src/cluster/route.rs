@@ -20,7 +20,7 @@ use datafusion::prelude::SessionConfig;
 
 use super::Cluster;
 use super::compact::with_compact_texts;
-use super::scans::{Reads, without_file_statistics};
+use super::scans::{Reads, unproven, without_file_statistics};
 use super::submit::{SubmitExec, message_bytes};
 
 /// Plans queries of a session that knows a cluster.
@@ -66,6 +66,9 @@ impl Router {
         let state = for_cluster(&self.cluster, state);
         let query = state.optimize(query)?;
         let remote = physical(&query, &state).await?;
+        if let Some(step) = unproven(remote.as_ref()) {
+            return Ok(here(format!("{compared}but {step} is only executed here")));
+        }
         let remote = with_compact_texts(without_file_statistics(remote)?)?;
         if remote.schema() != local.schema() {
             return Ok(here(format!(
