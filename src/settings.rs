@@ -68,6 +68,12 @@ impl Settings {
         }
     }
 
+    /// Where temporary files go: `TMPDIR`, else the system's folder for them.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn temporary_folder(&self) -> std::path::PathBuf {
+        std::env::temp_dir()
+    }
+
     /// A variable of the environment that somebody named.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -136,7 +136,7 @@ mod serving {
             work_folder: arguments
                 .work_folder
                 .clone()
-                .unwrap_or_else(|| std::env::temp_dir().join("slowlake")),
+                .unwrap_or_else(|| settings.temporary_folder().join("slowlake")),
         };
         telemetry::start_service(settings, LogLevel::Info, arguments.serving.log_format);
         let ready = |address| info!("executor at {address} works for {}", arguments.scheduler);
