@@ -174,7 +174,7 @@ fn health_readiness_and_metrics() {
     ] {
         assert!(text.lines().any(|it| it == line), "{line} in {text}");
     }
-    assert_eq!(get(port, "/").map(|it| it.0), Some(404));
+    assert_eq!(get(port, "/nothing").map(|it| it.0), Some(404));
     let said = service.end_with_words();
     let words: Vec<serde_json::Value> = said
         .lines()
