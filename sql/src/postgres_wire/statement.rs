@@ -406,7 +406,7 @@ mod tests {
         check("DECLARE c CURSOR FOR SELECT 1", Err("0A000"));
         check("COPY executions TO STDOUT", Err("25006"));
         check("DO $$ BEGIN END $$", Err("42601"));
-        check("SELECT FROM WHERE", Err("42601"));
+        check("SELEC 1", Err("42601"));
     }
 
     #[test]
