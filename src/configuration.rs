@@ -36,7 +36,7 @@ const FILES_MAX: usize = 32;
 const MAINTENANCE_DEFAULT: Duration = Duration::from_secs(3_600);
 const MAINTENANCE_LIMITS: (Duration, Duration) = (Duration::from_secs(60), DAY);
 /// Memory of maintenance for sorting, MiB: less than that of the command, which has the machine to itself.
-const MAINTENANCE_MIB_DEFAULT: u64 = 128;
+const MAINTENANCE_MIB_DEFAULT: u64 = 64;
 const MAINTENANCE_MIB_MIN: u64 = 64;
 const MAINTENANCE_MIB_MAX: u64 = 65_536;
 /// The longest time that rows may be kept for, unless it is for ever.
@@ -75,6 +75,8 @@ pub(crate) struct Lines {
     /// The table of the cluster.
     #[cfg(feature = "cluster")]
     pub(crate) cluster: usize,
+    /// The keys of what is served.
+    pub(crate) serve: Vec<(&'static str, usize)>,
     /// The paths of each of the files.
     pub(crate) paths: Vec<usize>,
     /// The brokers of each of the topics.
@@ -143,6 +145,7 @@ impl Configuration {
             lake: root.line("lake"),
             #[cfg(feature = "cluster")]
             cluster: root.line("cluster"),
+            serve: Vec::new(),
             paths: Vec::new(),
             #[cfg(feature = "kafka")]
             brokers: Vec::new(),
@@ -154,7 +157,12 @@ impl Configuration {
         let sources = Sources::of(&mut root, &defaults, &mut lines, &mut mistakes);
         let keep = keep(root.table("retention", &key::RETENTION), &mut mistakes);
         let maintenance = Maintenance::of(root.table("maintenance", &key::MAINTENANCE), keep, &mut mistakes);
-        let serve = ServeSettings::of(root.table("serve", &key::SERVE), &mut mistakes);
+        let serve = root.table("serve", &key::SERVE);
+        if let Some(section) = &serve {
+            let keys = key::SERVE.names().map(|key| (key, section.line(key)));
+            lines.serve = keys.collect();
+        }
+        let serve = ServeSettings::of(serve, &mut mistakes);
         let cluster = cluster::cluster(root.table("cluster", &key::CLUSTER_OF_QUERIES), &mut mistakes);
         let log = Log::of(root.table("log", &key::LOG), &mut mistakes);
         root.finish(&mut mistakes);

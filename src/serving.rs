@@ -85,6 +85,17 @@ impl ServeSettings {
     }
 }
 
+/// What the servers would be refused for at their start: each with the key that it is about. Opens no lake, and listens to nothing.
+pub(crate) fn refusals(serve: &ServeSettings, settings: &Settings) -> Vec<(&'static str, anyhow::Error)> {
+    let mut refusals = Vec::new();
+    if let Some(Err(refusal)) = serve.tls.as_ref().map(Tls::load) {
+        refusals.push(("tls_cert", refusal));
+    }
+    refusals.extend(postgres::refusal(serve, settings));
+    refusals.extend(http::refusal(serve, settings));
+    refusals
+}
+
 /// What all servers of a process share.
 pub(crate) struct Shared {
     pub(crate) lake: ServedLake,

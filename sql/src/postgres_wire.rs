@@ -51,6 +51,8 @@ pub struct PostgresWire {
     pub limits: WireLimits,
     /// Is told of each statement that has come to its end.
     pub log: Box<dyn Fn(&StatementDone<'_>) + Send + Sync>,
+    /// Is told how many connections there are, whenever that changes.
+    pub open: Box<dyn Fn(usize) + Send + Sync>,
 }
 
 /// TLS of a server.
@@ -97,8 +99,9 @@ pub struct StatementDone<'a> {
 
 impl PostgresWire {
     /// Answers until `stop` turns true, and then for as long as the statements that run take, [`WireLimits::drain`] at most.
-    pub async fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+    pub async fn serve(mut self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let limits = self.limits;
+        let open = std::mem::replace(&mut self.open, Box::new(|_| {}));
         let (phase, phases) = watch::channel(Phase::Open);
         let server = Arc::new(self.server(phases));
         let mut connections = JoinSet::new();
@@ -116,6 +119,7 @@ impl PostgresWire {
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 },
             }
+            open(connections.len());
         }
         drop(listener);
         for (next, patience) in [(Phase::Draining, limits.drain), (Phase::Ending, END_MAX)] {

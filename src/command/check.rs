@@ -20,6 +20,7 @@ use crate::output;
 use crate::pipeline::{SourceFailure, choose_format, read_head};
 #[cfg(feature = "kafka")]
 use crate::render::quantity::plural;
+use crate::serving::refusals;
 use crate::settings::Settings;
 
 /// How long is waited for brokers to answer.
@@ -74,6 +75,7 @@ pub(crate) fn run(arguments: &CheckArguments, settings: &Settings) -> anyhow::Re
     if let Some(cluster) = &configuration.cluster {
         checked.cluster(cluster, configuration.lines.cluster, settings)?;
     }
+    checked.serve(&configuration, settings);
     let servers = configuration.collected.iter().zip(&configuration.lines.servers);
     for (server, (key, line)) in servers {
         checked.server(server, key, *line, settings)?;
@@ -172,6 +174,19 @@ impl Checked<'_> {
             Err(failure) => self.wrong(line, "cluster.scheduler", &failure.to_string(), failure.hint()),
         }
         Ok(())
+    }
+
+    /// Reads who may ask, and what the servers prove themselves with; listens to nothing, for the service may be running.
+    fn serve(&mut self, configuration: &Configuration, settings: &Settings) {
+        let refusals = refusals(&configuration.serve, settings);
+        for (key, refusal) in &refusals {
+            let line = configuration.lines.serve.iter().find(|(name, _)| name == key);
+            let line = line.map_or(0, |(_, line)| *line);
+            self.wrong(line, &format!("serve.{key}"), &format!("{refusal:#}"), None);
+        }
+        if configuration.serve.listens() && refusals.is_empty() {
+            self.answer += "serve: its files can be read\n";
+        }
     }
 
     /// Asks a server for everything once.

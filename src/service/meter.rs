@@ -35,9 +35,10 @@ struct OfPart {
     part: &'static str,
 }
 
+/// A job of maintenance; Prometheus has a label `job` of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfJob {
-    job: &'static str,
+struct OfTask {
+    task: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -83,9 +84,9 @@ pub(crate) struct Meters {
     behind_bytes: Family<OfSource, Gauge>,
     behind_seconds: Family<OfSource, Gauge<f64, std::sync::atomic::AtomicU64>>,
     resident_bytes: Gauge,
-    maintenance_seconds: Family<OfJob, Gauge<f64, std::sync::atomic::AtomicU64>>,
-    maintenance_failures: Family<OfJob, Counter>,
-    maintained: Family<OfJob, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    maintenance_seconds: Family<OfTask, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    maintenance_failures: Family<OfTask, Counter>,
+    maintained: Family<OfTask, Gauge<f64, std::sync::atomic::AtomicU64>>,
     connections: Family<OfWay, Gauge>,
     requests: Family<OfRequest, Counter>,
     statements: Family<OfAnswer, Counter>,
@@ -161,8 +162,8 @@ impl Meters {
     }
 
     /// A job of maintenance was done, or failed.
-    pub(crate) fn maintained(&self, job: &'static str, took: Duration, is_done: bool) {
-        let of = OfJob { job };
+    pub(crate) fn maintained(&self, task: &'static str, took: Duration, is_done: bool) {
+        let of = OfTask { task };
         let seconds = self.maintenance_seconds.get_or_create(&of);
         seconds.set(took.as_secs_f64());
         match is_done {

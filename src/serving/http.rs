@@ -82,13 +82,7 @@ pub(crate) async fn start(
     shared: Arc<Shared>,
 ) -> anyhow::Result<JoinHandle<()>> {
     let tokens = tokens(serve, settings)?;
-    if !serve.monitoring_only && tokens.is_none() && !address.ip().is_loopback() {
-        anyhow::bail!(
-            "whoever reaches {address} could read the lake: there are no tokens\n\
-             hint: give --tokens FILE (a line each: \"name\" \"token\"), listen at 127.0.0.1, or serve only health and metrics \
-             with monitoring_only = true in [serve]"
-        );
-    }
+    check_access(address, serve, tokens.as_ref())?;
     let cannot = || format!("cannot listen at {address}");
     let listener = TcpListener::bind(address).await.with_context(cannot)?;
     // With port 0 the system has chosen one.
@@ -113,6 +107,29 @@ pub(crate) async fn start(
         router: router(Api::new(tokens, serve, shared)),
     };
     Ok(tokio::spawn(connections.serve()))
+}
+
+/// What it would be refused for at its start, with the key that it is about.
+pub(super) fn refusal(serve: &ServeSettings, settings: &Settings) -> Option<(&'static str, anyhow::Error)> {
+    match tokens(serve, settings) {
+        Err(refusal) => Some(("tokens", refusal)),
+        Ok(tokens) => {
+            let refusal = check_access(serve.http?, serve, tokens.as_ref()).err()?;
+            Some(("http", refusal))
+        }
+    }
+}
+
+/// Refuses to be reached by others where everybody could ask.
+fn check_access(address: SocketAddr, serve: &ServeSettings, tokens: Option<&Tokens>) -> anyhow::Result<()> {
+    if !serve.monitoring_only && tokens.is_none() && !address.ip().is_loopback() {
+        anyhow::bail!(
+            "whoever reaches {address} could read the lake: there are no tokens\n\
+             hint: give --tokens FILE (a line each: \"name\" \"token\"), listen at 127.0.0.1, or serve only health and metrics \
+             with monitoring_only = true in [serve]"
+        );
+    }
+    Ok(())
 }
 
 /// Tokens of the environment, else of the file.

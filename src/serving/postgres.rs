@@ -33,12 +33,7 @@ pub(super) async fn start(
     shared: Arc<Shared>,
 ) -> anyhow::Result<JoinHandle<()>> {
     let users = users(serve, settings)?;
-    if users.is_none() && !address.ip().is_loopback() {
-        anyhow::bail!(
-            "whoever reaches {address} could read the lake: there are no users\n\
-             hint: give --users FILE (a line each: \"name\" \"password\") or listen at 127.0.0.1"
-        );
-    }
+    check_access(address, users.as_ref())?;
     let wire = PostgresWire {
         sessions: shared.lake.current(),
         users,
@@ -57,6 +52,12 @@ pub(super) async fn start(
             let shared = shared.clone();
             move |done: &StatementDone<'_>| shared.audit.write(&answered(done))
         }),
+        open: Box::new({
+            let open = shared.meters.connections("postgres");
+            move |connections| {
+                open.set(i64::try_from(connections).unwrap_or(i64::MAX));
+            }
+        }),
     };
     let cannot = || format!("cannot listen at {address}");
     let listener = TcpListener::bind(address).await.with_context(cannot)?;
@@ -69,6 +70,28 @@ pub(super) async fn start(
         "answers PostgreSQL clients at {address}"
     );
     Ok(tokio::spawn(wire.serve(listener, shared.stop.clone())))
+}
+
+/// What it would be refused for at its start, with the key that it is about.
+pub(super) fn refusal(serve: &ServeSettings, settings: &Settings) -> Option<(&'static str, anyhow::Error)> {
+    match users(serve, settings) {
+        Err(refusal) => Some(("users", refusal)),
+        Ok(users) => {
+            let refusal = check_access(serve.postgres?, users.as_ref()).err()?;
+            Some(("postgres", refusal))
+        }
+    }
+}
+
+/// Refuses to be reached by others where nobody has to prove who he is.
+fn check_access(address: SocketAddr, users: Option<&Users>) -> anyhow::Result<()> {
+    if users.is_none() && !address.ip().is_loopback() {
+        anyhow::bail!(
+            "whoever reaches {address} could read the lake: there are no users\n\
+             hint: give --users FILE (a line each: \"name\" \"password\") or listen at 127.0.0.1"
+        );
+    }
+    Ok(())
 }
 
 /// Users of the environment, else of the file.

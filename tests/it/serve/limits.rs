@@ -1,6 +1,8 @@
 //! What ends a statement or a connection before its time: its user, the clock, the memory, the rows, the number of others, and the server's
 //! own end.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::{NoTls, SimpleQueryMessage};
@@ -84,12 +86,31 @@ fn an_answer_has_its_rows_and_its_memory_and_no_more() {
     });
 }
 
+/// What `GET /metrics` says.
+fn metrics(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("room for a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
 #[test]
 fn connections_have_their_number_and_their_patience() {
     let lake = lake();
-    let served = Served::configured(&lake, "connections = 2\nidle_timeout = \"2s\"");
+    let limits = "http = \"127.0.0.1:0\"\nconnections = 2\nidle_timeout = \"2s\"";
+    let mut served = Served::configured(&lake, limits);
+    let line = served.until("answers at http://");
+    let (_, http) = line.split_once("http://").expect("an address");
+    let (http, _) = http.split_once('/').expect("an address");
     block_on(async {
         let (one, _two) = (served.connect().await, served.connect().await);
+        let metrics = metrics(http);
+        assert!(
+            metrics.contains("slowlake_connections{via=\"postgres\"} 2\n"),
+            "{metrics}"
+        );
         let error = served.connect_as("ann", "").await.expect_err("one too many");
         assert_eq!(state(&error), "53300");
         let began = Instant::now();
