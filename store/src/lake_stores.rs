@@ -30,16 +30,8 @@ use crate::location::LakeLocation;
 pub fn lake_stores(lakes: &[LakeLocation]) -> std::result::Result<Arc<dyn ObjectStoreRegistry>, StoreError> {
     let mut stores: HashMap<ObjectStoreUrl, LakesOnly> = HashMap::new();
     for lake in lakes {
-        let folder = lake.object_path()?;
-        match stores.entry(lake.object_store_url()?) {
-            std::collections::hash_map::Entry::Occupied(mut known) => known.get_mut().folders.push(folder),
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(LakesOnly {
-                    store: lake.object_store()?,
-                    folders: vec![folder],
-                });
-            }
-        }
+        let stores = stores.entry(lake.object_store_url()?).or_default();
+        stores.lakes.push((lake.object_path()?, lake.object_store()?));
     }
     let by_name = stores.into_iter().map(|(url, store)| {
         (
@@ -88,25 +80,27 @@ fn name(url: &Url) -> &str {
     &url[..url::Position::BeforePath]
 }
 
-/// What of a store is in the folders of lakes, to be read.
+/// The lakes in a bucket, to be read: the folder of each, and the store that has its credentials.
+#[derive(Default)]
 struct LakesOnly {
-    store: Arc<dyn ObjectStore>,
-    folders: Vec<Path>,
+    lakes: Vec<(Path, Arc<dyn ObjectStore>)>,
 }
 
 impl LakesOnly {
-    fn check(&self, path: &Path) -> Result<()> {
-        if self.folders.iter().any(|folder| path.prefix_matches(folder)) {
-            return Ok(());
+    /// The store of the lake that this is in.
+    fn of(&self, path: &Path) -> Result<&dyn ObjectStore> {
+        let mut lakes = self.lakes.iter();
+        match lakes.find(|(folder, _)| path.prefix_matches(folder)) {
+            Some((_, store)) => Ok(store.as_ref()),
+            None => Err(Error::PermissionDenied {
+                path: path.to_string(),
+                source: "it is in no lake that this executor was started for".into(),
+            }),
         }
-        Err(Error::PermissionDenied {
-            path: path.to_string(),
-            source: "it is in no lake that this executor was started for".into(),
-        })
     }
 
-    fn check_prefix(&self, prefix: Option<&Path>) -> Result<()> {
-        self.check(prefix.unwrap_or(&Path::default()))
+    fn of_prefix(&self, prefix: Option<&Path>) -> Result<&dyn ObjectStore> {
+        self.of(prefix.unwrap_or(&Path::default()))
     }
 }
 
@@ -133,13 +127,11 @@ impl ObjectStore for LakesOnly {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        self.check(path)?;
-        self.store.get_opts(path, options).await
+        self.of(path)?.get_opts(path, options).await
     }
 
     async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.check(path)?;
-        self.store.get_ranges(path, ranges).await
+        self.of(path)?.get_ranges(path, ranges).await
     }
 
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -147,15 +139,14 @@ impl ObjectStore for LakesOnly {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.check_prefix(prefix) {
-            Ok(()) => self.store.list(prefix),
+        match self.of_prefix(prefix) {
+            Ok(store) => store.list(prefix),
             Err(error) => stream::once(async { Err(error) }).boxed(),
         }
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.check_prefix(prefix)?;
-        self.store.list_with_delimiter(prefix).await
+        self.of_prefix(prefix)?.list_with_delimiter(prefix).await
     }
 
     async fn copy_opts(&self, _: &Path, to: &Path, _: CopyOptions) -> Result<()> {
@@ -165,7 +156,9 @@ impl ObjectStore for LakesOnly {
 
 impl fmt::Debug for LakesOnly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "lakes in {} at {:?}", self.store, self.folders)
+        f.debug_list()
+            .entries(self.lakes.iter().map(|(folder, _)| folder))
+            .finish()
     }
 }
 

@@ -7,6 +7,7 @@ order of its terms, and a limit comes after an order of all columns.
 
 import argparse
 import random
+import re
 
 # Columns by what can be done with them. Numbers are whole; groups have few values; nested ones are only shown.
 VIEWS = {
@@ -187,9 +188,8 @@ class Queries:
     def join(self) -> str:
         kind = self.random.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
         left = self.random.choice(["executions", "rollup_hour", "rollup_day"])
-        condition = self.condition("queries").replace("fingerprint", "q.fingerprint").replace("q.fingerprint_hex", "fingerprint_hex")
-        if "dialect" in condition:
-            condition = "q.calls >= 0"
+        columns = {name for names in VIEWS["queries"].values() for name in names}
+        condition = re.sub(r"\w+", lambda word: f"q.{word[0]}" if word[0] in columns else word[0], self.condition("queries"))
         where = f" WHERE {condition}" if kind == "JOIN" else ""
         return (f"SELECT q.verb AS c0, q.normalized AS c1, count(*) AS c2, sum(e.{self.random.choice(VIEWS[left]['numbers'])}) AS c3 "
                 f"FROM {left} e {kind} queries q ON e.fingerprint = q.fingerprint{where} GROUP BY 1, 2{self.limit(4)}")

@@ -146,7 +146,14 @@ pub(super) fn page(report: &WeeklyReport, total: &Trend, health: Health) -> Page
         capacity: capacity.cloned(),
         sizes: report.growth.series,
         advice_cards: report.advice.cards.len(),
-        advice_sessions: report.advice.cards.iter().map(|card| card.gain_sessions).sum(),
+        // The sum of nothing is -0.0.
+        advice_sessions: 0.0
+            + report
+                .advice
+                .cards
+                .iter()
+                .map(|card| card.gain_sessions)
+                .sum::<f64>(),
         lines: lines(report),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -226,7 +227,13 @@ impl WorkFolder {
         if folder.exists() {
             std::fs::remove_dir_all(&folder).map_err(failed)?;
         }
-        std::fs::create_dir_all(&folder).map_err(failed)?;
+        // Rows are for nobody else on this machine.
+        let mut private = std::fs::DirBuilder::new();
+        private
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(failed)?;
         Ok(WorkFolder(folder))
     }
 
