@@ -8,6 +8,7 @@ mod connections;
 mod error;
 mod executor;
 mod failure;
+mod queries;
 mod route;
 mod scans;
 mod scheduler;

@@ -72,6 +72,12 @@ pub enum ClusterError {
         /// What the executors said.
         reason: String,
     },
+    /// What an executor had computed of the query is gone.
+    #[error("the cluster at {scheduler} lost an executor while it worked for the query")]
+    ExecutorLost {
+        /// The address of the scheduler.
+        scheduler: String,
+    },
     /// A scheduler or an executor could not be started, or stopped by itself.
     #[error("{0}")]
     Server(String),
@@ -100,6 +106,7 @@ impl ClusterError {
             ClusterError::Failed { .. } => {
                 "the logs of the executors say more; without --cluster the query is executed in this process"
             }
+            ClusterError::ExecutorLost { .. } => "ask again: the other executors will do",
             ClusterError::Listen { .. } | ClusterError::Server(_) => return None,
         };
         Some(hint.to_owned())

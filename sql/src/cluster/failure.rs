@@ -5,6 +5,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
 use super::ClusterError;
+use super::queries::LOST;
 
 /// What stands before an error of a task that is not tried again.
 const OF_TASK: &str = "Task failed due to runtime execution error: ";
@@ -20,6 +21,10 @@ const OF_VALUES: [&str; 6] = [
 
 pub(super) fn failure(scheduler: &str, error: &DataFusionError) -> DataFusionError {
     let text = error.to_string();
+    if text.contains(LOST) {
+        let scheduler = scheduler.to_owned();
+        return DataFusionError::External(Box::new(ClusterError::ExecutorLost { scheduler }));
+    }
     let of_task = text.split_once(OF_TASK).map(|(_, of_task)| of_task);
     if let Some(of_task) = of_task {
         if of_task.contains("(DivideByZero") {
@@ -92,6 +97,14 @@ mod tests {
         check(
             &of_task(r#"ResourcesExhausted("no memory")"#),
             "the query needs more memory than its limit of 64 MiB: no memory",
+        );
+    }
+
+    #[test]
+    fn an_executor_that_is_lost_is_said_plainly() {
+        check(
+            &format!("Status {{ code: Aborted, message: \"{LOST}\" }}"),
+            "the cluster at http://s:1/ lost an executor while it worked for the query",
         );
     }
 

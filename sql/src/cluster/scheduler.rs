@@ -1,15 +1,12 @@
 //! The scheduler of a cluster: Ballista's, with our functions, behind TLS. It knows the executors, cuts plans into tasks and hands them out;
-//! it reads no lake and has no credentials. What is ours: a query ends when the connection that waits for it does, and one that nobody could
-//! execute is refused at once.
+//! it reads no lake and has no credentials. What is ours: a query ends when the connection that waits for it does, or with an executor that
+//! worked for it, and one that nobody could execute is refused at once.
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use async_trait::async_trait;
-use ballista_core::JobId;
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::serde::protobuf::scheduler_grpc_server::{SchedulerGrpc, SchedulerGrpcServer};
@@ -19,23 +16,24 @@ use ballista_core::serde::protobuf::{
     ExecutorStoppedResult, GetJobMetricsParams, GetJobMetricsResult, GetJobStatusParams, GetJobStatusResult,
     HeartBeatParams, HeartBeatResult, PollWorkParams, PollWorkResult, RegisterExecutorParams,
     RegisterExecutorResult, RemoveSessionParams, RemoveSessionResult, UpdateTaskStatusParams,
-    UpdateTaskStatusResult, job_status,
+    UpdateTaskStatusResult,
 };
-use ballista_scheduler::cluster::BallistaCluster;
+use ballista_scheduler::cluster::{BallistaCluster, ClusterStateEvent};
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::create_scheduler;
 use ballista_scheduler::scheduler_server::SchedulerServer;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use slowlake_store::no_stores;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
+use super::queries::{Query, Work};
 use super::tls::{Tls, endpoint_override};
 use super::{ClusterError, KEEP_ALIVE, MESSAGE_BYTES_MAX, TlsFiles, check_listen, configure, state};
 
@@ -76,12 +74,25 @@ pub async fn serve_scheduler(
     let failed = |error: ballista_core::error::BallistaError| ClusterError::Server(error.to_string());
     let cluster = BallistaCluster::new_from_config(&config).await.map_err(failed)?;
     let scheduler = create_scheduler(cluster, config).await.map_err(failed)?;
-    let service = SchedulerGrpcServer::new(Watched(scheduler))
-        .max_encoding_message_size(MESSAGE_BYTES_MAX)
-        .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let mut executors = scheduler.cluster_state_events().await.map_err(failed)?;
+    let work = Arc::new(Work::default());
+    let service = SchedulerGrpcServer::new(Watched {
+        scheduler,
+        work: Arc::clone(&work),
+    })
+    .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let server = server(tls.as_ref())?.add_service(service);
+    let gone = async {
+        while let Some(event) = executors.next().await {
+            if let ClusterStateEvent::RemovedExecutor { executor_id } = event {
+                work.executor_is_gone(&executor_id);
+            }
+        }
+    };
     ready(address);
     tokio::select! {
+        () = gone => Ok(()),
         served = server.serve_with_incoming(TcpIncoming::from(listener)) => {
             served.map_err(|error| ClusterError::Server(error.to_string()))
         }
@@ -145,14 +156,17 @@ fn config(address: SocketAddr, tls: Option<&Tls>) -> SchedulerConfig {
     }
 }
 
-type Ballista = SchedulerServer<LogicalPlanNode, PhysicalPlanNode>;
+pub(super) type Ballista = SchedulerServer<LogicalPlanNode, PhysicalPlanNode>;
 
-/// Ballista's service, but that queries end with the connections that wait for them.
-struct Watched(Ballista);
+/// Ballista's service, but that queries end with the connections that wait for them, and with executors that worked for them.
+struct Watched {
+    scheduler: Ballista,
+    work: Arc<Work>,
+}
 
 impl Watched {
     fn refuse_without_executors(&self) -> Result<(), Status> {
-        if self.0.is_ready() {
+        if self.scheduler.is_ready() {
             return Ok(());
         }
         Err(Status::failed_precondition("there is no executor"))
@@ -161,19 +175,16 @@ impl Watched {
 
 #[async_trait]
 impl SchedulerGrpc for Watched {
-    type ExecuteQueryPushStream = WatchedQuery;
+    type ExecuteQueryPushStream = BoxStream<'static, Result<GetJobStatusResult, Status>>;
 
     async fn execute_query_push(
         &self,
         request: Request<ExecuteQueryParams>,
-    ) -> Result<Response<WatchedQuery>, Status> {
+    ) -> Result<Response<Self::ExecuteQueryPushStream>, Status> {
         self.refuse_without_executors()?;
-        let answer = self.0.execute_query_push(request).await?;
-        Ok(answer.map(|states| WatchedQuery {
-            scheduler: self.0.clone(),
-            states,
-            job: Job::Taken,
-        }))
+        let answer = self.scheduler.execute_query_push(request).await?;
+        let (scheduler, work) = (self.scheduler.clone(), Arc::clone(&self.work));
+        Ok(answer.map(|states| Query::new(states, scheduler, work).states()))
     }
 
     /// A query without somebody who waits.
@@ -189,146 +200,81 @@ impl SchedulerGrpc for Watched {
         request: Request<CreateUpdateSessionParams>,
     ) -> Result<Response<CreateUpdateSessionResult>, Status> {
         self.refuse_without_executors()?;
-        self.0.create_update_session(request).await
+        self.scheduler.create_update_session(request).await
     }
 
     async fn poll_work(&self, request: Request<PollWorkParams>) -> Result<Response<PollWorkResult>, Status> {
-        self.0.poll_work(request).await
+        let asked = request.get_ref();
+        self.work.told(&asked.task_status);
+        let executor = asked.metadata.as_ref().map(|executor| executor.id.clone());
+        let answer = self.scheduler.poll_work(request).await?;
+        for task in &answer.get_ref().tasks {
+            self.work
+                .gave(executor.as_deref().unwrap_or_default(), &task.job_id);
+        }
+        Ok(answer)
     }
 
     async fn register_executor(
         &self,
         request: Request<RegisterExecutorParams>,
     ) -> Result<Response<RegisterExecutorResult>, Status> {
-        self.0.register_executor(request).await
+        self.scheduler.register_executor(request).await
     }
 
     async fn heart_beat_from_executor(
         &self,
         request: Request<HeartBeatParams>,
     ) -> Result<Response<HeartBeatResult>, Status> {
-        self.0.heart_beat_from_executor(request).await
+        self.scheduler.heart_beat_from_executor(request).await
     }
 
     async fn update_task_status(
         &self,
         request: Request<UpdateTaskStatusParams>,
     ) -> Result<Response<UpdateTaskStatusResult>, Status> {
-        SchedulerGrpc::update_task_status(&self.0, request).await
+        SchedulerGrpc::update_task_status(&self.scheduler, request).await
     }
 
     async fn remove_session(
         &self,
         request: Request<RemoveSessionParams>,
     ) -> Result<Response<RemoveSessionResult>, Status> {
-        self.0.remove_session(request).await
+        self.scheduler.remove_session(request).await
     }
 
     async fn get_job_status(
         &self,
         request: Request<GetJobStatusParams>,
     ) -> Result<Response<GetJobStatusResult>, Status> {
-        self.0.get_job_status(request).await
+        self.scheduler.get_job_status(request).await
     }
 
     async fn get_job_metrics(
         &self,
         request: Request<GetJobMetricsParams>,
     ) -> Result<Response<GetJobMetricsResult>, Status> {
-        self.0.get_job_metrics(request).await
+        self.scheduler.get_job_metrics(request).await
     }
 
     async fn executor_stopped(
         &self,
         request: Request<ExecutorStoppedParams>,
     ) -> Result<Response<ExecutorStoppedResult>, Status> {
-        self.0.executor_stopped(request).await
+        self.scheduler.executor_stopped(request).await
     }
 
     async fn cancel_job(
         &self,
         request: Request<CancelJobParams>,
     ) -> Result<Response<CancelJobResult>, Status> {
-        SchedulerGrpc::cancel_job(&self.0, request).await
+        SchedulerGrpc::cancel_job(&self.scheduler, request).await
     }
 
     async fn clean_job_data(
         &self,
         request: Request<CleanJobDataParams>,
     ) -> Result<Response<CleanJobDataResult>, Status> {
-        self.0.clean_job_data(request).await
-    }
-}
-
-/// The states of a query on their way to who waits for it. Dropped before the last of them, it ends the query.
-struct WatchedQuery {
-    states: States,
-    scheduler: Ballista,
-    job: Job,
-}
-
-type States = <Ballista as SchedulerGrpc>::ExecuteQueryPushStream;
-
-/// What is known of a query.
-enum Job {
-    /// It was taken; its first state says its name.
-    Taken,
-    Begun(JobId),
-    Over,
-}
-
-impl Job {
-    fn of(state: &GetJobStatusResult) -> Option<Job> {
-        let state = state.status.as_ref()?;
-        let is_over = matches!(
-            state.status,
-            Some(job_status::Status::Failed(_) | job_status::Status::Successful(_))
-        );
-        Some(if is_over {
-            Job::Over
-        } else {
-            Job::Begun(state.job_id.clone().into())
-        })
-    }
-}
-
-impl Stream for WatchedQuery {
-    type Item = Result<GetJobStatusResult, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = self.states.poll_next_unpin(context);
-        if let Poll::Ready(Some(Ok(state))) = &next
-            && let Some(job) = Job::of(state)
-        {
-            self.job = job;
-        }
-        next
-    }
-}
-
-impl Drop for WatchedQuery {
-    fn drop(&mut self) {
-        // Without a runtime the scheduler itself is ending.
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
-        let scheduler = self.scheduler.clone();
-        match std::mem::replace(&mut self.job, Job::Over) {
-            Job::Over => {}
-            Job::Begun(job) => {
-                runtime.spawn(async move { scheduler.cancel_job(job).await });
-            }
-            Job::Taken => {
-                let mut states = std::mem::replace(&mut self.states, futures::stream::empty().boxed());
-                runtime.spawn(async move {
-                    while let Some(Ok(state)) = states.next().await {
-                        if let Some(Job::Begun(job)) = Job::of(&state) {
-                            return scheduler.cancel_job(job).await;
-                        }
-                    }
-                    Ok(())
-                });
-            }
-        }
+        self.scheduler.clean_job_data(request).await
     }
 }
