@@ -54,6 +54,13 @@ fn malformed_messages_end_a_connection_and_nothing_else() {
             "{message:?}: {answer:?}"
         );
     }
+    // Behind the end of a first message: one of 1 GB, and one that is malformed.
+    for tail in [&b"Q\x3f\xff\xff\xf0"[..], b"P\0\0\0\x08a\0b\0"] {
+        let length = 16 + tail.len() as u32;
+        let first = [&length.to_be_bytes(), &STARTUP[4..], tail].concat();
+        let answer = talk(&served, &first);
+        assert!(has(&answer, "a malformed first message"), "{tail:?}: {answer:?}");
+    }
     for bytes in [&b""[..], b"\0", b"\0\0\0\x08", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\0\x05hello", b"\0\0\0\x08\x04\xd2\x16\x2f\0\0\0\x08\x04\xd2\x16\x2f\0\0\0\x08\x04\xd2\x16\x2f\0\0\0\x08\x04\xd2\x16\x2f"] {
         talk(&served, bytes);
     }
