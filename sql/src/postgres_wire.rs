@@ -7,6 +7,7 @@ mod connection;
 mod failure;
 mod frames;
 mod login;
+mod of_catalogs;
 mod prepared;
 mod rows;
 mod scram;

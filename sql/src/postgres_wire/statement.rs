@@ -9,7 +9,6 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::datafusion_pg_catalog::sql::rules::{
     FixVersionColumnName, RewriteArrayAnyAllOperation, SqlStatementRewriteRule, StripCallableQualifier,
 };
@@ -18,6 +17,7 @@ use pgwire::error::PgWireResult;
 use crate::catalog::{CATALOG, SCHEMA};
 use crate::error::SqlError;
 use crate::postgres_wire::failure::{error, of_query, state};
+use crate::postgres_wire::of_catalogs::OfCatalogs;
 use crate::{bounds, read_only};
 
 /// What is asked for.
@@ -63,22 +63,13 @@ pub(super) enum Asked {
 
 /// Reads statements.
 pub(super) struct Reader {
-    /// For questions about catalogs: it knows those that the usual clients ask, and answers some of them itself.
-    of_catalogs: PostgresCompatibilityParser,
+    of_catalogs: OfCatalogs,
 }
-
-/// Where the drivers of Java and ADBC expect the numbers of functions the catalog has their names.
-const FUNCTIONS: &[(&str, &str)] = &[
-    ("'pg_catalog.array_in'::regproc", "'array_in'"),
-    ("(typreceive != 0 OR typsend != 0)", "true"),
-];
-/// What a question about catalogs has in it.
-const OF_CATALOGS: &[&str] = &["pg_", "information_schema", "current_setting"];
 
 impl Reader {
     pub(super) fn new() -> Reader {
         Reader {
-            of_catalogs: PostgresCompatibilityParser::new(),
+            of_catalogs: OfCatalogs::new(),
         }
     }
 
@@ -88,18 +79,9 @@ impl Reader {
     /// What cannot be read, and the first that is more than a question.
     pub(super) fn read(&self, sql: &str, user: &str) -> PgWireResult<Vec<Asked>> {
         bounds::check_text(sql).map_err(|failure| of_query(&failure, sql))?;
-        let lower = sql.to_ascii_lowercase();
-        let by_name = |sql: String, (number, name): &(&str, &str)| sql.replace(number, name);
-        let sql = &FUNCTIONS.iter().fold(sql.to_owned(), by_name);
-        let is_of_catalogs = OF_CATALOGS.iter().any(|word| lower.contains(word));
-        let statements = match is_of_catalogs {
-            true => self.of_catalogs.parse(sql),
-            false => Parser::parse_sql(&PostgreSqlDialect {}, sql),
-        };
-        let mut statements = statements.map_err(|error| of_query(&syntax_error(error), sql))?;
-        if is_of_catalogs {
-            let _ = statements.visit(&mut WithoutOptions);
-        }
+        let statements = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .and_then(|statements| self.of_catalogs.rewrite(statements, sql))
+            .map_err(|error| of_query(&syntax_error(error), sql))?;
         statements
             .into_iter()
             .map(|statement| classify(rewrite(statement, user), sql))
@@ -245,40 +227,6 @@ fn value_of(values: &[Expr]) -> Option<String> {
     match &texts[..] {
         [one] if one.eq_ignore_ascii_case("default") => None,
         _ => Some(texts.join(", ")),
-    }
-}
-
-/// Options of relations, members of roles and defaults of columns, of which there are none: `ARRAY(SELECT …)` and `CASE … THEN (SELECT …)`, which
-/// DataFusion has not, and columns that its catalogs have not.
-struct WithoutOptions;
-
-const OPTIONS: &[&str] = &["reloptions", "relacl"];
-
-impl VisitorMut for WithoutOptions {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        let is_subquery = |expression: &Expr| matches!(expression, Expr::Subquery(_));
-        let has_none = match expression {
-            Expr::Function(function) => {
-                let is_of_options = || {
-                    let text = function.args.to_string();
-                    OPTIONS.iter().any(|option| text.contains(option))
-                };
-                match function.name.to_string().to_ascii_lowercase().as_str() {
-                    "array" => matches!(function.args, FunctionArguments::Subquery(_)),
-                    "array_to_string" => is_of_options(),
-                    _ => false,
-                }
-            }
-            // Defaults, identities and collations of columns, looked up one by one.
-            Expr::Case { conditions, .. } => conditions.iter().all(|case| is_subquery(&case.result)),
-            _ => false,
-        };
-        if has_none {
-            *expression = Expr::Value(Value::Null.with_empty_span());
-        }
-        ControlFlow::Continue(())
     }
 }
 
