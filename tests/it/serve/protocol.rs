@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::{Served, block_on, lake};
 
 /// A login without a password, which a server that is open answers with `ReadyForQuery`.
-const STARTUP: &[u8] = b"\0\0\0\x10\0\x03\0\0user\0a\0\0";
+pub(super) const STARTUP: &[u8] = b"\0\0\0\x10\0\x03\0\0user\0a\0\0";
 
 /// Sends bytes, and returns what comes until the server has nothing more to say.
-fn talk(served: &Served, bytes: &[u8]) -> Vec<u8> {
+pub(super) fn talk(served: &Served, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(("127.0.0.1", served.port)).expect("a server that listens");
     stream
         .set_read_timeout(Some(Duration::from_secs(5)))
@@ -23,10 +23,14 @@ fn talk(served: &Served, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-fn has(answer: &[u8], words: &str) -> bool {
-    answer
-        .windows(words.len())
-        .any(|window| window == words.as_bytes())
+pub(super) fn has(answer: &[u8], words: &str) -> bool {
+    count(answer, words.as_bytes()) > 0
+}
+
+/// How often bytes are in an answer.
+pub(super) fn count(answer: &[u8], bytes: &[u8]) -> usize {
+    let windows = answer.windows(bytes.len());
+    windows.filter(|window| *window == bytes).count()
 }
 
 #[test]
