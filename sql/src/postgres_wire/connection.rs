@@ -165,7 +165,7 @@ async fn talk(
         let handled = tokio::select! {
             biased;
             // Statements have their own limit; this one is for clients that do not read their answers.
-            handled = timeout(server.limits.statement_timeout + SEND_MAX, handling) => handled?,
+            handled = timeout(server.limits.statement_timeout.saturating_add(SEND_MAX), handling) => handled?,
             () = until(&mut phase, |phase| phase == Phase::Ending) => return leave(socket, stopping()).await,
         };
         if is_cancel {
