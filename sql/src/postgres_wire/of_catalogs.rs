@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArguments, ObjectName, ObjectNamePart, Query, Statement, TableFactor, Value, Visit,
-    VisitMut, Visitor, VisitorMut,
+    Expr, FunctionArguments, ObjectNamePart, Query, SetExpr, Statement, TableFactor, Value, Visit, VisitMut,
+    Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
@@ -75,9 +75,9 @@ const CATALOG_SCHEMAS: &[&str] = &["pg_catalog", "information_schema"];
 const CATALOG_PREFIX: &str = "pg_";
 
 impl Read {
-    fn relation(&mut self, name: &ObjectName, is_function: bool) {
-        let parts: Vec<String> = name.0.iter().filter_map(lower).collect();
-        let Some((name, schemas)) = parts.split_last() else {
+    /// Sees a relation, or a function that makes one: the parts of its name in lower case.
+    fn relation(&mut self, name: &[String], is_function: bool) {
+        let Some((name, schemas)) = name.split_last() else {
             return;
         };
         let is_named = || self.named.iter().flatten().any(|known| known == name);
@@ -89,6 +89,22 @@ impl Read {
         self.catalogs |= is_of_catalog;
         // Functions make rows of their arguments.
         self.lake |= !is_of_catalog && !is_function;
+    }
+
+    /// Sees what `TABLE` reads, which is no relation to the visitor.
+    fn tables(&mut self, body: &SetExpr) {
+        match body {
+            SetExpr::Table(table) => {
+                let parts = [&table.schema_name, &table.table_name];
+                let parts: Vec<String> = parts.into_iter().flatten().map(|it| it.to_lowercase()).collect();
+                self.relation(&parts, false);
+            }
+            SetExpr::SetOperation { left, right, .. } => {
+                self.tables(left);
+                self.tables(right);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -103,6 +119,7 @@ impl Visitor for Read {
         let with = query.with.iter().flat_map(|with| &with.cte_tables);
         let names = with.map(|table| table.alias.name.value.to_lowercase());
         self.named.push(names.collect());
+        self.tables(&query.body);
         ControlFlow::Continue(())
     }
 
@@ -113,7 +130,8 @@ impl Visitor for Read {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         if let TableFactor::Table { name, args, .. } = factor {
-            self.relation(name, args.is_some());
+            let parts: Vec<String> = name.0.iter().filter_map(lower).collect();
+            self.relation(&parts, args.is_some());
         }
         ControlFlow::Continue(())
     }
@@ -212,6 +230,7 @@ mod tests {
         ));
         stays("SELECT CASE WHEN true THEN (SELECT count(*) FROM queries) END, 'current_setting'");
         stays("SELECT CASE WHEN true THEN (SELECT count(*) FROM queries) END, pg_backend_pid()");
+        stays("SELECT CASE WHEN true THEN (SELECT 1) END, pg_backend_pid() UNION TABLE queries");
         stays(&format!(
             "SELECT {correlated}, pg_class.oid FROM executions a, pg_catalog.pg_class"
         ));
