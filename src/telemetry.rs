@@ -8,6 +8,10 @@ use crate::settings::Settings;
 /// What commands say: only what somebody should act upon, and only of our own crates.
 const OF_COMMANDS: &str = "slowlake=warn,slowlake_store=warn";
 
+/// A scheduler misses what steps have measured, of every stage, which executors do not tell it.
+const OF_SCHEDULERS: &str =
+    "ballista_scheduler::display=off,ballista_scheduler::state::execution_stage=error";
+
 /// From which level on the service speaks. Levels are by what whoever runs it has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogLevel {
@@ -43,7 +47,8 @@ pub(crate) fn start_service(settings: &Settings, level: LogLevel, format: LogFor
         LogLevel::Info => "info",
         LogLevel::Debug => "debug",
     };
-    let filter = format!("warn,slowlake={level},slowlake_ingest={level},slowlake_store={level}");
+    let filter =
+        format!("warn,{OF_SCHEDULERS},slowlake={level},slowlake_ingest={level},slowlake_store={level}");
     start(settings, &filter, format);
 }
 

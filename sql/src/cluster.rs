@@ -11,6 +11,7 @@ mod failure;
 mod route;
 mod scans;
 mod scheduler;
+mod stages;
 mod submit;
 mod tasks;
 mod tls;

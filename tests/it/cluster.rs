@@ -455,3 +455,84 @@ fn with_certificates_nobody_is_served_without_one() {
     let run = lake.binary.run(&open).exits(2);
     assert!(run.stderr.contains("which takes TLS\nhint: "), "{}", run.stderr);
 }
+
+#[test]
+fn an_executor_that_is_killed_is_replaced_by_the_others() {
+    let lake = lake();
+    let mut cluster = Cluster::start(&lake, 2);
+    // Many rows of few: some seconds, long enough to be killed in.
+    let query = "SELECT count(*) AS n, sum(length(concat(a.source, b.source))) AS s \
+                 FROM executions a, (SELECT source FROM executions LIMIT 1500) b";
+    let began = Instant::now();
+    let url = cluster.url();
+    let arguments = [
+        "sql",
+        "--lake",
+        "lake",
+        "--output",
+        "json",
+        "--cluster",
+        &url,
+        "--cluster-min-bytes",
+        "1",
+        "-c",
+        query,
+    ];
+    let mut command = lake.binary.command(&arguments);
+    let running = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let running = running.spawn().expect("the program to start");
+    std::thread::sleep(Duration::from_millis(1_500));
+    drop(cluster.executors.pop());
+    let run = Run::from(running.wait_with_output().expect("the program to end"));
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+    match run.code {
+        Some(0) => assert_eq!(run.json(), Value::from(lake.sql(query))),
+        code => assert!(code == Some(2) && run.stderr.starts_with("error: "), "{run:?}"),
+    }
+    let next = cluster.try_sql(&[
+        "-c",
+        "SELECT count(*) AS n FROM executions WHERE rows_sent IS NULL",
+    ]);
+    assert_eq!(
+        next.exits(0).json(),
+        Value::from(lake.sql("SELECT count(*) AS n FROM executions WHERE rows_sent IS NULL"))
+    );
+}
+
+#[test]
+fn a_query_that_nobody_waits_for_is_ended() {
+    let lake = lake();
+    let cluster = Cluster::start(&lake, 1);
+    // Never comes to its end by itself.
+    let query = "SELECT count(*) FROM executions a, executions b, executions c, executions d WHERE length(concat(a.source, b.source, c.source, d.source)) > 3";
+    let url = cluster.url();
+    let arguments = [
+        "sql",
+        "--lake",
+        "lake",
+        "--cluster",
+        &url,
+        "--cluster-min-bytes",
+        "1",
+        "-c",
+        query,
+    ];
+    let mut waiting = lake
+        .binary
+        .command(&arguments)
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("the program to start");
+    std::thread::sleep(Duration::from_secs(3));
+    waiting.kill().expect("a child of ours");
+    waiting.wait().expect("its end");
+    cluster.executors[0].until("Task has been aborted");
+    let next = cluster.try_sql(&[
+        "-c",
+        "SELECT count(*) AS n FROM executions WHERE rows_sent IS NULL",
+    ]);
+    next.exits(0);
+}

@@ -25,9 +25,10 @@ impl Connections {
     fn with_idle<T>(&self, work: impl FnOnce(&mut Idle) -> T) -> T {
         // A panic elsewhere cannot leave the map half-changed.
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for connections in idle.values_mut() {
+        idle.retain(|_, connections| {
             connections.retain(|(_, since)| since.elapsed() < IDLE_MAX);
-        }
+            !connections.is_empty()
+        });
         work(&mut idle)
     }
 }

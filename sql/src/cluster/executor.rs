@@ -15,7 +15,6 @@ use ballista_core::serde::BallistaCodec;
 use ballista_core::serde::protobuf::executor_grpc_server::ExecutorGrpcServer;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
 use ballista_core::serde::protobuf::{ExecutorRegistration, ExecutorStoppedParams};
-use ballista_executor::execution_engine::DefaultExecutionEngine;
 use ballista_executor::execution_loop::poll_loop;
 use ballista_executor::executor::{Executor, TasksDrainedFuture};
 use ballista_executor::executor_process::{ExecutorProcessConfig, structure_executor_metadata};
@@ -31,8 +30,8 @@ use slowlake_store::{LakeLocation, lake_stores};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Uri};
 
-use super::connections::Connections;
 use super::scheduler::{listen, server};
+use super::stages::Stages;
 use super::tls::{Tls, endpoint, innermost};
 use super::{ClusterError, MESSAGE_BYTES_MAX, TlsFiles, check_listen, configure, scheduler_uri, state};
 
@@ -199,9 +198,7 @@ fn executor(
         Arc::new(functions),
         Arc::new(LoggingMetricsCollector::default()),
         settings.cores.max(1),
-        Arc::new(DefaultExecutionEngine::with_client_pool(Arc::new(
-            Connections::default(),
-        ))),
+        Arc::new(Stages::new()),
     );
     Ok(executor.with_session_runtime_cache(Some(Arc::new(sessions))))
 }
