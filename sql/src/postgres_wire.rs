@@ -1,12 +1,15 @@
 //! The PostgreSQL wire protocol over the lake: whoever has a PostgreSQL client can ask. Here are the settings of the server and its
 //! accept loop; each connection is a task of its own. Reads only, prints nothing.
 
+mod about;
 mod answer;
 mod catalog;
 mod connection;
 mod failure;
 mod frames;
 mod login;
+mod messages;
+mod of_catalogs;
 mod prepared;
 mod rows;
 mod scram;

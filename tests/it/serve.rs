@@ -6,6 +6,7 @@ mod certificates;
 mod limits;
 mod login;
 mod protocol;
+mod session;
 mod values;
 
 use std::io::{BufRead, BufReader};

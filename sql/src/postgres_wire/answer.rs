@@ -7,12 +7,10 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use futures::{Sink, SinkExt, StreamExt, stream};
+use futures::{Sink, SinkExt};
 use pgwire::api::portal::{Format, Portal, PortalExecutionState};
-use pgwire::api::query::{
-    ExtendedQueryHandler, SimpleQueryHandler, send_query_response, send_ready_for_query,
-};
-use pgwire::api::results::{DataRowEncoder, QueryResponse, Response, Tag};
+use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler, send_ready_for_query};
+use pgwire::api::results::{QueryResponse, Response, Tag};
 use pgwire::api::stmt::StoredStatement;
 use pgwire::api::store::{Entry, PortalStore};
 use pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME};
@@ -22,19 +20,16 @@ use pgwire::messages::extendedquery::{
     Bind, BindComplete, Close, CloseComplete, Execute, Parse, ParseComplete, PortalSuspended, Sync,
     TARGET_TYPE_BYTE_STATEMENT,
 };
-use pgwire::messages::response::{EmptyQueryResponse, ReadyForQuery, TransactionStatus};
+use pgwire::messages::response::{ReadyForQuery, TransactionStatus};
 use pgwire::messages::simplequery::Query;
-use pgwire::messages::startup::ParameterStatus;
 
 use crate::postgres_wire::connection::{Connection, Kept, lock};
-use crate::postgres_wire::failure::{error, notice, of_query, state};
-use crate::postgres_wire::prepared::{Planner, Prepared, Ready, show_fields};
+use crate::postgres_wire::failure::{error, moved, of_query, state};
+use crate::postgres_wire::messages::{answer, conclude, feed, next_rows, say_empty};
+use crate::postgres_wire::prepared::{Planner, Prepared, Ready};
 use crate::postgres_wire::rows::{self, Counted};
 use crate::postgres_wire::statement::Asked;
 use crate::script::statements;
-
-/// Savepoints of a transaction, each a name of the client's.
-const SAVEPOINTS_MAX: usize = 1_000;
 
 #[async_trait]
 impl SimpleQueryHandler for Connection {
@@ -93,23 +88,18 @@ impl ExtendedQueryHandler for Connection {
         let begun = Instant::now();
         let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
         self.sent.store(0, Ordering::Relaxed);
-        let parsed = self.guarded(async {
-            Kept::put(
-                &mut lock(&self.kept).statements,
-                name,
-                name.len() + message.query.len(),
-            )?;
-            StoredStatement::parse(client, &message, self.query_parser()).await
+        let parsing = StoredStatement::parse(client, &message, self.query_parser());
+        let parsed = self.guarded(parsing).await.and_then(|parsed| {
+            let n_bytes = name.len() + message.query.len();
+            Kept::put(&mut lock(&self.kept).statements, name, n_bytes)?;
+            Ok(parsed)
         });
-        match parsed.await {
+        match parsed {
             Ok(Some(statement)) => client.portal_store().put_statement(Arc::new(statement)),
             Ok(None) => client.portal_store().put_empty_statement(name),
             Err(failure) => return self.told(&message.query, begun, Err(failure)),
         }
-        client
-            .feed(PgWireBackendMessage::ParseComplete(ParseComplete::new()))
-            .await?;
-        Ok(())
+        feed(client, PgWireBackendMessage::ParseComplete(ParseComplete::new())).await
     }
 
     async fn on_bind<C>(&self, client: &mut C, message: Bind) -> PgWireResult<()>
@@ -136,17 +126,14 @@ impl ExtendedQueryHandler for Connection {
             .flatten()
             .map(|value| value.len())
             .sum::<usize>();
+        let portal = statement.map(|statement| Portal::try_new(&message, statement));
+        let portal = portal.transpose()?;
         Kept::put(&mut lock(&self.kept).portals, name, name.len() + n_bytes)?;
-        match statement {
-            Some(statement) => client
-                .portal_store()
-                .put_portal(Arc::new(Portal::try_new(&message, statement)?)),
+        match portal {
+            Some(portal) => client.portal_store().put_portal(Arc::new(portal)),
             None => client.portal_store().put_empty_portal(name),
         }
-        client
-            .feed(PgWireBackendMessage::BindComplete(BindComplete::new()))
-            .await?;
-        Ok(())
+        feed(client, PgWireBackendMessage::BindComplete(BindComplete::new())).await
     }
 
     async fn on_execute<C>(&self, client: &mut C, message: Execute) -> PgWireResult<()>
@@ -160,10 +147,7 @@ impl ExtendedQueryHandler for Connection {
         let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
         let portal = match client.portal_store().get_portal(name) {
             Some(Entry::Value(portal)) => portal,
-            Some(Entry::Empty) => {
-                let answer = PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new());
-                return Ok(client.feed(answer).await?);
-            }
+            Some(Entry::Empty) => return say_empty(client).await,
             None => {
                 return Err(error(
                     state::NO_PORTAL,
@@ -176,8 +160,7 @@ impl ExtendedQueryHandler for Connection {
         let rows_max = usize::try_from(message.max_rows).unwrap_or(0);
         let done = self.guarded(self.execute(client, &portal, rows_max)).await;
         if done.is_err() {
-            client.portal_store().rm_portal(name);
-            lock(&self.kept).portals.remove(name);
+            self.forget_portal(client, name);
         }
         self.told(&portal.statement.statement.sql, begun, done)
     }
@@ -191,16 +174,10 @@ impl ExtendedQueryHandler for Connection {
     {
         let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
         match message.target_type {
-            TARGET_TYPE_BYTE_STATEMENT => self.forget(client, name),
-            _ => {
-                client.portal_store().rm_portal(name);
-                lock(&self.kept).portals.remove(name);
-            }
+            TARGET_TYPE_BYTE_STATEMENT => self.forget_statement(client, name),
+            _ => self.forget_portal(client, name),
         }
-        client
-            .feed(PgWireBackendMessage::CloseComplete(CloseComplete::new()))
-            .await?;
-        Ok(())
+        feed(client, PgWireBackendMessage::CloseComplete(CloseComplete::new())).await
     }
 
     async fn on_sync<C>(&self, client: &mut C, _message: Sync) -> PgWireResult<()>
@@ -212,7 +189,7 @@ impl ExtendedQueryHandler for Connection {
     {
         // Portals live as long as their transaction.
         if client.transaction_status() == TransactionStatus::Idle {
-            self.drop_portals(client);
+            self.forget_portals(client);
         }
         let ready = ReadyForQuery::new(client.transaction_status());
         client.send(PgWireBackendMessage::ReadyForQuery(ready)).await?;
@@ -260,21 +237,33 @@ impl Connection {
         };
         let mut is_empty = true;
         for text in texts {
-            for response in SimpleQueryHandler::do_query(self, client, text).await? {
-                is_empty = false;
-                match response {
-                    Response::Query(rows) => send_query_response(client, rows, true).await?,
-                    other => conclude(client, other).await?,
-                }
-            }
+            let n_responses = self.statement(client, text).await.map_err(|failure| {
+                // Each text is a part of the script.
+                let in_front = text.as_ptr().addr() - sql.as_ptr().addr();
+                moved(failure, sql[..in_front].chars().count())
+            })?;
+            is_empty &= n_responses == 0;
         }
         if is_empty {
-            let answer = EmptyQueryResponse::new();
-            client
-                .feed(PgWireBackendMessage::EmptyQueryResponse(answer))
-                .await?;
+            say_empty(client).await?;
         }
         send_ready_for_query(client, client.transaction_status()).await
+    }
+
+    /// Does one statement of a script; how many answers it had.
+    async fn statement<C>(&self, client: &mut C, sql: &str) -> PgWireResult<usize>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + std::marker::Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let responses = SimpleQueryHandler::do_query(self, client, sql).await?;
+        let n_responses = responses.len();
+        for response in responses {
+            answer(client, response).await?;
+        }
+        Ok(n_responses)
     }
 
     /// Begins to answer a question.
@@ -289,129 +278,6 @@ impl Connection {
         };
         let rows = rows::rows(result, fields.clone(), counted);
         Ok(Response::Query(QueryResponse::new(fields, rows)))
-    }
-
-    /// Does what a statement asks for that is about the connection.
-    async fn about_connection<C>(
-        &self,
-        client: &mut C,
-        asked: &Asked,
-        status: TransactionStatus,
-        format: &Format,
-    ) -> PgWireResult<Response>
-    where
-        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + std::marker::Sync,
-        C::PortalStore: PortalStore,
-        C::Error: Debug,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
-        let done = |tag: &str| Ok(Response::Execution(Tag::new(tag)));
-        match asked {
-            // Planned by now: what is left are the others.
-            Asked::Query(_) => Err(error("XX000", "a question that was not planned")),
-            Asked::Set { name, value } => {
-                self.set(client, name, value.as_deref()).await?;
-                done("SET")
-            }
-            Asked::Show { name } => self.show(name, format),
-            Asked::Reset { forgets } => {
-                lock(&self.settings).reset();
-                if *forgets {
-                    self.forget_all(client);
-                }
-                done(if *forgets { "DISCARD ALL" } else { "RESET" })
-            }
-            Asked::Begin => Ok(Response::TransactionStart(Tag::new("BEGIN"))),
-            Asked::Commit | Asked::Rollback => {
-                self.drop_portals(client);
-                lock(&self.savepoints).clear();
-                let is_kept = *asked == Asked::Commit && status != TransactionStatus::Error;
-                let tag = if is_kept { "COMMIT" } else { "ROLLBACK" };
-                Ok(Response::TransactionEnd(Tag::new(tag)))
-            }
-            Asked::Savepoint { .. } | Asked::RollbackTo { .. } | Asked::Release { .. } => {
-                self.savepoint(asked, status)
-            }
-            Asked::Forget { name: Some(name) } => {
-                self.forget(client, name);
-                done("DEALLOCATE")
-            }
-            Asked::Forget { name: None } => {
-                self.forget_all(client);
-                done("DEALLOCATE ALL")
-            }
-            Asked::Nothing { tag } => done(tag),
-        }
-    }
-
-    /// Keeps the names of savepoints: there is nothing else that could be undone.
-    fn savepoint(&self, asked: &Asked, status: TransactionStatus) -> PgWireResult<Response> {
-        if status == TransactionStatus::Idle {
-            let what = "savepoints can only be used in transaction blocks";
-            return Err(error(state::NO_TRANSACTION, what));
-        }
-        let mut savepoints = lock(&self.savepoints);
-        let find = |savepoints: &[String], name: &str| {
-            let found = savepoints.iter().rposition(|known| known == name);
-            found.ok_or_else(|| {
-                error(
-                    state::NO_SAVEPOINT,
-                    format!("savepoint \"{name}\" does not exist"),
-                )
-            })
-        };
-        Ok(match asked {
-            Asked::RollbackTo { name } => {
-                let at = find(&savepoints, name)?;
-                savepoints.truncate(at + 1);
-                Response::TransactionStart(Tag::new("ROLLBACK"))
-            }
-            Asked::Release { name } => {
-                let at = find(&savepoints, name)?;
-                savepoints.truncate(at);
-                Response::Execution(Tag::new("RELEASE"))
-            }
-            Asked::Savepoint { name } if savepoints.len() < SAVEPOINTS_MAX => {
-                savepoints.push(name.clone());
-                Response::Execution(Tag::new("SAVEPOINT"))
-            }
-            _ => {
-                return Err(error(
-                    state::LIMIT,
-                    format!("more than {SAVEPOINTS_MAX} savepoints"),
-                ));
-            }
-        })
-    }
-
-    async fn set<C>(&self, client: &mut C, name: &str, value: Option<&str>) -> PgWireResult<()>
-    where
-        C: Sink<PgWireBackendMessage> + Unpin + Send,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
-        let limit = self.server.limits.statement_timeout;
-        let changed = lock(&self.settings).set(name, value, limit)?;
-        if let Some((name, value)) = changed.reported {
-            let status = ParameterStatus::new(name.to_owned(), value);
-            client.feed(PgWireBackendMessage::ParameterStatus(status)).await?;
-        }
-        if let Some(text) = changed.notice {
-            client
-                .feed(PgWireBackendMessage::NoticeResponse(notice(text).into()))
-                .await?;
-        }
-        Ok(())
-    }
-
-    fn show(&self, name: &str, format: &Format) -> PgWireResult<Response> {
-        let (name, value) = lock(&self.settings).show(name)?;
-        let fields = Arc::new(show_fields(name, format));
-        let mut row = DataRowEncoder::new(fields.clone());
-        row.encode_field(&value)?;
-        let row = row.take_row();
-        let mut response = QueryResponse::new(fields, stream::iter([Ok(row)]));
-        response.set_command_tag("SHOW");
-        Ok(Response::Query(response))
     }
 
     /// Sends the next rows of a portal.
@@ -434,53 +300,15 @@ impl Connection {
             }
         }
         let PortalExecutionState::Suspended(rows) = &mut *state else {
-            let tag = Tag::new("SELECT").with_rows(0);
-            return Ok(client
-                .feed(PgWireBackendMessage::CommandComplete(tag.into()))
-                .await?);
+            let nothing = Tag::new("SELECT").with_rows(0);
+            return conclude(client, Response::Execution(nothing)).await;
         };
-        let mut n_rows = 0;
-        while rows_max == 0 || n_rows < rows_max {
-            let Some(row) = rows.data_rows().next().await else {
-                let tag = Tag::new(rows.command_tag()).with_rows(n_rows);
-                *state = PortalExecutionState::Finished;
-                return Ok(client
-                    .feed(PgWireBackendMessage::CommandComplete(tag.into()))
-                    .await?);
-            };
-            client.feed(PgWireBackendMessage::DataRow(row?)).await?;
-            n_rows += 1;
+        if next_rows(client, rows, rows_max).await? {
+            *state = PortalExecutionState::Finished;
+            return Ok(());
         }
         let suspended = PgWireBackendMessage::PortalSuspended(PortalSuspended::new());
-        Ok(client.feed(suspended).await?)
-    }
-
-    fn drop_portals<C>(&self, client: &C)
-    where
-        C: ClientPortalStore,
-        C::PortalStore: PortalStore,
-    {
-        client.portal_store().clear_portals();
-        lock(&self.kept).portals.clear();
-    }
-
-    fn forget<C>(&self, client: &C, name: &str)
-    where
-        C: ClientPortalStore,
-        C::PortalStore: PortalStore,
-    {
-        client.portal_store().rm_statement(name);
-        lock(&self.kept).statements.remove(name);
-    }
-
-    fn forget_all<C>(&self, client: &C)
-    where
-        C: ClientPortalStore,
-        C::PortalStore: PortalStore,
-    {
-        for (name, _) in lock(&self.kept).statements.drain() {
-            client.portal_store().rm_statement(&name);
-        }
+        feed(client, suspended).await
     }
 }
 
@@ -520,32 +348,4 @@ fn check_bind(bind: &Bind, prepared: Option<&Prepared>) -> PgWireResult<()> {
         }
     }
     Ok(())
-}
-
-/// Says that a statement without rows is done.
-async fn conclude<C>(client: &mut C, response: Response) -> PgWireResult<()>
-where
-    C: ClientInfo + Sink<PgWireBackendMessage> + Unpin,
-    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-{
-    let tag = match response {
-        Response::TransactionStart(tag) => {
-            client.set_transaction_status(TransactionStatus::Transaction);
-            tag
-        }
-        Response::TransactionEnd(tag) => {
-            client.set_transaction_status(TransactionStatus::Idle);
-            tag
-        }
-        Response::Execution(tag) => tag,
-        // Nothing else is answered here.
-        _ => {
-            return Ok(client
-                .feed(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()))
-                .await?);
-        }
-    };
-    Ok(client
-        .feed(PgWireBackendMessage::CommandComplete(tag.into()))
-        .await?)
 }

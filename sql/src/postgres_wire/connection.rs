@@ -35,7 +35,7 @@ use crate::postgres_wire::{StatementDone, WireLimits};
 
 /// How long a client may take to come in.
 const LOGIN_MAX: Duration = Duration::from_secs(15);
-/// How long an error may take to be sent to a client that does not read.
+/// How long an answer may take to be sent to a client that does not read, beyond the time of its statement.
 const SEND_MAX: Duration = Duration::from_secs(5);
 /// What a connection may have prepared, and what may be bound: names, and bytes of text and parameters.
 const KEPT_MAX: usize = 1_000;
@@ -152,7 +152,8 @@ async fn talk(
             Err(_) => return Ok(()),
         };
         let is_extended = message.is_extended_query();
-        let handled = process_message(
+        let is_cancel = matches!(message, PgWireFrontendMessage::CancelRequest(_));
+        let handling = process_message(
             message,
             socket,
             connection.clone(),
@@ -160,8 +161,16 @@ async fn talk(
             connection.clone(),
             Arc::new(NoopHandler),
             Arc::new(DefaultCancelHandler::new(server.cancels.clone())),
-        )
-        .await;
+        );
+        let handled = tokio::select! {
+            biased;
+            // Statements have their own limit; this one is for clients that do not read their answers.
+            handled = timeout(server.limits.statement_timeout.saturating_add(SEND_MAX), handling) => handled?,
+            () = until(&mut phase, |phase| phase == Phase::Ending) => return leave(socket, stopping()).await,
+        };
+        if is_cancel {
+            return Ok(());
+        }
         if let Err(failure) = handled {
             let info = ErrorInfo::from(failure);
             if !is_in || info.is_fatal() {

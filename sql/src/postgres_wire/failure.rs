@@ -58,6 +58,18 @@ pub(super) fn of_query(failure: &SqlError, sql: &str) -> PgWireError {
     PgWireError::UserError(Box::new(info))
 }
 
+/// The same failure of a statement that has so many characters in front of it.
+pub(super) fn moved(failure: PgWireError, n_chars: usize) -> PgWireError {
+    match failure {
+        PgWireError::UserError(mut info) => {
+            let position = info.position.and_then(|at| at.parse::<usize>().ok());
+            info.position = position.map(|at| (at + n_chars).to_string());
+            PgWireError::UserError(info)
+        }
+        other => other,
+    }
+}
+
 fn info(severity: &str, state: &str, message: String) -> ErrorInfo {
     let mut info = ErrorInfo::new(severity.to_owned(), state.to_owned(), message);
     info.severity_nonlocalized = Some(severity.to_owned());

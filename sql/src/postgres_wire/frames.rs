@@ -2,6 +2,7 @@
 //! that its kind has. What comes through here can be decoded without a panic. Decodes nothing itself.
 
 use std::io::{self, ErrorKind};
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -16,6 +17,10 @@ const READ_BYTES: usize = 8 * 1024;
 /// Kind and length in front of each message but the first, which has no kind.
 const HEAD_BYTES: usize = 5;
 const FIRST_HEAD_BYTES: usize = 4;
+/// What the first message begins with if it asks for the end of somebody's statement, rather than with the version of the protocol.
+const CANCEL_CODE: u32 = 80_877_102;
+/// Bytes of the key that proves that one may ask for it.
+const CANCEL_KEY_BYTES: RangeInclusive<usize> = 4..=256;
 
 /// A connection that lets only whole and well-formed messages through.
 pub(super) struct Frames<S> {
@@ -83,6 +88,9 @@ impl<S> Frames<S> {
             }
             let (kind, body) = (rest[0], &rest[head..length]);
             if !self.has_begun {
+                if !is_first_whole(body) {
+                    return Err(wrong("a malformed first message".to_owned()));
+                }
                 self.has_begun = true;
                 self.checked += length;
             } else if matches!(kind, b'd' | b'c' | b'f') {
@@ -99,6 +107,24 @@ impl<S> Frames<S> {
         }
         Ok(self.handed < self.checked)
     }
+}
+
+/// Whether the first message has all that it should have, and nothing else: number and key of a connection, or names with their values up
+/// to an empty name. Whatever stood behind that would be taken for the next message, which nobody has looked at.
+fn is_first_whole(body: &[u8]) -> bool {
+    let Some((code, rest)) = body.split_first_chunk::<4>() else {
+        return false;
+    };
+    let mut rest = Body(rest);
+    if u32::from_be_bytes(*code) == CANCEL_CODE {
+        return rest.skip(4) && CANCEL_KEY_BYTES.contains(&rest.0.len());
+    }
+    while rest.0.first().is_some_and(|byte| *byte != 0) {
+        if !(rest.text() && rest.text()) {
+            return false;
+        }
+    }
+    rest.0 == [0]
 }
 
 /// Whether a message has all that its kind has, and nothing else.
@@ -267,6 +293,40 @@ mod tests {
             b"B\0\0\0\x10\0\0\0\0\0\x01\xff\xff\xff\xfe\0\0",
             Err("a malformed message of kind 'B'"),
         );
+    }
+
+    #[track_caller]
+    fn check_first(body: &[u8], is_taken: bool) {
+        assert_eq!(is_first_whole(body), is_taken, "{body:?}");
+        // What comes through is what was looked at: nothing of a malformed one does.
+        let length = u32::try_from(body.len() + FIRST_HEAD_BYTES).unwrap();
+        let input = [&length.to_be_bytes(), body, b"S\0\0\0\x04"].concat();
+        let mut frames = Frames::new(&b""[..], input);
+        assert_eq!(frames.check().is_ok(), is_taken, "{body:?}");
+    }
+
+    #[test]
+    fn a_first_message_has_nothing_behind_its_end() {
+        check_first(b"\0\x03\0\0user\0a\0\0", true);
+        check_first(b"\0\x03\0\x02user\0a\0options\0\0\0", true);
+        check_first(b"\0\x03\0\0\0", true);
+        // Behind the end: the beginning of a message of 1 GB, a malformed one, and a whole one.
+        check_first(b"\0\x03\0\0user\0a\0\0Q\x3f\xff\xff\xf0", false);
+        check_first(b"\0\x03\0\0user\0a\0\0P\0\0\0\x08a\0b\0", false);
+        check_first(b"\0\x03\0\0user\0a\0\0S\0\0\0\x04", false);
+        // No end, the end of a name, a name without a value, and no version.
+        check_first(b"\0\x03\0\0user\0a\0", false);
+        check_first(b"\0\x03\0\0user", false);
+        check_first(b"\0\x03\0\0user\0", false);
+        check_first(b"\0\x03\0\0", false);
+        check_first(b"\0\x03", false);
+        check_first(b"\0\x03\0\0user\0\xff\0\0", false);
+        // A request to cancel, with keys of 4 and of 32 bytes, of none and of too many.
+        let cancel = |bytes: usize| [&CANCEL_CODE.to_be_bytes(), &vec![0; 4 + bytes][..]].concat();
+        check_first(&cancel(4), true);
+        check_first(&cancel(32), true);
+        check_first(&cancel(0), false);
+        check_first(&cancel(257), false);
     }
 
     proptest! {

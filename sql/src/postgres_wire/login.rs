@@ -135,7 +135,7 @@ impl Connection {
         let limit = self.server.limits.statement_timeout;
         let mut settings = lock(&self.settings);
         for (name, value) in named.chain(of_options) {
-            settings.set(name, Some(value), limit)?;
+            settings.set(name, Some(value), false, limit)?;
         }
         Ok(())
     }

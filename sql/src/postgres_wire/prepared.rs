@@ -2,7 +2,7 @@
 //! the lake has a newer snapshot. Executes nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
@@ -24,6 +24,7 @@ use pgwire::error::PgWireResult;
 
 use crate::error::SqlError;
 use crate::execute::QueryResult;
+use crate::postgres_wire::connection::lock;
 use crate::postgres_wire::failure::{error, of_query, state};
 use crate::postgres_wire::rows;
 use crate::postgres_wire::settings;
@@ -36,8 +37,8 @@ pub(super) struct Prepared {
     /// As it came.
     pub(super) sql: Arc<str>,
     pub(super) asked: Arc<Asked>,
-    /// What a question comes to.
-    planned: Option<Arc<Planned>>,
+    /// What a question comes to, for the newest snapshot that it was executed with.
+    planned: Option<Arc<Mutex<Arc<Planned>>>>,
 }
 
 struct Planned {
@@ -124,19 +125,24 @@ impl Planner {
     }
 
     async fn prepare(&self, asked: Asked, sql: &str) -> PgWireResult<Prepared> {
-        let planned = match self.plan(&asked, sql).await? {
-            Some(Ready { session, plan }) => Some(Arc::new(Planned {
-                parameters: parameters(&plan).map_err(|failure| of_query(&failure, sql))?,
-                session,
-                plan,
-            })),
-            None => None,
-        };
+        let planned = self.planned(&asked, sql).await?;
         Ok(Prepared {
             sql: sql.into(),
             asked: Arc::new(asked),
-            planned,
+            planned: planned.map(|planned| Arc::new(Mutex::new(planned))),
         })
+    }
+
+    async fn planned(&self, asked: &Asked, sql: &str) -> PgWireResult<Option<Arc<Planned>>> {
+        let Some(Ready { session, plan }) = self.plan(asked, sql).await? else {
+            return Ok(None);
+        };
+        let parameters = parameters(&plan).map_err(|failure| of_query(&failure, sql))?;
+        Ok(Some(Arc::new(Planned {
+            session,
+            plan,
+            parameters,
+        })))
     }
 
     /// The question of a portal with its parameters; `None` where it is no question.
@@ -145,17 +151,18 @@ impl Planner {
     /// A parameter that cannot be read; a plan that cannot be made any more.
     pub(super) async fn bind(&self, portal: &Portal<Prepared>) -> PgWireResult<Option<Ready>> {
         let prepared = &portal.statement.statement;
-        let Some(planned) = &prepared.planned else {
+        let (Some(kept), Some(mut planned)) = (&prepared.planned, prepared.planned()) else {
             return Ok(None);
         };
-        let session = self.sessions.get();
-        let plan = match Arc::ptr_eq(&session, &planned.session) {
-            true => planned.plan.clone(),
-            false => match self.plan(&prepared.asked, &prepared.sql).await? {
-                Some(ready) => ready.plan,
-                None => return Ok(None),
-            },
-        };
+        if !Arc::ptr_eq(&self.sessions.get(), &planned.session) {
+            let Some(anew) = self.planned(&prepared.asked, &prepared.sql).await? else {
+                return Ok(None);
+            };
+            // The old snapshot is let go.
+            *lock(kept) = anew.clone();
+            planned = anew;
+        }
+        let (session, plan) = (planned.session.clone(), planned.plan.clone());
         if planned.parameters.is_empty() {
             return Ok(Some(Ready { session, plan }));
         }
@@ -168,16 +175,18 @@ impl Planner {
 }
 
 impl Prepared {
+    fn planned(&self) -> Option<Arc<Planned>> {
+        self.planned.as_ref().map(|planned| lock(planned).clone())
+    }
+
     /// How many parameters it takes.
     pub(super) fn n_parameters(&self) -> usize {
-        self.planned
-            .as_ref()
-            .map_or(0, |planned| planned.parameters.len())
+        self.planned().map_or(0, |planned| planned.parameters.len())
     }
 
     /// The columns of its answer, none where it has no rows.
     pub(super) fn fields(&self, format: &Format) -> Vec<FieldInfo> {
-        match (&self.planned, &*self.asked) {
+        match (self.planned(), &*self.asked) {
             (Some(planned), _) => rows::fields(planned.plan.schema().as_arrow(), format),
             (None, Asked::Show { name }) => show_fields(name, format),
             (None, _) => Vec::new(),
@@ -186,7 +195,7 @@ impl Prepared {
 
     /// How many columns its answer has.
     pub(super) fn n_columns(&self) -> usize {
-        match (&self.planned, &*self.asked) {
+        match (self.planned(), &*self.asked) {
             (Some(planned), _) => planned.plan.schema().fields().len(),
             (None, Asked::Show { .. }) => 1,
             (None, _) => 0,
@@ -230,7 +239,8 @@ impl QueryParser for Planner {
     }
 
     fn get_parameter_types(&self, prepared: &Prepared) -> PgWireResult<Vec<Type>> {
-        let parameters = prepared.planned.iter().flat_map(|planned| &planned.parameters);
+        let planned = prepared.planned();
+        let parameters = planned.iter().flat_map(|planned| &planned.parameters);
         Ok(parameters.map(|parameter| parameter.wire.clone()).collect())
     }
 
@@ -342,4 +352,46 @@ fn values(portal: &Portal<Prepared>, parameters: &[Parameter]) -> PgWireResult<P
             _ => Ok(value),
         });
     Ok(ParamValues::List(values.collect::<PgWireResult<_>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use pgwire::api::stmt::StoredStatement;
+    use pgwire::messages::extendedquery::Bind;
+
+    use super::*;
+    use crate::fixture::{MONDAY_US, Row, events};
+    use crate::session::SessionSettings;
+
+    async fn sessions() -> Arc<CurrentSession> {
+        let settings = SessionSettings {
+            memory_limit_bytes: 64 << 20,
+            threads: 1,
+        };
+        let rows = [Row::execution(0, MONDAY_US, 1, 5_000)];
+        let session = Session::from_provider(events(&rows, 1), settings).await;
+        Arc::new(CurrentSession::new(session.expect("a session")))
+    }
+
+    #[tokio::test]
+    async fn a_statement_is_planned_once_for_each_snapshot_and_keeps_no_older_one() {
+        let sql = "SELECT query_time_us FROM executions";
+        let planner = Planner::new(sessions().await);
+        let asked = planner.read(sql, "ann").unwrap().remove(0);
+        let prepared = planner.prepare(asked, sql).await.unwrap();
+        let older = Arc::downgrade(&planner.sessions.get());
+        drop(planner);
+
+        let planner = Planner::new(sessions().await);
+        let statement = StoredStatement::new(String::new(), prepared.clone(), Vec::new());
+        let bind = Bind::new(None, None, Vec::new(), Vec::new(), Vec::new());
+        let portal = Portal::try_new(&bind, Arc::new(statement)).unwrap();
+        planner.bind(&portal).await.unwrap().expect("a question");
+        let planned = prepared.planned().expect("a question");
+        assert!(Arc::ptr_eq(&planned.session, &planner.sessions.get()));
+        assert!(older.upgrade().is_none(), "the older snapshot is let go");
+        planner.bind(&portal).await.unwrap().expect("a question");
+        let again = prepared.planned().expect("a question");
+        assert!(Arc::ptr_eq(&planned, &again), "nothing is planned anew");
+    }
 }

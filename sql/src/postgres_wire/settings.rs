@@ -21,8 +21,10 @@ struct Known {
 
 /// What a setting may be set to.
 enum Takes {
-    /// Anything: it changes nothing, or only what the audit says.
+    /// Anything: it changes nothing.
     Anything,
+    /// Any name, which the audit says; cut as PostgreSQL cuts names.
+    Name,
     /// What it is already, in one of these spellings.
     Only(&'static [&'static str]),
     /// What begins so.
@@ -35,11 +37,16 @@ enum Takes {
     Nothing,
 }
 
+/// The longest name, bytes: longer ones are cut.
+const NAME_BYTES_MAX: usize = 63;
+/// The longest value of another setting, bytes.
+const VALUE_BYTES_MAX: usize = 1_000;
+
 const ON: Takes = Takes::Only(&["on", "true", "yes", "1"]);
 
 /// All that is known, by name in lower case.
 const KNOWN: &[Known] = &[
-    own("application_name", "", Takes::Anything, true),
+    own("application_name", "", Takes::Name, true),
     own("bytea_output", "hex", Takes::Only(&["hex"]), false),
     own(
         "client_encoding",
@@ -107,18 +114,29 @@ fn find(name: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.name.eq_ignore_ascii_case(name))
 }
 
+/// A name as far as it counts.
+pub(super) fn cut(name: &str) -> &str {
+    &name[..name.floor_char_boundary(NAME_BYTES_MAX)]
+}
+
+/// What was set, by name.
+type Values = BTreeMap<&'static str, String>;
+
 /// The settings of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
-    set: BTreeMap<&'static str, String>,
-    statement_timeout: Option<Duration>,
+    set: Values,
+    /// What holds again after the transaction at hand, since its first `SET LOCAL`.
+    later: Option<Values>,
 }
+
+/// A setting and its value, of which the client is told.
+type Reported = (&'static str, String);
 
 /// What came of a change.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Changed {
-    /// Name and value of which the client is told.
-    pub(super) reported: Option<(&'static str, String)>,
+    pub(super) reported: Option<Reported>,
     /// What the client should know beside that.
     pub(super) notice: Option<&'static str>,
 }
@@ -126,42 +144,26 @@ pub(super) struct Changed {
 const ALWAYS_UTC: &str = "all times are in UTC here, whatever the time zone of the session";
 
 impl Settings {
-    /// Sets one; without a value to what it usually is.
+    /// Sets one, without a value to what it usually is; until the end of the transaction if it `is_local`.
     ///
     /// # Errors
     /// If there is no such setting, it is not the client's to set, or it does not take the value.
-    pub(super) fn set(&mut self, name: &str, value: Option<&str>, limit: Duration) -> PgWireResult<Changed> {
-        let Some(known) = find(name) else {
-            return Err(unknown(name));
-        };
-        let value = value.unwrap_or(known.usual);
-        let is = |other: &&str| other.eq_ignore_ascii_case(value);
-        let mut notice = None;
-        let value = match &known.takes {
-            Takes::Anything => value,
-            Takes::Only(spellings) if spellings.iter().any(is) => known.usual,
-            Takes::Beginning(start) if value.to_ascii_lowercase().starts_with(start) => value,
-            Takes::Zone => {
-                let is_utc = ["UTC", "Etc/UTC", "GMT", "Z", "0"].iter().any(is);
-                notice = (!is_utc).then_some(ALWAYS_UTC);
-                known.usual
+    pub(super) fn set(
+        &mut self,
+        name: &str,
+        value: Option<&str>,
+        is_local: bool,
+        limit: Duration,
+    ) -> PgWireResult<Changed> {
+        let known = find(name).ok_or_else(|| unknown(name))?;
+        let (value, notice) = known.take(value.unwrap_or(known.usual), limit)?;
+        match (is_local, &mut self.later) {
+            (true, Some(_)) | (false, None) => {}
+            (true, later @ None) => *later = Some(self.set.clone()),
+            (false, Some(later)) => {
+                later.insert(known.name, value.to_owned());
             }
-            Takes::Timeout => {
-                self.statement_timeout = timeout(value, limit)?;
-                value
-            }
-            Takes::Only(_) | Takes::Beginning(_) => {
-                let what = format!(
-                    "{} is \"{}\" here and cannot be \"{value}\"",
-                    known.name, known.usual
-                );
-                return Err(error(state_of_only(known), what));
-            }
-            Takes::Nothing => {
-                let what = format!("{} is the server's and cannot be set", known.name);
-                return Err(error(state::PRIVILEGE, what));
-            }
-        };
+        }
         self.set.insert(known.name, value.to_owned());
         Ok(Changed {
             reported: known.is_reported.then(|| (known.name, value.to_owned())),
@@ -169,10 +171,28 @@ impl Settings {
         })
     }
 
-    /// Sets everything to what it usually is, but for the name of the application.
-    pub(super) fn reset(&mut self) {
-        self.set.retain(|name, _| *name == "application_name");
-        self.statement_timeout = None;
+    /// Sets everything to what it usually is, but for the name of the application; what changed of what clients are told.
+    pub(super) fn reset(&mut self) -> Vec<Reported> {
+        let mut values = self.later.take().unwrap_or_else(|| self.set.clone());
+        values.retain(|name, _| *name == "application_name");
+        self.turn_to(values)
+    }
+
+    /// Ends what was set for a transaction; what changed of what clients are told.
+    pub(super) fn end_transaction(&mut self) -> Vec<Reported> {
+        match self.later.take() {
+            Some(values) => self.turn_to(values),
+            None => Vec::new(),
+        }
+    }
+
+    fn turn_to(&mut self, values: Values) -> Vec<Reported> {
+        let before: Vec<Reported> = self.reported().collect();
+        self.set = values;
+        let both = self.reported().zip(before);
+        both.filter(|(now, before)| now != before)
+            .map(|(now, _)| now)
+            .collect()
     }
 
     /// What a setting is.
@@ -192,11 +212,14 @@ impl Settings {
 
     /// The longest that a statement may take.
     pub(super) fn statement_timeout(&self, limit: Duration) -> Duration {
-        self.statement_timeout.unwrap_or(limit)
+        let asked = self.set.get("statement_timeout");
+        // It was looked at when it was set.
+        let asked = asked.and_then(|text| timeout(text, limit).ok().flatten());
+        asked.unwrap_or(limit)
     }
 
     /// All of which a client is told when it comes in.
-    pub(super) fn reported(&self) -> impl Iterator<Item = (&'static str, String)> {
+    pub(super) fn reported(&self) -> impl Iterator<Item = Reported> {
         let value = |known: &Known| {
             self.set
                 .get(known.name)
@@ -207,6 +230,47 @@ impl Settings {
             .iter()
             .filter(|known| known.is_reported)
             .map(move |known| (known.name, value(known)))
+    }
+}
+
+impl Known {
+    /// What it is after it was set to a value, and what the client should know of that.
+    fn take<'a>(&self, value: &'a str, limit: Duration) -> PgWireResult<(&'a str, Option<&'static str>)> {
+        let is = |other: &&str| other.eq_ignore_ascii_case(value);
+        let taken = match &self.takes {
+            Takes::Name => cut(value),
+            _ if value.len() > VALUE_BYTES_MAX => {
+                let what = format!(
+                    "a value of {} bytes for {}; {VALUE_BYTES_MAX} are the most",
+                    value.len(),
+                    self.name
+                );
+                return Err(error(state::VALUE, what));
+            }
+            Takes::Anything => value,
+            Takes::Only(spellings) if spellings.iter().any(is) => self.usual,
+            Takes::Beginning(start) if value.to_ascii_lowercase().starts_with(start) => value,
+            Takes::Zone => {
+                let is_utc = ["UTC", "Etc/UTC", "GMT", "Z", "0"].iter().any(is);
+                return Ok((self.usual, (!is_utc).then_some(ALWAYS_UTC)));
+            }
+            Takes::Timeout => {
+                timeout(value, limit)?;
+                value
+            }
+            Takes::Only(_) | Takes::Beginning(_) => {
+                let what = format!(
+                    "{} is \"{}\" here and cannot be \"{value}\"",
+                    self.name, self.usual
+                );
+                return Err(error(state_of_only(self), what));
+            }
+            Takes::Nothing => {
+                let what = format!("{} is the server's and cannot be set", self.name);
+                return Err(error(state::PRIVILEGE, what));
+            }
+        };
+        Ok((taken, None))
     }
 }
 
@@ -266,7 +330,7 @@ mod tests {
     #[track_caller]
     fn check(name: &str, value: &str, expected: Result<&str, &str>) {
         let mut settings = Settings::default();
-        let found = match settings.set(name, Some(value), LIMIT) {
+        let found = match settings.set(name, Some(value), false, LIMIT) {
             Ok(_) => Ok(settings.show(name).unwrap().1),
             Err(PgWireError::UserError(info)) => Err(info.code.clone()),
             Err(other) => panic!("{other}"),
@@ -300,12 +364,66 @@ mod tests {
     #[test]
     fn a_timeout_holds_until_it_is_reset() {
         let mut settings = Settings::default();
-        settings.set("statement_timeout", Some("1500"), LIMIT).unwrap();
+        let set = |settings: &mut Settings, value| {
+            settings.set("statement_timeout", value, false, LIMIT).unwrap();
+        };
+        set(&mut settings, Some("1500"));
         assert_eq!(settings.statement_timeout(LIMIT), Duration::from_millis(1500));
-        settings.set("statement_timeout", None, LIMIT).unwrap();
+        set(&mut settings, None);
         assert_eq!(settings.statement_timeout(LIMIT), LIMIT);
-        settings.set("statement_timeout", Some("1 min"), LIMIT).unwrap();
+        set(&mut settings, Some("1 min"));
         settings.reset();
         assert_eq!(settings.statement_timeout(LIMIT), LIMIT);
+    }
+
+    #[test]
+    fn long_names_are_cut_and_long_values_refused() {
+        check("application_name", &"x".repeat(1 << 20), Ok(&"x".repeat(63)));
+        // Not in the middle of a character.
+        check("application_name", &"€".repeat(30), Ok(&"€".repeat(21)));
+        for name in ["search_path", "lock_timeout", "extra_float_digits"] {
+            check(name, &"x".repeat(1_000), Ok(&"x".repeat(1_000)));
+            check(name, &"x".repeat(1_001), Err("22023"));
+        }
+        check("DateStyle", &format!("ISO{}", " ".repeat(1_000)), Err("22023"));
+        check("statement_timeout", &"0".repeat(1_001), Err("22023"));
+        check("client_encoding", &"x".repeat(1 << 20), Err("22023"));
+    }
+
+    #[test]
+    fn what_is_set_for_a_transaction_ends_with_it() {
+        let mut settings = Settings::default();
+        let set = |settings: &mut Settings, name, value, is_local| {
+            settings.set(name, Some(value), is_local, LIMIT).unwrap();
+        };
+        set(&mut settings, "statement_timeout", "5s", false);
+        set(&mut settings, "statement_timeout", "1s", true);
+        set(&mut settings, "statement_timeout", "2s", true);
+        set(&mut settings, "application_name", "inside", true);
+        // What is set for good in between stays, unless it is set for the transaction again.
+        set(&mut settings, "search_path", "a", true);
+        set(&mut settings, "search_path", "b", false);
+        assert_eq!(settings.statement_timeout(LIMIT), Duration::from_secs(2));
+        assert_eq!(settings.application(), "inside");
+        let told = settings.end_transaction();
+        assert_eq!(told, [("application_name", String::new())]);
+        assert_eq!(settings.statement_timeout(LIMIT), Duration::from_secs(5));
+        assert_eq!(settings.show("search_path").unwrap().1, "b");
+        assert_eq!(settings.end_transaction(), []);
+    }
+
+    #[test]
+    fn a_reset_tells_what_it_changed() {
+        let mut settings = Settings::default();
+        for (name, value) in [
+            ("application_name", "x"),
+            ("datestyle", "ISO, DMY"),
+            ("lock_timeout", "1"),
+        ] {
+            settings.set(name, Some(value), false, LIMIT).unwrap();
+        }
+        assert_eq!(settings.reset(), [("DateStyle", "ISO, MDY".to_owned())]);
+        assert_eq!(settings.reset(), []);
+        assert_eq!(settings.application(), "x");
     }
 }

@@ -4,12 +4,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CloseCursor, Expr, Function, FunctionArguments, Ident, ObjectName, Query, Reset, SelectItem, Set,
-    SetExpr, Statement, TransactionAccessMode, TransactionMode, Value, VisitMut, VisitorMut,
+    CloseCursor, ContextModifier, DiscardObject, Expr, Function, FunctionArguments, Ident, ObjectName, Query,
+    Reset, SelectItem, Set, SetExpr, Statement, TransactionAccessMode, TransactionMode, Value, VisitMut,
+    VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::datafusion_pg_catalog::sql::rules::{
     FixVersionColumnName, RewriteArrayAnyAllOperation, SqlStatementRewriteRule, StripCallableQualifier,
 };
@@ -18,6 +18,8 @@ use pgwire::error::PgWireResult;
 use crate::catalog::{CATALOG, SCHEMA};
 use crate::error::SqlError;
 use crate::postgres_wire::failure::{error, of_query, state};
+use crate::postgres_wire::of_catalogs::OfCatalogs;
+use crate::postgres_wire::settings::cut;
 use crate::{bounds, read_only};
 
 /// What is asked for.
@@ -25,19 +27,16 @@ use crate::{bounds, read_only};
 pub(super) enum Asked {
     /// A question.
     Query(Box<Statement>),
-    /// A setting is to be another one; without a value what it usually is.
-    Set {
-        name: String,
-        value: Option<String>,
-    },
+    /// A setting is to be another one.
+    Set(Change),
     /// What a setting is.
     Show {
         name: String,
     },
-    /// All settings are to be as usual, and all that is prepared forgotten if `forgets`.
-    Reset {
-        forgets: bool,
-    },
+    /// All settings are to be as usual.
+    Reset,
+    /// That, and all that is prepared and bound is to be forgotten.
+    Discard,
     Begin,
     Commit,
     Rollback,
@@ -61,24 +60,35 @@ pub(super) enum Asked {
     },
 }
 
-/// Reads statements.
-pub(super) struct Reader {
-    /// For questions about catalogs: it knows those that the usual clients ask, and answers some of them itself.
-    of_catalogs: PostgresCompatibilityParser,
+/// A change of a setting.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Change {
+    pub(super) name: String,
+    /// `None` for what it usually is.
+    pub(super) value: Option<String>,
+    /// Whether it ends with the transaction.
+    pub(super) is_local: bool,
 }
 
-/// Where the drivers of Java and ADBC expect the numbers of functions the catalog has their names.
-const FUNCTIONS: &[(&str, &str)] = &[
-    ("'pg_catalog.array_in'::regproc", "'array_in'"),
-    ("(typreceive != 0 OR typsend != 0)", "true"),
-];
-/// What a question about catalogs has in it.
-const OF_CATALOGS: &[&str] = &["pg_", "information_schema", "current_setting"];
+impl Asked {
+    fn set(name: impl ToString, value: Option<String>, is_local: bool) -> Asked {
+        Asked::Set(Change {
+            name: name.to_string(),
+            value,
+            is_local,
+        })
+    }
+}
+
+/// Reads statements.
+pub(super) struct Reader {
+    of_catalogs: OfCatalogs,
+}
 
 impl Reader {
     pub(super) fn new() -> Reader {
         Reader {
-            of_catalogs: PostgresCompatibilityParser::new(),
+            of_catalogs: OfCatalogs::new(),
         }
     }
 
@@ -88,18 +98,9 @@ impl Reader {
     /// What cannot be read, and the first that is more than a question.
     pub(super) fn read(&self, sql: &str, user: &str) -> PgWireResult<Vec<Asked>> {
         bounds::check_text(sql).map_err(|failure| of_query(&failure, sql))?;
-        let lower = sql.to_ascii_lowercase();
-        let by_name = |sql: String, (number, name): &(&str, &str)| sql.replace(number, name);
-        let sql = &FUNCTIONS.iter().fold(sql.to_owned(), by_name);
-        let is_of_catalogs = OF_CATALOGS.iter().any(|word| lower.contains(word));
-        let statements = match is_of_catalogs {
-            true => self.of_catalogs.parse(sql),
-            false => Parser::parse_sql(&PostgreSqlDialect {}, sql),
-        };
-        let mut statements = statements.map_err(|error| of_query(&syntax_error(error), sql))?;
-        if is_of_catalogs {
-            let _ = statements.visit(&mut WithoutOptions);
-        }
+        let statements = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+            .and_then(|statements| self.of_catalogs.rewrite(statements, sql))
+            .map_err(|error| of_query(&syntax_error(error), sql))?;
         statements
             .into_iter()
             .map(|statement| classify(rewrite(statement, user), sql))
@@ -132,13 +133,10 @@ fn classify(statement: Statement, sql: &str) -> PgWireResult<Asked> {
             name: setting_name(&variable),
         },
         Statement::Reset(reset) => match reset.reset {
-            Reset::ALL => Asked::Reset { forgets: false },
-            Reset::ConfigurationParameter(name) => Asked::Set {
-                name: name.to_string(),
-                value: None,
-            },
+            Reset::ALL => Asked::Reset,
+            Reset::ConfigurationParameter(name) => Asked::set(name, None, false),
         },
-        Statement::Discard { .. } => Asked::Reset { forgets: true },
+        Statement::Discard { object_type } => discarded(&object_type),
         Statement::StartTransaction {
             modes, statements, ..
         } if statements.is_empty() => {
@@ -150,9 +148,15 @@ fn classify(statement: Statement, sql: &str) -> PgWireResult<Asked> {
         Statement::Rollback {
             savepoint: Some(name),
             ..
-        } => Asked::RollbackTo { name: name.value },
-        Statement::Savepoint { name } => Asked::Savepoint { name: name.value },
-        Statement::ReleaseSavepoint { name } => Asked::Release { name: name.value },
+        } => Asked::RollbackTo {
+            name: cut(&name.value).to_owned(),
+        },
+        Statement::Savepoint { name } => Asked::Savepoint {
+            name: cut(&name.value).to_owned(),
+        },
+        Statement::ReleaseSavepoint { name } => Asked::Release {
+            name: cut(&name.value).to_owned(),
+        },
         Statement::Deallocate { name, .. } => Asked::Forget {
             name: (!name.value.eq_ignore_ascii_case("all")).then_some(name.value),
         },
@@ -173,24 +177,28 @@ fn classify(statement: Statement, sql: &str) -> PgWireResult<Asked> {
     })
 }
 
+/// There are plans, tables and sequences that a session keeps for itself in PostgreSQL, but not here.
+fn discarded(what: &DiscardObject) -> Asked {
+    let tag = match what {
+        DiscardObject::ALL => return Asked::Discard,
+        DiscardObject::PLANS => "DISCARD PLANS",
+        DiscardObject::SEQUENCES => "DISCARD SEQUENCES",
+        DiscardObject::TEMP => "DISCARD TEMP",
+    };
+    Asked::Nothing { tag }
+}
+
 fn set_of(set: Set) -> PgWireResult<Asked> {
     Ok(match set {
-        Set::SingleAssignment { variable, values, .. } => Asked::Set {
-            name: variable.to_string(),
-            value: value_of(&values),
-        },
-        Set::SetTimeZone { value, .. } => Asked::Set {
-            name: "TimeZone".to_owned(),
-            value: value_of(&[value]),
-        },
-        Set::SetNames { charset_name, .. } => Asked::Set {
-            name: "client_encoding".to_owned(),
-            value: Some(charset_name.value),
-        },
-        Set::SetNamesDefault {} => Asked::Set {
-            name: "client_encoding".to_owned(),
-            value: None,
-        },
+        Set::SingleAssignment {
+            scope,
+            variable,
+            values,
+            ..
+        } => Asked::set(variable, value_of(&values), scope == Some(ContextModifier::Local)),
+        Set::SetTimeZone { value, local } => Asked::set("TimeZone", value_of(&[value]), local),
+        Set::SetNames { charset_name, .. } => Asked::set("client_encoding", Some(charset_name.value), false),
+        Set::SetNamesDefault {} => Asked::set("client_encoding", None, false),
         Set::SetTransaction { modes, .. } => {
             check_modes(&modes)?;
             Asked::Nothing { tag: "SET" }
@@ -245,40 +253,6 @@ fn value_of(values: &[Expr]) -> Option<String> {
     match &texts[..] {
         [one] if one.eq_ignore_ascii_case("default") => None,
         _ => Some(texts.join(", ")),
-    }
-}
-
-/// Options of relations, members of roles and defaults of columns, of which there are none: `ARRAY(SELECT …)` and `CASE … THEN (SELECT …)`, which
-/// DataFusion has not, and columns that its catalogs have not.
-struct WithoutOptions;
-
-const OPTIONS: &[&str] = &["reloptions", "relacl"];
-
-impl VisitorMut for WithoutOptions {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        let is_subquery = |expression: &Expr| matches!(expression, Expr::Subquery(_));
-        let has_none = match expression {
-            Expr::Function(function) => {
-                let is_of_options = || {
-                    let text = function.args.to_string();
-                    OPTIONS.iter().any(|option| text.contains(option))
-                };
-                match function.name.to_string().to_ascii_lowercase().as_str() {
-                    "array" => matches!(function.args, FunctionArguments::Subquery(_)),
-                    "array_to_string" => is_of_options(),
-                    _ => false,
-                }
-            }
-            // Defaults, identities and collations of columns, looked up one by one.
-            Expr::Case { conditions, .. } => conditions.iter().all(|case| is_subquery(&case.result)),
-            _ => false,
-        };
-        if has_none {
-            *expression = Expr::Value(Value::Null.with_empty_span());
-        }
-        ControlFlow::Continue(())
     }
 }
 
@@ -357,10 +331,7 @@ mod tests {
     }
 
     fn set(name: &str, value: Option<&str>) -> Result<Asked, &'static str> {
-        Ok(Asked::Set {
-            name: name.to_owned(),
-            value: value.map(str::to_owned),
-        })
+        Ok(Asked::set(name, value.map(str::to_owned), false))
     }
 
     #[test]
@@ -401,12 +372,45 @@ mod tests {
             Ok(Asked::RollbackTo { name: name.clone() }),
         );
         check("RELEASE a", Ok(Asked::Release { name }));
-        check("DISCARD ALL", Ok(Asked::Reset { forgets: true }));
+        check("RESET ALL", Ok(Asked::Reset));
+        check("DISCARD ALL", Ok(Asked::Discard));
         check("DEALLOCATE ALL", Ok(Asked::Forget { name: None }));
         check("DECLARE c CURSOR FOR SELECT 1", Err("0A000"));
         check("COPY executions TO STDOUT", Err("25006"));
         check("DO $$ BEGIN END $$", Err("42601"));
         check("SELEC 1", Err("42601"));
+    }
+
+    #[test]
+    fn what_is_local_is_told_from_what_stays() {
+        let local = |name: &str, value: &str| Ok(Asked::set(name, Some(value.to_owned()), true));
+        check(
+            "SET LOCAL statement_timeout = 100",
+            local("statement_timeout", "100"),
+        );
+        check("SET LOCAL TIME ZONE 'UTC'", local("TimeZone", "UTC"));
+    }
+
+    #[test]
+    fn discarding_plans_is_not_discarding_all() {
+        for tag in ["DISCARD PLANS", "DISCARD SEQUENCES", "DISCARD TEMP"] {
+            check(tag, Ok(Asked::Nothing { tag }));
+        }
+    }
+
+    #[test]
+    fn names_of_savepoints_are_cut() {
+        let name = "x".repeat(63);
+        let long = "x".repeat(1 << 10);
+        check(
+            &format!("SAVEPOINT {long}"),
+            Ok(Asked::Savepoint { name: name.clone() }),
+        );
+        check(
+            &format!("ROLLBACK TO {long}"),
+            Ok(Asked::RollbackTo { name: name.clone() }),
+        );
+        check(&format!("RELEASE {long}"), Ok(Asked::Release { name }));
     }
 
     #[test]

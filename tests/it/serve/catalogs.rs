@@ -69,6 +69,38 @@ fn questions_of_clients_are_answered() {
     });
 }
 
+#[test]
+fn a_literal_makes_no_question_of_catalogs() {
+    let lake = lake();
+    let served = Served::openly(&lake, &[]);
+    block_on(async {
+        let client = served.connect().await;
+        for sql in [
+            "SELECT (SELECT max(b.query_time_us) FROM executions b WHERE b.server = a.server) x FROM executions a WHERE a.server = 'db1' LIMIT 1",
+            "SELECT CASE WHEN count(*) > 0 THEN (SELECT count(*) FROM queries) END FROM executions",
+            "SELECT sum(x) FROM (SELECT (SELECT count(*) FROM queries q WHERE q.fingerprint = e.fingerprint) x FROM executions e)",
+        ] {
+            let number = async |sql: &str| {
+                client
+                    .query_one(sql, &[])
+                    .await
+                    .unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+                    .get::<_, Option<i64>>(0)
+            };
+            let expected = number(sql).await;
+            assert!(expected.is_some_and(|number| number > 0), "{sql}: {expected:?}");
+            let with_literal = format!("SELECT x, 'pg_dump', 'information_schema' FROM ({sql}) t(x)");
+            assert_eq!(number(&with_literal).await, expected, "{sql}");
+        }
+        let text = "(typreceive != 0 OR typsend != 0)";
+        let row = client
+            .query_one(&format!("SELECT '{text}'"), &[])
+            .await
+            .expect("a text");
+        assert_eq!(row.get::<_, &str>(0), text);
+    });
+}
+
 /// As these clients send them.
 const QUESTIONS: &[(&str, &str)] = &[
     ("JDBC", "SET extra_float_digits = 3"),

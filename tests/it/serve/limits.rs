@@ -126,6 +126,49 @@ fn connections_have_their_number_and_their_patience() {
 }
 
 #[test]
+fn a_client_that_does_not_read_gives_its_place_up() {
+    let lake = lake();
+    let limits = "connections = 1\nidle_timeout = \"1s\"\nstatement_timeout = \"1s\"";
+    let served = Served::configured(&lake, limits);
+    let mut deaf = TcpStream::connect(("127.0.0.1", served.port)).expect("a server that listens");
+    let patience = Some(Duration::from_secs(2));
+    deaf.set_write_timeout(patience).expect("a socket");
+    deaf.write_all(b"\0\0\0\x10\0\x03\0\0user\0a\0\0")
+        .expect("room for a login");
+    // More answers than the system keeps for a client: at some point the server can neither send nor read.
+    let _ = deaf.write_all(&b"S\0\0\0\x04".repeat(4 << 20));
+    until_let_in(&served, super::PATIENCE);
+}
+
+#[test]
+fn a_request_to_cancel_keeps_no_place() {
+    let lake = lake();
+    let served = Served::configured(&lake, "connections = 1");
+    let mut request = TcpStream::connect(("127.0.0.1", served.port)).expect("a server that listens");
+    request
+        .write_all(b"\0\0\0\x10\x04\xd2\x16\x2e\0\0\0\x01\0\0\0\x02")
+        .expect("room for a request");
+    let mut answer = Vec::new();
+    request.read_to_end(&mut answer).expect("an end");
+    assert_eq!(answer, b"");
+    // The client still has its end open. Logins would have 15 seconds.
+    until_let_in(&served, Duration::from_secs(10));
+}
+
+/// Waits for the place of another one.
+#[track_caller]
+fn until_let_in(served: &Served, patience: Duration) {
+    let began = Instant::now();
+    block_on(async {
+        while let Err(error) = served.connect_as("ann", "").await {
+            assert_eq!(state(&error), "53300", "{error:?}");
+            assert!(began.elapsed() < patience, "the place of another one");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+}
+
+#[test]
 fn a_server_that_is_stopped_lets_short_statements_end() {
     let lake = lake();
     let served = Served::openly(&lake, &[]);

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::{Served, block_on, lake};
 
 /// A login without a password, which a server that is open answers with `ReadyForQuery`.
-const STARTUP: &[u8] = b"\0\0\0\x10\0\x03\0\0user\0a\0\0";
+pub(super) const STARTUP: &[u8] = b"\0\0\0\x10\0\x03\0\0user\0a\0\0";
 
 /// Sends bytes, and returns what comes until the server has nothing more to say.
-fn talk(served: &Served, bytes: &[u8]) -> Vec<u8> {
+pub(super) fn talk(served: &Served, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(("127.0.0.1", served.port)).expect("a server that listens");
     stream
         .set_read_timeout(Some(Duration::from_secs(5)))
@@ -23,10 +23,14 @@ fn talk(served: &Served, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-fn has(answer: &[u8], words: &str) -> bool {
-    answer
-        .windows(words.len())
-        .any(|window| window == words.as_bytes())
+pub(super) fn has(answer: &[u8], words: &str) -> bool {
+    count(answer, words.as_bytes()) > 0
+}
+
+/// How often bytes are in an answer.
+pub(super) fn count(answer: &[u8], bytes: &[u8]) -> usize {
+    let windows = answer.windows(bytes.len());
+    windows.filter(|window| *window == bytes).count()
 }
 
 #[test]
@@ -53,6 +57,13 @@ fn malformed_messages_end_a_connection_and_nothing_else() {
             has(&answer, "08P01") || answer.is_empty() || has(&answer, "FATAL"),
             "{message:?}: {answer:?}"
         );
+    }
+    // Behind the end of a first message: one of 1 GB, and one that is malformed.
+    for tail in [&b"Q\x3f\xff\xff\xf0"[..], b"P\0\0\0\x08a\0b\0"] {
+        let length = 16 + tail.len() as u32;
+        let first = [&length.to_be_bytes(), &STARTUP[4..], tail].concat();
+        let answer = talk(&served, &first);
+        assert!(has(&answer, "a malformed first message"), "{tail:?}: {answer:?}");
     }
     for bytes in [&b""[..], b"\0", b"\0\0\0\x08", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\0\x05hello", b"\0\0\0\x08\x04\xd2\x16\x2f\0\0\0\x08\x04\xd2\x16\x2f\0\0\0\x08\x04\xd2\x16\x2f\0\0\0\x08\x04\xd2\x16\x2f"] {
         talk(&served, bytes);

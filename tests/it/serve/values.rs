@@ -266,3 +266,23 @@ fn errors_have_states_places_and_hints() {
         );
     });
 }
+
+#[test]
+fn places_in_scripts_are_places_in_what_was_sent() {
+    let lake = lake();
+    let served = Served::openly(&lake, &[]);
+    block_on(async {
+        let client = served.connect().await;
+        for (script, place) in [
+            ("SELECT 1; SELECT nope", 18),
+            ("SELECT 'é';\n  SELECT 1;; SELECT nope", 33),
+            ("  SELECT nope; SELECT 1", 10),
+            ("SELECT nope", 8),
+        ] {
+            let error = client.batch_execute(script).await.expect_err("no column");
+            let error = error.as_db_error().expect("an error of the server");
+            let expected = tokio_postgres::error::ErrorPosition::Original(place);
+            assert_eq!(error.position(), Some(&expected), "{script}");
+        }
+    });
+}
