@@ -457,7 +457,7 @@ fn with_certificates_nobody_is_served_without_one() {
 }
 
 #[test]
-fn an_executor_that_is_killed_is_replaced_by_the_others() {
+fn a_query_whose_executor_is_killed_ends_and_the_next_one_is_answered() {
     let lake = lake();
     let mut cluster = Cluster::start(&lake, 2);
     // Many rows of few: some seconds, long enough to be killed in.
