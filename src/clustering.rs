@@ -40,11 +40,24 @@ pub(crate) struct ClusterArguments {
 }
 
 impl ClusterArguments {
-    /// What was typed, over what a configuration file says. A cluster that was typed is another one: nothing of the file's holds for it.
-    pub(crate) fn over(&self, file: Option<&ClusterArguments>) -> ClusterArguments {
+    /// What was typed, over what the environment says, over what a configuration file says. A cluster that was typed, or that the environment
+    /// names, is another one than the file's unless it is the same: nothing else of the file's holds for it.
+    pub(crate) fn over(&self, file: Option<&ClusterArguments>, settings: &Settings) -> ClusterArguments {
+        self.with_environment(settings).over_file(file)
+    }
+
+    fn over_file(self, file: Option<&ClusterArguments>) -> ClusterArguments {
         match file {
-            Some(file) if self.cluster.is_none() => file.clone(),
-            _ => self.clone(),
+            Some(file) if self.cluster.is_none() || self.cluster == file.cluster => ClusterArguments {
+                cluster: file.cluster.clone(),
+                cluster_min_bytes: self.cluster_min_bytes.or(file.cluster_min_bytes),
+                cluster_partitions: self.cluster_partitions.or(file.cluster_partitions),
+                cluster_fallback: self.cluster_fallback || file.cluster_fallback,
+                cluster_ca: self.cluster_ca.or_else(|| file.cluster_ca.clone()),
+                cluster_cert: self.cluster_cert.or_else(|| file.cluster_cert.clone()),
+                cluster_key: self.cluster_key.or_else(|| file.cluster_key.clone()),
+            },
+            _ => self,
         }
     }
 
@@ -80,10 +93,14 @@ mod built {
     use crate::output::{self, with_hint};
 
     impl ClusterArguments {
-        /// The settings, with the cluster that these arguments or the environment name.
-        pub(crate) fn resolve(&self, settings: &Settings) -> anyhow::Result<Settings> {
+        /// The settings, with the cluster that these arguments, the environment or the configuration file name.
+        pub(crate) fn resolve(
+            &self,
+            file: Option<&ClusterArguments>,
+            settings: &Settings,
+        ) -> anyhow::Result<Settings> {
             let mut settings = settings.clone();
-            settings.cluster = self.with_environment(&settings).to_cluster()?;
+            settings.cluster = self.over(file, &settings).to_cluster()?;
             Ok(settings)
         }
 
@@ -145,8 +162,12 @@ mod built {
 
     impl ClusterArguments {
         /// The settings, if no cluster is asked for.
-        pub(crate) fn resolve(&self, settings: &Settings) -> anyhow::Result<Settings> {
-            if self.with_environment(settings).cluster.is_some() {
+        pub(crate) fn resolve(
+            &self,
+            file: Option<&ClusterArguments>,
+            settings: &Settings,
+        ) -> anyhow::Result<Settings> {
+            if self.over(file, settings).cluster.is_some() {
                 anyhow::bail!(NOT_BUILT);
             }
             Ok(settings.clone())
@@ -160,3 +181,48 @@ mod built {
 }
 
 pub(crate) use built::*;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> ClusterArguments {
+        ClusterArguments {
+            cluster: Some("https://file:50050".to_owned()),
+            cluster_min_bytes: Some(1),
+            cluster_partitions: Some(4),
+            cluster_ca: Some("file.pem".into()),
+            ..ClusterArguments::default()
+        }
+    }
+
+    #[test]
+    fn what_is_typed_beside_the_cluster_of_a_file_holds() {
+        let typed = ClusterArguments {
+            cluster_min_bytes: Some(2),
+            cluster_fallback: true,
+            cluster_ca: Some("typed.pem".into()),
+            ..ClusterArguments::default()
+        };
+        let expected = ClusterArguments {
+            cluster: Some("https://file:50050".to_owned()),
+            cluster_min_bytes: Some(2),
+            cluster_partitions: Some(4),
+            cluster_fallback: true,
+            cluster_ca: Some("typed.pem".into()),
+            ..ClusterArguments::default()
+        };
+        assert_eq!(typed.over_file(Some(&file())), expected);
+    }
+
+    #[test]
+    fn another_cluster_has_nothing_of_the_files() {
+        let named = |scheduler: &str| ClusterArguments {
+            cluster: Some(scheduler.to_owned()),
+            ..ClusterArguments::default()
+        };
+        let other = named("http://other:50050");
+        assert_eq!(other.clone().over_file(Some(&file())), other);
+        assert_eq!(named("https://file:50050").over_file(Some(&file())), file());
+    }
+}

@@ -17,6 +17,7 @@ use slowlake_analyze::{AnalyzeError, Finding};
 use slowlake_sql::Session;
 
 use crate::render::OutputFormat;
+use crate::render::document::{self, Document};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Report {
@@ -171,6 +172,21 @@ impl Made {
 fn forms<O: Job>() -> impl TypedValueParser<Value = OutputFormat> {
     let forms = O::FORMS.iter().filter_map(OutputFormat::to_possible_value);
     PossibleValuesParser::new(forms).try_map(|name| OutputFormat::from_str(&name, false))
+}
+
+/// A report in its form: the document, or the job's own figures with the report's name.
+fn draw(
+    name: &str,
+    report: &impl Serialize,
+    document: &Document,
+    drawing: &Drawing<'_>,
+) -> Result<Made, ReportError> {
+    Ok(Made::new(match drawing.form {
+        OutputFormat::Text | OutputFormat::Csv => document::text(document, drawing.columns),
+        OutputFormat::Json => json(name, report)?,
+        OutputFormat::Markdown => document::markdown(document),
+        OutputFormat::Html => document::html(document),
+    }))
 }
 
 /// One JSON document, indented, with a line end. The keys are a contract: names and meanings stay, new ones may come.

@@ -7,11 +7,13 @@ mod postgres;
 pub(crate) mod tls;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use slowlake_store::LakeLocation;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::warn;
@@ -35,9 +37,9 @@ pub(crate) struct ServeSettings {
     /// Where HTTP is spoken.
     pub(crate) http: Option<SocketAddr>,
     /// Names and secrets of PostgreSQL users, a file.
-    pub(crate) users: Option<PathBuf>,
+    pub(crate) users: Option<SecretsFile>,
     /// Names and tokens of HTTP clients, a file.
-    pub(crate) tokens: Option<PathBuf>,
+    pub(crate) tokens: Option<SecretsFile>,
     /// Whether HTTP has only health and metrics, and neither SQL nor reports.
     pub(crate) monitoring_only: bool,
     /// Whether readiness and metrics ask for a token, too.
@@ -49,6 +51,15 @@ pub(crate) struct ServeSettings {
     pub(crate) limits: ServeLimits,
     /// Whether literals are taken out of statements in the audit.
     pub(crate) redacts: bool,
+}
+
+/// A file of users or tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SecretsFile {
+    /// Named at the command line: stronger than the environment.
+    Typed(PathBuf),
+    /// Named in the configuration: the environment is stronger.
+    Configured(PathBuf),
 }
 
 /// How much one who asks may take.
@@ -126,26 +137,30 @@ impl Serving {
         meters: Arc<Meters>,
     ) -> anyhow::Result<Serving> {
         let tls = serve.tls.as_ref().map(Tls::load).transpose()?;
-        let lake = ServedLake::open(location, serve.limits.memory_bytes, settings).await?;
+        let postgres = match serve.postgres {
+            Some(address) => Some(postgres::Server::bind(address, serve, settings).await?),
+            None => None,
+        };
+        let http = match serve.http {
+            Some(address) => Some(http::Server::bind(address, serve, settings).await?),
+            None => None,
+        };
+        let (served, lake) = ServedLake::open(location, serve.limits.memory_bytes, settings).await?;
         let (stop, is_stopped) = watch::channel(false);
         let shared = Arc::new(Shared {
-            lake,
+            lake: served,
             limits: serve.limits,
             audit: Audit::new(serve.redacts, meters.clone()),
             meters,
             stop: is_stopped,
         });
         let mut servers = Vec::new();
-        if let Some(address) = serve.postgres {
-            servers.push(postgres::start(address, serve, tls.as_ref(), settings, shared.clone()).await?);
-        }
-        if let Some(address) = serve.http {
-            servers.push(http::start(address, serve, tls.as_ref(), settings, shared.clone()).await?);
-        }
+        servers.extend(postgres.map(|server| server.start(serve, tls.as_ref(), shared.clone())));
+        servers.extend(http.map(|server| server.start(serve, tls.as_ref(), shared.clone())));
         Ok(Serving {
             stop,
             servers,
-            refreshing: tokio::spawn(async move { shared.lake.keep_present(&shared.meters).await }),
+            refreshing: tokio::spawn(async move { shared.lake.keep_present(lake, &shared.meters).await }),
         })
     }
 
@@ -162,4 +177,46 @@ impl Serving {
         }
         self.refreshing.abort();
     }
+}
+
+/// Lines that say who may ask, and where they are from.
+struct Secrets {
+    text: String,
+    origin: String,
+}
+
+/// The lines of users or of tokens: of the file that was typed, else of the environment, else of the file that the configuration names.
+///
+/// # Errors
+/// If the file cannot be read.
+fn secrets(
+    what: &str,
+    file: Option<&SecretsFile>,
+    variable: &str,
+    settings: &Settings,
+) -> anyhow::Result<Option<Secrets>> {
+    match (file, settings.variable(variable)) {
+        (Some(SecretsFile::Typed(file)), _) | (Some(SecretsFile::Configured(file)), None) => {
+            of_file(what, file).map(Some)
+        }
+        (_, Some(text)) => Ok(Some(Secrets {
+            text,
+            origin: variable.to_owned(),
+        })),
+        (None, None) => Ok(None),
+    }
+}
+
+fn of_file(what: &str, file: &Path) -> anyhow::Result<Secrets> {
+    let origin = file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(|| format!("{what}: cannot read {origin}"))?;
+    Ok(Secrets { text, origin })
+}
+
+/// Has an address; with port 0 the one that the system has chosen.
+async fn listen(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let cannot = || format!("cannot listen at {address}");
+    let listener = TcpListener::bind(address).await.with_context(cannot)?;
+    let address = listener.local_addr().with_context(cannot)?;
+    Ok((listener, address))
 }

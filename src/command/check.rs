@@ -165,6 +165,7 @@ impl Checked<'_> {
         line: usize,
         settings: &Settings,
     ) -> anyhow::Result<()> {
+        let cluster = ClusterArguments::default().over(Some(cluster), settings);
         let probed = match cluster.to_cluster()? {
             None => return Ok(()),
             Some(cluster) => runtime(settings)?.block_on(cluster.probe()),

@@ -22,7 +22,7 @@ pub(crate) struct ReportArguments {
 
 /// Computes the report that was asked for and writes it.
 pub(crate) fn run(arguments: &ReportArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let settings = &arguments.cluster.resolve(settings)?;
+    let settings = &arguments.cluster.resolve(None, settings)?;
     let report = &arguments.report;
     let location = location(report.lake(), settings)?;
     let lake = location.to_string();

@@ -98,8 +98,8 @@ impl Running {
         let service = Service::start(runtime.clone(), location.clone(), meters.clone())?;
         let serving = match configuration.serve.listens() {
             true => {
-                let cluster = ClusterArguments::default().over(configuration.cluster.as_ref());
-                let settings = cluster.resolve(settings)?;
+                let of_file = configuration.cluster.as_ref();
+                let settings = ClusterArguments::default().resolve(of_file, settings)?;
                 let serving = Serving::start(&location, &configuration.serve, &settings, meters.clone());
                 Some(runtime.block_on(serving)?)
             }

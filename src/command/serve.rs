@@ -15,7 +15,7 @@ use crate::exit_code::ExitCode;
 use crate::service::meter::Meters;
 use crate::service::{Signal, signals};
 use crate::serving::tls::TlsFiles;
-use crate::serving::{ServeSettings, Serving};
+use crate::serving::{SecretsFile, ServeSettings, Serving};
 use crate::settings::Settings;
 use crate::telemetry::{self, LogFormat, LogLevel};
 
@@ -37,7 +37,7 @@ pub(crate) struct ServeArguments {
     /// Users of PostgreSQL clients, a line each: "name" "password or SCRAM verifier" [default: the environment's SLOWLAKE_USERS]
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
-    /// Tokens of HTTP clients
+    /// Tokens of HTTP clients, a line each: "name" "token or its SHA-256" [default: the environment's SLOWLAKE_TOKENS]
     #[arg(long, value_name = "FILE")]
     tokens: Option<PathBuf>,
     /// Certificate of the servers, PEM; connections without TLS are refused then
@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &ServeArguments, settings: &Settings) -> anyhow::Re
         settings,
     )?;
     let of_file = configuration.as_ref().and_then(|it| it.cluster.as_ref());
-    let settings = &arguments.cluster.over(of_file).resolve(settings)?;
+    let settings = &arguments.cluster.resolve(of_file, settings)?;
     let serve = arguments.over(configuration);
     let runtime = Arc::new(serving_runtime(settings)?);
     // From now on nothing that it is told is lost.
@@ -99,8 +99,8 @@ impl ServeArguments {
         if !serve.listens() {
             serve.postgres = Some(POSTGRES_DEFAULT);
         }
-        serve.users = self.users.clone().or(serve.users);
-        serve.tokens = self.tokens.clone().or(serve.tokens);
+        serve.users = self.users.clone().map(SecretsFile::Typed).or(serve.users);
+        serve.tokens = self.tokens.clone().map(SecretsFile::Typed).or(serve.tokens);
         if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
             serve.tls = Some(TlsFiles {
                 certificate: certificate.clone(),

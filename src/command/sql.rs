@@ -58,7 +58,7 @@ pub(crate) enum Format {
 
 /// Opens the lake and runs what was asked for: `-c` and `-f`, else standard input, else a shell.
 pub(crate) fn run(arguments: &SqlArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let settings = &arguments.cluster.resolve(settings)?;
+    let settings = &arguments.cluster.resolve(None, settings)?;
     let location = location(arguments.lake.as_ref(), settings)?;
     let runtime = runtime(settings)?;
     let (lake, session) = runtime.block_on(open(&location, settings))?;

@@ -1,12 +1,11 @@
 //! `[serve]` in the configuration file: where the service listens, who may ask it, and how much. Opens no file and listens to nothing.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::configuration::section::Section;
 use crate::configuration::{DAY, Mistake, mib};
 use crate::serving::tls::TlsFiles;
-use crate::serving::{ServeLimits, ServeSettings};
+use crate::serving::{SecretsFile, ServeLimits, ServeSettings};
 
 /// The shortest and the longest that a statement, and a silence, may be let last.
 const TIMEOUT_LIMITS: (Duration, Duration) = (Duration::from_secs(1), DAY);
@@ -26,8 +25,12 @@ impl ServeSettings {
         let settings = ServeSettings {
             postgres: section.address("postgres"),
             http: section.address("http"),
-            users: section.text("users").map(PathBuf::from),
-            tokens: section.text("tokens").map(PathBuf::from),
+            users: section
+                .text("users")
+                .map(|file| SecretsFile::Configured(file.into())),
+            tokens: section
+                .text("tokens")
+                .map(|file| SecretsFile::Configured(file.into())),
             monitoring_only: section.flag("monitoring_only").unwrap_or(false),
             guards_monitoring: section.flag("guard_monitoring").unwrap_or(false),
             tls: tls(&mut section),

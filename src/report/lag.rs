@@ -10,11 +10,11 @@ use slowlake_analyze::{
 use slowlake_sql::Session;
 
 use crate::command::window::WindowArguments;
+use crate::render::OutputFormat;
 use crate::render::document::{Document, Section};
 use crate::render::quantity::{bytes, count, duration, percent, plural, time};
 use crate::render::section::Cell;
-use crate::render::{OutputFormat, document};
-use crate::report::{Drawing, Job, Made, Remark, ReportError, json};
+use crate::report::{Drawing, Job, Made, Remark, ReportError, draw};
 
 #[derive(Debug, Args)]
 pub(crate) struct LagOptions {
@@ -63,13 +63,11 @@ impl Job for LagOptions {
             text: "no sample of a replica in this window of the lake",
             hint: Some("have [[source.postgres]] and [[source.mysql]] of slowlake run ask the source and its replicas"),
         });
-        let text = match drawing.form {
-            OutputFormat::Json => json("lag", &report)?,
-            OutputFormat::Markdown => markdown(&report),
-            OutputFormat::Html => document::html(&page(&report, drawing.lake)),
-            OutputFormat::Text | OutputFormat::Csv => text(&report),
+        let made = match drawing.form {
+            OutputFormat::Text => Made::new(text(&report)),
+            _ => draw("lag", &report, &page(&report, drawing.lake), drawing)?,
         };
-        Ok(Made::new(text).with_remark(remark))
+        Ok(made.with_remark(remark))
     }
 }
 
@@ -261,6 +259,7 @@ fn headline(report: &LagReport) -> String {
     )
 }
 
+/// For a terminal: all rows and all columns in full, which those who scroll and `grep` want of it.
 fn text(report: &LagReport) -> String {
     let mut text = headline(report) + "\n";
     for table in tables(report) {
@@ -293,27 +292,6 @@ fn text(report: &LagReport) -> String {
     text
 }
 
-fn markdown(report: &LagReport) -> String {
-    let mut text = format!("# Replication lag\n\n{}\n", headline(report));
-    let cells = |cells: Vec<String>| {
-        let escaped: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
-        format!("| {} |\n", escaped.join(" | "))
-    };
-    for table in tables(report) {
-        let _ = write!(text, "\n## {}\n\n", table.title);
-        if table.rows.is_empty() {
-            text += "None.\n";
-            continue;
-        }
-        text += &cells(table.head.iter().map(|name| (*name).to_owned()).collect());
-        text += &format!("|{}\n", "---|".repeat(table.head.len()));
-        for row in table.rows {
-            text += &cells(row);
-        }
-    }
-    text
-}
-
 fn page(report: &LagReport, lake: &str) -> Document {
     let section = |table: Table| {
         let rows = table.rows.into_iter();
@@ -333,6 +311,7 @@ fn page(report: &LagReport, lake: &str) -> Document {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::document;
 
     #[test]
     fn an_empty_report_says_so() {
@@ -344,7 +323,8 @@ mod tests {
         let expect = "Replication from never to never UTC: staleness on the source's clock, too much from 10.0 s on, \
                       objective 99.9 % of all minutes\n\nreplicas: none\n\nepisodes: none\n\nsources: none\n\nslots: none\n";
         assert_eq!(text(&report), expect);
-        assert!(markdown(&report).contains("## episodes\n\nNone.\n"));
+        let markdown = document::markdown(&page(&report, "lake"));
+        assert!(markdown.contains("## episodes\n\nNone.\n"), "{markdown}");
     }
 
     #[test]

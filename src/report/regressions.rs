@@ -9,9 +9,9 @@ use slowlake_analyze::{
 };
 use slowlake_sql::Session;
 
+use crate::render::OutputFormat;
 use crate::render::quantity::{percent, plural, time};
-use crate::render::{OutputFormat, document};
-use crate::report::{Drawing, Job, Made, Remark, ReportError, json};
+use crate::report::{Drawing, Job, Made, Remark, ReportError, draw};
 use crate::report_document::regressions::document as of_regressions;
 
 #[derive(Debug, Args)]
@@ -54,15 +54,18 @@ impl Job for RegressionsOptions {
             text: "there are less than two weeks of executions before that time: too few to tell what is usual",
             hint: None,
         });
-        let text = match drawing.form {
-            OutputFormat::Json => json("regressions", &report)?,
-            OutputFormat::Markdown => document::markdown(&of_regressions(&report, drawing.lake)),
-            OutputFormat::Html => document::html(&of_regressions(&report, drawing.lake)),
-            OutputFormat::Text | OutputFormat::Csv => text(&report, drawing.columns),
+        let made = match drawing.form {
+            OutputFormat::Text => Made::new(text(&report, drawing.columns)),
+            _ => draw(
+                "regressions",
+                &report,
+                &of_regressions(&report, drawing.lake),
+                drawing,
+            )?,
         };
         Ok(Made {
             findings: report.findings(),
-            ..Made::new(text).with_remark(remark)
+            ..made.with_remark(remark)
         })
     }
 }

@@ -6,7 +6,7 @@ use slowlake_sql::Session;
 
 use crate::render::OutputFormat;
 use crate::report::week::{self, WeekOptions};
-use crate::report::{Drawing, Job, Made, ReportError};
+use crate::report::{Drawing, Job, Made, ReportError, draw};
 use crate::report_document;
 
 #[derive(Debug, Args)]
@@ -51,6 +51,6 @@ impl Job for TrendsOptions {
         let report = trends(session, &request).await?;
         let remark = (report.total.week.calls == 0).then_some(week::NOTHING);
         let document = report_document::trends::document(&report, drawing.lake);
-        Ok(week::draw("trends", &report, &document, drawing)?.with_remark(remark))
+        Ok(draw("trends", &report, &document, drawing)?.with_remark(remark))
     }
 }

@@ -1,12 +1,10 @@
 //! What the reports of a week have in common: which week, and the forms of their documents.
 
 use clap::Args;
-use serde::Serialize;
 use slowlake_analyze::{AnalyzeError, WeekRequest, parse_time};
 
 use crate::render::OutputFormat;
-use crate::render::document::{self, Document};
-use crate::report::{Drawing, Made, Remark, ReportError, json};
+use crate::report::Remark;
 
 /// The week of a report.
 #[derive(Debug, Args)]
@@ -43,19 +41,4 @@ impl WeekOptions {
             (None, None) => WeekRequest::Last,
         })
     }
-}
-
-/// A report in its form: the document, or the job's own figures with the report's name.
-pub(super) fn draw(
-    name: &str,
-    report: &impl Serialize,
-    document: &Document,
-    drawing: &Drawing<'_>,
-) -> Result<Made, ReportError> {
-    Ok(Made::new(match drawing.form {
-        OutputFormat::Text | OutputFormat::Csv => document::text(document, drawing.columns),
-        OutputFormat::Json => json(name, report)?,
-        OutputFormat::Markdown => document::markdown(document),
-        OutputFormat::Html => document::html(document),
-    }))
 }

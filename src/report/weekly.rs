@@ -6,7 +6,7 @@ use slowlake_sql::Session;
 
 use crate::render::OutputFormat;
 use crate::report::week::{self, WeekOptions};
-use crate::report::{Drawing, Job, Made, ReportError};
+use crate::report::{Drawing, Job, Made, ReportError, draw};
 use crate::report_document;
 
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ impl Job for WeeklyOptions {
         let report = weekly(session, &request).await?;
         let remark = (report.page.time.calls == 0).then_some(week::NOTHING);
         let document = report_document::weekly::document(&report, drawing.lake);
-        Ok(week::draw("weekly", &report, &document, drawing)?.with_remark(remark))
+        Ok(draw("weekly", &report, &document, drawing)?.with_remark(remark))
     }
 }
 
@@ -54,7 +54,7 @@ impl Job for GrowthOptions {
         };
         let report = growth(session, &request).await?;
         let document = report_document::growth::document(&report, drawing.lake);
-        week::draw("growth", &report, &document, drawing)
+        draw("growth", &report, &document, drawing)
     }
 }
 
@@ -68,6 +68,6 @@ impl Job for AdviceOptions {
         };
         let report = advice(session, &request).await?;
         let document = report_document::advice::document(&report, drawing.lake);
-        week::draw("advice", &report, &document, drawing)
+        draw("advice", &report, &document, drawing)
     }
 }

@@ -16,7 +16,6 @@ mod stalling;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::Context;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -34,7 +33,7 @@ use crate::serving::http::connections::{Connections, Peer};
 use crate::serving::http::limits::{Admission, BODY_BYTES_MAX, REPORTS_MAX, STATEMENTS_MAX};
 use crate::serving::http::problem::Problem;
 use crate::serving::tls::Tls;
-use crate::serving::{ServeSettings, Shared};
+use crate::serving::{ServeSettings, Shared, listen, secrets};
 use crate::settings::Settings;
 
 /// The environment's tokens.
@@ -70,43 +69,62 @@ struct Caller {
     peer: Peer,
 }
 
-/// Listens from now on, until it is told to stop.
-///
-/// # Errors
-/// If the tokens cannot be read, everybody could ask though others can reach the address, or it cannot be had.
-pub(crate) async fn start(
+/// A server that has its address and its tokens, and does not answer yet.
+pub(super) struct Server {
+    listener: TcpListener,
     address: SocketAddr,
-    serve: &ServeSettings,
-    tls: Option<&Tls>,
-    settings: &Settings,
-    shared: Arc<Shared>,
-) -> anyhow::Result<JoinHandle<()>> {
-    let tokens = tokens(serve, settings)?;
-    check_access(address, serve, tokens.as_ref())?;
-    let cannot = || format!("cannot listen at {address}");
-    let listener = TcpListener::bind(address).await.with_context(cannot)?;
-    // With port 0 the system has chosen one.
-    let address = listener.local_addr().with_context(cannot)?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    info!(
-        tokens = tokens.is_some(),
-        monitoring_only = serve.monitoring_only,
-        "answers at {scheme}://{address}/"
-    );
-    if tokens.is_some() && tls.is_none() && !address.ip().is_loopback() {
-        warn!(
-            "tokens come to {address} in clear: give --tls-cert and --tls-key, or keep a proxy with TLS in front"
-        );
+    tokens: Option<Tokens>,
+}
+
+impl Server {
+    /// Reads who may ask, and has the address.
+    ///
+    /// # Errors
+    /// If the tokens cannot be read, everybody could ask though others can reach the address, or it cannot be had.
+    pub(super) async fn bind(
+        address: SocketAddr,
+        serve: &ServeSettings,
+        settings: &Settings,
+    ) -> anyhow::Result<Server> {
+        let tokens = tokens(serve, settings)?;
+        check_access(address, serve, tokens.as_ref())?;
+        let (listener, address) = listen(address).await?;
+        Ok(Server {
+            listener,
+            address,
+            tokens,
+        })
     }
-    let connections = Connections {
-        listener,
-        tls: tls.map(|tls| TlsAcceptor::from(tls.config(&[ALPN]))),
-        limit: serve.limits.connections,
-        open: shared.meters.connections("http"),
-        stop: shared.stop.clone(),
-        router: router(Api::new(tokens, serve, shared)),
-    };
-    Ok(tokio::spawn(connections.serve()))
+
+    /// Answers from now on, until it is told to stop.
+    pub(super) fn start(
+        self,
+        serve: &ServeSettings,
+        tls: Option<&Tls>,
+        shared: Arc<Shared>,
+    ) -> JoinHandle<()> {
+        let (address, has_tokens) = (self.address, self.tokens.is_some());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        info!(
+            tokens = has_tokens,
+            monitoring_only = serve.monitoring_only,
+            "answers at {scheme}://{address}/"
+        );
+        if has_tokens && tls.is_none() && !address.ip().is_loopback() {
+            warn!(
+                "tokens come to {address} in clear: give --tls-cert and --tls-key, or keep a proxy with TLS in front"
+            );
+        }
+        let connections = Connections {
+            listener: self.listener,
+            tls: tls.map(|tls| TlsAcceptor::from(tls.config(&[ALPN]))),
+            limit: serve.limits.connections,
+            open: shared.meters.connections("http"),
+            stop: shared.stop.clone(),
+            router: router(Api::new(self.tokens, serve, shared)),
+        };
+        tokio::spawn(connections.serve())
+    }
 }
 
 /// What it would be refused for at its start, with the key that it is about.
@@ -120,7 +138,7 @@ pub(super) fn refusal(serve: &ServeSettings, settings: &Settings) -> Option<(&'s
     }
 }
 
-/// Refuses to be reached by others where everybody could ask.
+/// Refuses to be reached by others where everybody could ask, and to guard what nobody has a token for.
 fn check_access(address: SocketAddr, serve: &ServeSettings, tokens: Option<&Tokens>) -> anyhow::Result<()> {
     if !serve.monitoring_only && tokens.is_none() && !address.ip().is_loopback() {
         anyhow::bail!(
@@ -129,23 +147,21 @@ fn check_access(address: SocketAddr, serve: &ServeSettings, tokens: Option<&Toke
              with monitoring_only = true in [serve]"
         );
     }
+    if serve.guards_monitoring && tokens.is_none() {
+        anyhow::bail!(
+            "guard_monitoring = true in [serve] guards nothing: there are no tokens\n\
+             hint: give tokens, or leave guard_monitoring out"
+        );
+    }
     Ok(())
 }
 
-/// Tokens of the environment, else of the file.
 fn tokens(serve: &ServeSettings, settings: &Settings) -> anyhow::Result<Option<Tokens>> {
-    let (text, origin) = match (settings.variable(TOKENS), &serve.tokens) {
-        (Some(text), _) => (text, TOKENS.to_owned()),
-        (None, Some(file)) => {
-            let name = file.display().to_string();
-            let text =
-                std::fs::read_to_string(file).with_context(|| format!("tokens: cannot read {name}"))?;
-            (text, name)
-        }
-        (None, None) => return Ok(None),
+    let Some(secrets) = secrets("tokens", serve.tokens.as_ref(), TOKENS, settings)? else {
+        return Ok(None);
     };
-    let tokens = Tokens::parse(&text);
-    let tokens = tokens.map_err(|wrong| with_hint(format!("tokens: {origin}:{wrong}"), None))?;
+    let tokens = Tokens::parse(&secrets.text);
+    let tokens = tokens.map_err(|wrong| with_hint(format!("tokens: {}:{wrong}", secrets.origin), None))?;
     Ok(Some(tokens))
 }
 

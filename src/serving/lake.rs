@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use slowlake_sql::{CurrentSession, Session, SessionSettings, SqlError};
 use slowlake_store::{Lake, LakeLocation};
 use std::sync::Arc;
-use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::clustering::with_cluster;
@@ -21,12 +20,11 @@ const TURN_EVERY: Duration = Duration::from_secs(60);
 /// An open lake, and what it is asked through.
 pub(crate) struct ServedLake {
     location: LakeLocation,
-    lake: Mutex<Lake>,
     session: Arc<CurrentSession>,
 }
 
 impl ServedLake {
-    /// Opens a lake. All its sessions share one limit of memory.
+    /// Opens a lake, and gives it to whom will keep it present. All its sessions share one limit of memory.
     ///
     /// # Errors
     /// If there is none, or it cannot be read.
@@ -34,7 +32,7 @@ impl ServedLake {
         location: &LakeLocation,
         memory_limit_bytes: usize,
         settings: &Settings,
-    ) -> anyhow::Result<ServedLake> {
+    ) -> anyhow::Result<(ServedLake, Lake)> {
         let lake = Lake::open(location).await.map_err(store_error)?;
         let limits = SessionSettings {
             memory_limit_bytes,
@@ -44,11 +42,11 @@ impl ServedLake {
             .await
             .map_err(sql_error)?;
         let session = with_cluster(session, settings);
-        Ok(ServedLake {
+        let served = ServedLake {
             location: location.clone(),
-            lake: Mutex::new(lake),
             session: Arc::new(CurrentSession::new(session)),
-        })
+        };
+        Ok((served, lake))
     }
 
     /// Where it is.
@@ -68,11 +66,11 @@ impl ServedLake {
 
     /// Looks for what is new until it is dropped. While the lake cannot be reached the last snapshot goes on being served, and nobody is told
     /// that the process is ready.
-    pub(crate) async fn keep_present(&self, meters: &Meters) {
+    pub(crate) async fn keep_present(&self, mut lake: Lake, meters: &Meters) {
         let (mut turned, mut is_failing) = (Instant::now(), false);
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            match self.look(turned.elapsed() >= TURN_EVERY).await {
+            match self.look(&mut lake, turned.elapsed() >= TURN_EVERY).await {
                 Ok(has_turned) => {
                     if has_turned {
                         turned = Instant::now();
@@ -92,13 +90,12 @@ impl ServedLake {
         }
     }
 
-    async fn look(&self, must_turn: bool) -> Result<bool, SqlError> {
-        let mut lake = self.lake.lock().await;
+    async fn look(&self, lake: &mut Lake, must_turn: bool) -> Result<bool, SqlError> {
         let before = lake.version();
         lake.refresh().await?;
         let turns = must_turn || lake.version() != before;
         if turns {
-            self.session.refresh(&lake).await?;
+            self.session.refresh(lake).await?;
         }
         Ok(turns)
     }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
 use slowlake_sql::{PostgresWire, StatementDone, Users, WireLimits, WireTls};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -13,7 +12,7 @@ use tracing::info;
 use crate::output::with_hint;
 use crate::serving::audit::Answered;
 use crate::serving::tls::Tls;
-use crate::serving::{DRAIN_MAX, ServeSettings, Shared};
+use crate::serving::{DRAIN_MAX, ServeSettings, Shared, listen, secrets};
 use crate::settings::Settings;
 
 /// The environment's users.
@@ -21,55 +20,73 @@ const USERS: &str = "SLOWLAKE_USERS";
 /// What PostgreSQL clients call the protocol in TLS.
 const ALPN: &[u8] = b"postgresql";
 
-/// Listens from now on, until it is told to stop.
-///
-/// # Errors
-/// If the users cannot be read, nobody would have to prove who he is though others can reach the address, or it cannot be had.
-pub(super) async fn start(
+/// A server that has its address and its users, and does not answer yet.
+pub(super) struct Server {
+    listener: TcpListener,
     address: SocketAddr,
-    serve: &ServeSettings,
-    tls: Option<&Tls>,
-    settings: &Settings,
-    shared: Arc<Shared>,
-) -> anyhow::Result<JoinHandle<()>> {
-    let users = users(serve, settings)?;
-    check_access(address, users.as_ref())?;
-    let wire = PostgresWire {
-        sessions: shared.lake.current(),
-        users,
-        tls: tls.map(|tls| WireTls {
-            acceptor: TlsAcceptor::from(tls.config(&[ALPN])),
-            is_optional: serve.allows_plaintext,
-        }),
-        limits: WireLimits {
-            statement_timeout: serve.limits.statement_timeout,
-            idle_timeout: serve.limits.idle_timeout,
-            drain: DRAIN_MAX,
-            connections: serve.limits.connections,
-            rows: serve.limits.rows,
-        },
-        log: Box::new({
-            let shared = shared.clone();
-            move |done: &StatementDone<'_>| shared.audit.write(&answered(done))
-        }),
-        open: Box::new({
-            let open = shared.meters.connections("postgres");
-            move |connections| {
-                open.set(i64::try_from(connections).unwrap_or(i64::MAX));
-            }
-        }),
-    };
-    let cannot = || format!("cannot listen at {address}");
-    let listener = TcpListener::bind(address).await.with_context(cannot)?;
-    // With port 0 the system has chosen one.
-    let address = listener.local_addr().with_context(cannot)?;
-    let (with_tls, with_users) = (wire.tls.is_some(), wire.users.is_some());
-    info!(
-        tls = with_tls,
-        users = with_users,
-        "answers PostgreSQL clients at {address}"
-    );
-    Ok(tokio::spawn(wire.serve(listener, shared.stop.clone())))
+    users: Option<Users>,
+}
+
+impl Server {
+    /// Reads who may ask, and has the address.
+    ///
+    /// # Errors
+    /// If the users cannot be read, nobody would have to prove who he is though others can reach the address, or it cannot be had.
+    pub(super) async fn bind(
+        address: SocketAddr,
+        serve: &ServeSettings,
+        settings: &Settings,
+    ) -> anyhow::Result<Server> {
+        let users = users(serve, settings)?;
+        check_access(address, users.as_ref())?;
+        let (listener, address) = listen(address).await?;
+        Ok(Server {
+            listener,
+            address,
+            users,
+        })
+    }
+
+    /// Answers from now on, until it is told to stop.
+    pub(super) fn start(
+        self,
+        serve: &ServeSettings,
+        tls: Option<&Tls>,
+        shared: Arc<Shared>,
+    ) -> JoinHandle<()> {
+        info!(
+            tls = tls.is_some(),
+            users = self.users.is_some(),
+            "answers PostgreSQL clients at {}",
+            self.address
+        );
+        let wire = PostgresWire {
+            sessions: shared.lake.current(),
+            users: self.users,
+            tls: tls.map(|tls| WireTls {
+                acceptor: TlsAcceptor::from(tls.config(&[ALPN])),
+                is_optional: serve.allows_plaintext,
+            }),
+            limits: WireLimits {
+                statement_timeout: serve.limits.statement_timeout,
+                idle_timeout: serve.limits.idle_timeout,
+                drain: DRAIN_MAX,
+                connections: serve.limits.connections,
+                rows: serve.limits.rows,
+            },
+            log: Box::new({
+                let shared = shared.clone();
+                move |done: &StatementDone<'_>| shared.audit.write(&answered(done))
+            }),
+            open: Box::new({
+                let open = shared.meters.connections("postgres");
+                move |connections| {
+                    open.set(i64::try_from(connections).unwrap_or(i64::MAX));
+                }
+            }),
+        };
+        tokio::spawn(wire.serve(self.listener, shared.stop.clone()))
+    }
 }
 
 /// What it would be refused for at its start, with the key that it is about.
@@ -94,20 +111,13 @@ fn check_access(address: SocketAddr, users: Option<&Users>) -> anyhow::Result<()
     Ok(())
 }
 
-/// Users of the environment, else of the file.
 fn users(serve: &ServeSettings, settings: &Settings) -> anyhow::Result<Option<Users>> {
-    let (text, origin) = match (settings.variable(USERS), &serve.users) {
-        (Some(text), _) => (text, USERS.to_owned()),
-        (None, Some(file)) => {
-            let name = file.display().to_string();
-            let text = std::fs::read_to_string(file).with_context(|| format!("users: cannot read {name}"))?;
-            (text, name)
-        }
-        (None, None) => return Ok(None),
+    let Some(secrets) = secrets("users", serve.users.as_ref(), USERS, settings)? else {
+        return Ok(None);
     };
-    let users = Users::parse(&text).map_err(|wrong| {
+    let users = Users::parse(&secrets.text).map_err(|wrong| {
         let hint = wrong.hint().map(str::to_owned);
-        with_hint(format!("users: {origin}:{}: {wrong}", wrong.line), hint)
+        with_hint(format!("users: {}:{}: {wrong}", secrets.origin, wrong.line), hint)
     })?;
     Ok(Some(users))
 }

@@ -222,7 +222,7 @@ fn refused_statements() -> Vec<Refusal> {
             400,
             "too_large",
         ),
-        (sql(&format!("SELECT {}", "[".repeat(100_000))), 400, "statement"),
+        (sql(&format!("SELECT {}", "[".repeat(100_000))), 400, "too_large"),
         (
             sql(&format!("SELECT {} true", "NOT ".repeat(100_000))),
             400,

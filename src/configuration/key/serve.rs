@@ -22,13 +22,13 @@ pub(in crate::configuration) const SERVE: Table = Table {
             name: "users",
             value: "text",
             default: "",
-            meaning: "File of the users of PostgreSQL clients, a `\"name\" \"password or SCRAM verifier\"` a line. `SLOWLAKE_USERS` in the environment holds such lines itself, and is stronger.",
+            meaning: "File of the users of PostgreSQL clients, a `\"name\" \"password or SCRAM verifier\"` a line. `SLOWLAKE_USERS` in the environment holds such lines itself, and is stronger; `--users` is stronger still.",
         },
         Key {
             name: "tokens",
             value: "text",
             default: "",
-            meaning: "File of the tokens of HTTP clients, a `\"name\" \"token\"` or `\"name\" \"sha256:…\"` a line. `SLOWLAKE_TOKENS` in the environment holds such lines itself, and is stronger.",
+            meaning: "File of the tokens of HTTP clients, a `\"name\" \"token\"` or `\"name\" \"sha256:…\"` a line. `SLOWLAKE_TOKENS` in the environment holds such lines itself, and is stronger; `--tokens` is stronger still.",
         },
         Key {
             name: "monitoring_only",

@@ -70,6 +70,15 @@ impl Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", detail)
     }
 
+    /// A mistake of slowlake's own.
+    pub(super) fn internal(error: &anyhow::Error) -> Problem {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            format!("internal error, please report it: {error:#}"),
+        )
+    }
+
     /// What was asked takes longer than it may.
     pub(super) fn timeout(limit: Duration) -> Problem {
         let detail = format!("stopped at its time limit of {} ms", limit.as_millis());
@@ -114,11 +123,7 @@ impl From<ReportError> for Problem {
                 let hint = error.hint();
                 Problem::unprocessable(error.to_string()).with_hint(hint)
             }
-            ReportError::Drawing(error) => Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                format!("internal error, please report it: {error:#}"),
-            ),
+            ReportError::Drawing(error) => Problem::internal(&error),
         }
     }
 }

@@ -39,6 +39,25 @@ fn audit(log: &str) -> Vec<Value> {
 }
 
 #[test]
+fn what_guards_monitoring_needs_tokens() {
+    let lake = with_tokens();
+    let serve = "[serve]\nhttp = \"127.0.0.1:0\"\nguard_monitoring = true\n";
+    lake.binary
+        .write("slowlake.toml", format!("lake = \"lake\"\n{serve}"));
+    let expected = "guard_monitoring = true in [serve] guards nothing: there are no tokens";
+    let said = lake.binary.run(&["serve", "-c", "slowlake.toml"]).exits(2).stderr;
+    assert!(
+        said.contains(expected) && said.contains("hint: give tokens"),
+        "{said}"
+    );
+    let said = lake.binary.run(&["check", "-c", "slowlake.toml"]);
+    assert!(
+        format!("{}{}", said.stdout, said.stderr).contains(expected),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn tokens_are_asked_for_and_named_in_the_audit() {
     let lake = with_tokens();
     lake.binary.write(

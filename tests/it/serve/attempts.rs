@@ -118,6 +118,10 @@ const ATTEMPTS: &[(&str, &str)] = &[
     // To exhaust.
     ("SET statement_timeout = 86400000", "22023"),
     ("SELECT repeat('x', 2000000000)", "54000 53200 22000"),
+    (
+        "SELECT repeat(repeat(arrow_cast('x', 'LargeUtf8'), 1000000), 1000000)",
+        "54000 53200 22000",
+    ),
     ("SELECT lpad('x', 2000000000, 'x')", "54000 53200 22000"),
     ("SELECT rpad('x', 2000000000, 'x')", "54000 53200 22000"),
     ("SELECT range(0, 10000000000)", "54000 53200 22000"),
@@ -235,6 +239,17 @@ fn huge() -> Vec<(&'static str, String)> {
                 "WITH t0 AS (SELECT 1 AS x), {} SELECT count(*) FROM t39",
                 doubling.join(", ")
             ),
+        ),
+        ("many tests", format!("SELECT 1{}", " NOTNULL".repeat(120_000))),
+        ("many words", format!("SELECT 1{}", " XOR true".repeat(100_000))),
+        ("many plans", format!("{}SELECT 1", "EXPLAIN ".repeat(100_000))),
+        (
+            "deep types",
+            format!("SELECT CAST(NULL AS {}int", "ARRAY<".repeat(100_000)),
+        ),
+        (
+            "functions that are read again and again",
+            format!("SELECT {}1{}", "floor(".repeat(24), ")".repeat(24)),
         ),
         ("a long text", format!("SELECT '{}'", "x".repeat(3 << 20))),
         (

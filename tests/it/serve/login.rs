@@ -62,6 +62,61 @@ fn users_come_from_the_environment_too() {
 }
 
 #[test]
+fn typed_users_are_stronger_than_the_environments_and_those_than_the_files() {
+    let lake = lake();
+    lake.binary.write("typed", "\"typed\" \"z\"\n");
+    lake.binary.write("configured", "\"configured\" \"z\"\n");
+    lake.binary
+        .write("slowlake.toml", "[serve]\nusers = \"configured\"\n");
+    let check = |arguments: &[&str], environment: Option<&str>, expected: &str| {
+        let serve = [
+            "serve",
+            "--lake",
+            "lake",
+            "--postgres",
+            "127.0.0.1:0",
+            "-c",
+            "slowlake.toml",
+        ];
+        let mut command = lake.binary.command(&[&serve, arguments].concat());
+        command.envs(environment.map(|users| ("SLOWLAKE_USERS", users)));
+        let served = Served::start(command);
+        block_on(async {
+            for user in ["typed", "environment", "configured"] {
+                let is_in = served.connect_as(user, "z").await.is_ok();
+                assert_eq!(is_in, user == expected, "{user}");
+            }
+        });
+    };
+    let environment = Some("\"environment\" \"z\"");
+    check(&["--users", "typed"], environment, "typed");
+    check(&[], environment, "environment");
+    check(&[], None, "configured");
+}
+
+#[test]
+fn nothing_answers_before_everything_can() {
+    let lake = lake();
+    let both = ["--postgres", "127.0.0.1:0", "--http", "127.0.0.1:0"];
+    let other = std::net::TcpListener::bind("127.0.0.1:0").expect("an address");
+    let taken = other.local_addr().expect("an address").to_string();
+    for (arguments, expected) in [
+        (
+            [both.as_slice(), &["--tokens", "nothing"]].concat(),
+            "tokens: cannot read nothing",
+        ),
+        (
+            vec!["--postgres", "127.0.0.1:0", "--http", &taken],
+            "cannot listen at 127.0.0.1:",
+        ),
+    ] {
+        let said = refused(&lake.binary, &arguments);
+        assert!(said.contains(expected), "{said}");
+        assert!(!said.contains("answers "), "{said}");
+    }
+}
+
+#[test]
 fn there_is_one_database_and_nothing_to_replicate() {
     let lake = lake();
     let served = Served::openly(&lake, &[]);

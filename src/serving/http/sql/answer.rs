@@ -114,7 +114,9 @@ impl Answer {
         if self.stage == Stage::Begin {
             self.stage = Stage::Rows;
             if let Encoder::Text(encoder) = &self.encoder {
-                encoder.begin(&mut out).map_err(internal)?;
+                encoder
+                    .begin(&mut out)
+                    .map_err(|error| Problem::internal(&error))?;
             }
         }
         while self.stage == Stage::Rows && out.is_empty() {
@@ -148,7 +150,9 @@ impl Answer {
             return Err(Problem::new(StatusCode::BAD_REQUEST, "too_many_rows", detail));
         }
         match &mut self.encoder {
-            Encoder::Text(encoder) => encoder.rows(rows, range, out).map_err(internal)?,
+            Encoder::Text(encoder) => encoder
+                .rows(rows, range, out)
+                .map_err(|error| Problem::internal(&error))?,
             Encoder::Arrow(encoder) => {
                 encoder.rows(rows, range)?;
                 out.append(&mut encoder.take());
@@ -195,12 +199,4 @@ impl Sending {
             Encoder::Arrow(_) => Err(BrokenOff),
         }
     }
-}
-
-fn internal(error: anyhow::Error) -> Problem {
-    Problem::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal",
-        format!("internal error, please report it: {error:#}"),
-    )
 }
