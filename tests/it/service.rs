@@ -303,16 +303,18 @@ fn every_kind_of_mistake_is_named_with_its_key_its_line_and_what_to_do() {
         ),
         (before("[serve]\nhttp = \"localhost\""), "2: serve.http: "),
         (
-            before("[serve]\nhttp = \"0.0.0.0:1\""),
-            "2: serve.http: whoever reaches 0.0.0.0:1 could read the lake",
+            before("lake = \"lake\"\n[serve]\nhttp = \"0.0.0.0:1\""),
+            "3: serve.http: whoever reaches 0.0.0.0:1 could read the lake",
         ),
         (
-            before("[serve]\npostgres = \"127.0.0.1:1\"\nusers = \"prose.txt\""),
-            "3: serve.users: users: prose.txt:1: ",
+            before("lake = \"lake\"\n[serve]\npostgres = \"127.0.0.1:1\"\nusers = \"prose.txt\""),
+            "4: serve.users: users: prose.txt:1: ",
         ),
         (
-            before("[serve]\nhttp = \"127.0.0.1:1\"\ntls_cert = \"p.log\"\ntls_key = \"p.log\""),
-            "3: serve.tls_cert: ",
+            before(
+                "lake = \"lake\"\n[serve]\nhttp = \"127.0.0.1:1\"\ntls_cert = \"p.log\"\ntls_key = \"p.log\"",
+            ),
+            "4: serve.tls_cert: ",
         ),
         (before("[log]\nlevel = \"trace\""), "2: log.level: there is no"),
     ];
