@@ -9,7 +9,9 @@ use std::fmt::Write as _;
 
 pub(super) use crate::configuration::key::cluster::CLUSTER_OF_QUERIES;
 pub(super) use crate::configuration::key::serve::SERVE;
-pub(super) use crate::configuration::key::source::{FILE, KAFKA, MYSQL, NAME, POSTGRES, SOURCE};
+#[cfg(feature = "kafka")]
+pub(super) use crate::configuration::key::source::NAME;
+pub(super) use crate::configuration::key::source::{FILE, KAFKA, MYSQL, POSTGRES, SOURCE};
 
 /// A table of the file, with its keys in the order of the reference.
 #[derive(Debug)]

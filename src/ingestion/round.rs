@@ -13,7 +13,6 @@ use crate::ingestion::mixed::MixedBatch;
 use crate::pipeline::SourceFailure;
 
 /// What a reading thread sends.
-#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only topics need it"))]
 pub(crate) enum Message {
     /// Entries of one source.
     Batch(Batch, Arc<Unit>),
