@@ -45,6 +45,7 @@ struct OpenEvent {
     start: usize,
     end: usize,
     head: Head,
+    session: Session,
     /// End of the message, without follow-up lines.
     message_end: usize,
     /// The texts of its follow-up lines, in the order of [`Part`]; the first of each kind counts.
@@ -56,10 +57,13 @@ struct OpenEvent {
 #[derive(Debug, Clone, Copy)]
 struct Tail {
     booked: Booked,
-    pid: Option<i64>,
+    session: Option<Session>,
     /// The line itself is not at its end yet.
     in_line: bool,
 }
+
+/// Who wrote a line: the server, as the wrapper tells it, and the process there. A follow-up line is of the session of its event.
+type Session = (u32, Option<i64>);
 
 /// Texts without the tabs of continuation lines.
 #[derive(Debug, Default)]
@@ -91,11 +95,12 @@ impl StderrLog {
             return self.continuation(buffer, (start, end), base, output);
         }
         match self.head(line) {
-            Some(head) if !matches!(head.label, Label::Main(_)) && self.follows(&head) => {
+            Some(head) if self.follows(&head, base + start as u64, output) => {
                 self.follow_up(&head, start, end)
             }
             Some(head) => {
                 self.close(buffer, base, output);
+                let session = session(&head, base + start as u64, output);
                 self.open = Open::Event(OpenEvent {
                     start,
                     end,
@@ -103,6 +108,7 @@ impl StderrLog {
                     parts: [None; Part::COUNT],
                     last_part: None,
                     head,
+                    session,
                 });
             }
             None => {
@@ -125,10 +131,12 @@ impl StderrLog {
         }
     }
 
-    /// Whether a follow-up line belongs to the open event.
-    fn follows(&self, head: &Head) -> bool {
+    /// Whether the line at `at` is a follow-up line of the open event.
+    fn follows(&self, head: &Head, at: u64, output: &Output<'_, '_>) -> bool {
         match &self.open {
-            Open::Event(event) => !matches!(head.label, Label::Main(_)) && event.head.pid == head.pid,
+            Open::Event(event) => {
+                !matches!(head.label, Label::Main(_)) && event.session == session(head, at, output)
+            }
             _ => false,
         }
     }
@@ -211,7 +219,8 @@ impl StderrLog {
             || continues
             || self
                 .head(line)
-                .is_some_and(|head| !matches!(head.label, Label::Main(_)) && head.pid == tail.pid);
+                .filter(|head| !matches!(head.label, Label::Main(_)))
+                .is_some_and(|head| tail.session == Some(session(&head, place.start, output)));
         if !belongs || (matches!(tail.booked, Booked::Rejected(_)) && !tail.in_line) {
             self.tail = None;
             return false;
@@ -289,10 +298,10 @@ impl StderrLog {
     }
 
     /// Whether a line goes on with what is open. Its first [`PREFIX_BYTES_MAX`] bytes are enough to know.
-    fn belongs(&mut self, line: &[u8]) -> bool {
+    fn belongs(&mut self, line: &[u8], at: u64, output: &Output<'_, '_>) -> bool {
         continues(line)
             || match self.head(line) {
-                Some(head) => !matches!(head.label, Label::Main(_)) && self.follows(&head),
+                Some(head) => self.follows(&head, at, output),
                 None => matches!(self.open, Open::Unknown { .. }),
             }
     }
@@ -311,14 +320,18 @@ impl StderrLog {
         if in_line {
             self.line(buffer, (start, buffer.len()), base, output);
         }
-        let (booked, pid) = match &self.open {
-            Open::Event(event) => (Booked::Parsed, event.head.pid),
+        let (booked, session) = match &self.open {
+            Open::Event(event) => (Booked::Parsed, Some(event.session)),
             Open::Unknown { reason, .. } => (Booked::Rejected(*reason), None),
             // `line` closed it itself: an unknown run that is full.
             Open::Nothing => (Booked::Rejected(RejectReason::UnrecognizedLine), None),
         };
         if self.tail.is_none() {
-            self.tail = Some(Tail { booked, pid, in_line });
+            self.tail = Some(Tail {
+                booked,
+                session,
+                in_line,
+            });
         }
         self.close(buffer, base, output);
         self.lines.seek(buffer.len());
@@ -337,11 +350,12 @@ impl Records for StderrLog {
         let in_tail_line = self.tail.is_some_and(|tail| tail.in_line);
         if !at_end && buffer.len() - open_start > RECORD_BYTES_MAX && open_start < self.lines.start() {
             // What reaches over the limit may be the first line of another record.
-            let line = &buffer[self.lines.start()..];
+            let start = self.lines.start();
+            let line = &buffer[start..];
             if (1..PREFIX_BYTES_MAX).contains(&line.len()) {
                 return self.leave(open_start);
             }
-            if !line.is_empty() && !self.belongs(line) {
+            if !line.is_empty() && !self.belongs(line, base + start as u64, output) {
                 self.close(buffer, base, output);
                 open_start = self.open_start();
             }
@@ -381,6 +395,12 @@ impl Open {
             }
         }
     }
+}
+
+/// Who wrote the line at `at`: the prefix may not say the process, and never says the server.
+fn session(head: &Head, at: u64, output: &Output<'_, '_>) -> Session {
+    let envelope = output.envelope(at);
+    (envelope.stream, head.pid.or(envelope.pid))
 }
 
 /// The server writes one tab; a log that went through an editor may have spaces, or nothing on an empty line.

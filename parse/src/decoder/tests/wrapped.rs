@@ -542,3 +542,26 @@ fn a_format_that_is_insisted_on_is_found_in_its_wrappers() {
         }
     }
 }
+
+#[test]
+fn parameters_of_one_server_do_not_go_to_another_whose_process_has_the_same_number() {
+    let at = "2026-11-23 12:00:00.000 UTC [100] ";
+    let lines = [
+        (0, format!("{at}LOG:  duration: 1.000 ms  execute s: SELECT $1")),
+        (1, format!("{at}LOG:  duration: 2.000 ms  statement: SELECT 2")),
+        // In two parts, the first of which does not show that it is a follow-up line.
+        (0, format!("{at}DETAIL:  parameters: $1 = '1'")),
+    ];
+    let chain = &[Wrapper::Shipper, Wrapper::Cri];
+    let log = wrapped(
+        chain,
+        lines.map(|(host, line)| (host, line.into_bytes())).to_vec(),
+    );
+    let format = format_in(chain, Style::Stderr);
+    let found = whole(&format, &log);
+    assert_eq!(found.statements(), ["SELECT $1", "SELECT 2"]);
+    assert_eq!(found.executions[1].known.parameters, b"");
+    for stop in 0..log.len() {
+        goes_on(&format, &log, &[1], stop).unwrap();
+    }
+}
