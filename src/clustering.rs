@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use slowlake_sql::Session;
+use slowlake_store::StoreError;
+use slowlake_store::maintain::Planner;
 
+use crate::command::lake::store_error;
 use crate::settings::Settings;
 
 /// The most parts that a query is cut into.
@@ -144,6 +147,23 @@ mod built {
         with_hint(error, hint)
     }
 
+    /// Who plans what maintenance asks of a lake, where a cluster was chosen.
+    pub(crate) fn planner(settings: &Settings) -> Option<Planner> {
+        settings.cluster.as_ref().map(Cluster::planner)
+    }
+
+    /// An error of maintenance, in the words of the cluster where it is the cluster's.
+    pub(crate) fn maintenance_error(error: StoreError) -> anyhow::Error {
+        let mut cause = std::error::Error::source(&error);
+        while let Some(inner) = cause {
+            if let Some(of_cluster) = inner.downcast_ref::<ClusterError>() {
+                return with_hint(of_cluster, of_cluster.hint());
+            }
+            cause = inner.source();
+        }
+        store_error(error)
+    }
+
     /// The session, with the cluster that was chosen.
     pub(crate) fn with_cluster(session: Session, settings: &Settings) -> Session {
         match &settings.cluster {
@@ -172,6 +192,16 @@ mod built {
             }
             Ok(settings.clone())
         }
+    }
+
+    /// There is no cluster.
+    pub(crate) fn planner(_: &Settings) -> Option<Planner> {
+        None
+    }
+
+    /// An error of maintenance.
+    pub(crate) fn maintenance_error(error: StoreError) -> anyhow::Error {
+        store_error(error)
     }
 
     /// The session: there is no cluster.

@@ -3,8 +3,8 @@
 pub(crate) mod answer;
 
 use slowlake_store::maintain::{
-    CheckpointOptions, CompactOptions, DeriveOptions, Resources, RetainOptions, VacuumOptions, checkpoint,
-    compact, derive, retain, vacuum,
+    CheckpointOptions, CompactOptions, DeriveOptions, Planner, Resources, RetainOptions, VacuumOptions,
+    checkpoint, compact, derive, retain, vacuum,
 };
 use slowlake_store::{DerivedTable, Kind, Lake, StoreError};
 
@@ -67,13 +67,23 @@ impl Plan {
                 retain.keep(*kind, *days)
             })?;
         Ok(Plan {
-            derive: DeriveOptions { now_us, resources },
+            derive: DeriveOptions {
+                now_us,
+                resources,
+                planner: None,
+            },
             retain,
             compact: CompactOptions { now_us, resources },
             checkpoint: CheckpointOptions::new(now_us),
             vacuum: VacuumOptions::new(now_us),
             dry_run: false,
         })
+    }
+
+    /// Has somebody else plan what is computed of the rows.
+    pub(crate) fn planned_by(mut self, planner: Option<Planner>) -> Plan {
+        self.derive.planner = planner;
+        self
     }
 
     /// Keeps the log of versions for so many days.

@@ -52,6 +52,7 @@ async fn run(location: &str) {
             threads: 2,
             ..Resources::default()
         },
+        planner: None,
     };
     let whole = derive_all(&mut lake, &options).await;
     ingest_an_hour(&mut lake, last_us + HOUR_US).await;

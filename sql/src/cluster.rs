@@ -25,12 +25,13 @@ use ballista_core::extension::SessionConfigExt;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use slowlake_store::maintain::Planner;
 use slowlake_store::no_stores;
 use tonic::transport::Uri;
 
 pub use error::ClusterError;
 pub use executor::{ExecutorSettings, serve_executor};
-pub(crate) use route::Router;
+use route::Router;
 pub use scheduler::{SchedulerSettings, serve_scheduler};
 use tls::Tls;
 pub use tls::TlsFiles;
@@ -130,6 +131,11 @@ impl Cluster {
     /// [`ClusterError::Unreachable`] and [`ClusterError::NoExecutor`].
     pub async fn probe(&self) -> Result<(), ClusterError> {
         submit::greet(self).await
+    }
+
+    /// Plans questions, and has the large ones executed by the cluster.
+    pub fn planner(&self) -> Planner {
+        Arc::new(Router::new(self.clone()))
     }
 
     /// The settings with which a query is planned for the cluster: what Ballista cannot do is off.

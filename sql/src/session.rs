@@ -17,7 +17,7 @@ use slowlake_store::Lake;
 
 use crate::catalog::{CATALOG, LakeSchema, SCHEMA, Source};
 #[cfg(feature = "cluster")]
-use crate::cluster::{Cluster, Router};
+use crate::cluster::Cluster;
 use crate::error::SqlError;
 use crate::execute::{self, QueryResult};
 use crate::value::Value;
@@ -169,7 +169,7 @@ impl Session {
     #[cfg(feature = "cluster")]
     pub fn with_cluster(mut self, cluster: &Cluster) -> Session {
         let state = SessionStateBuilder::new_from_existing(self.context.state())
-            .with_query_planner(Arc::new(Router::new(cluster.clone())))
+            .with_query_planner(cluster.planner())
             .build();
         *self.context.state_ref().write() = state;
         self.cluster = Some(cluster.clone());

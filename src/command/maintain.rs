@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use slowlake_store::maintain::{FsckReport, Resources, fsck};
+use slowlake_store::maintain::{FsckOptions, FsckReport, Resources, fsck};
 use slowlake_store::{Kind, Lake, StoreError};
 
+use crate::clustering::{ClusterArguments, maintenance_error, planner};
 use crate::command::lake::{location, runtime, store_error};
 use crate::exit_code::ExitCode;
 use crate::maintenance::answer::Answer;
@@ -45,6 +46,9 @@ pub(crate) struct MaintainArguments {
     /// Write the answer to this file instead of standard output
     #[arg(short = 'o', value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Roll-ups and what proves them can be computed elsewhere
+    #[command(flatten)]
+    cluster: ClusterArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -69,7 +73,7 @@ impl MaintainArguments {
     }
 
     fn plan(&self, settings: &Settings) -> Result<Plan, StoreError> {
-        let mut plan = Plan::new(&self.keep, resources(settings))?;
+        let mut plan = Plan::new(&self.keep, resources(settings))?.planned_by(planner(settings));
         if let Some(days) = self.log_days {
             plan = plan.keep_log(days)?;
         }
@@ -90,6 +94,7 @@ fn resources(settings: &Settings) -> Resources {
 
 /// Does the jobs, then proves what is asked for.
 pub(crate) fn run(arguments: &MaintainArguments, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let settings = &arguments.cluster.resolve(None, settings)?;
     let location = location(arguments.lake.as_ref(), settings)?;
     let plan = arguments.plan(settings).map_err(store_error)?;
     let jobs = arguments.jobs();
@@ -105,13 +110,17 @@ pub(crate) fn run(arguments: &MaintainArguments, settings: &Settings) -> anyhow:
         let spinner = Spinner::start(settings, job.name());
         let result = runtime.block_on(plan.run(job, &mut lake));
         spinner.finish();
-        done.push((job.name(), result.map_err(store_error)?));
+        done.push((job.name(), result.map_err(maintenance_error)?));
     }
     let fsck: Option<FsckReport> = if arguments.fsck {
         let spinner = Spinner::start(settings, "fsck");
-        let result = runtime.block_on(fsck(&mut lake, &resources(settings)));
+        let options = FsckOptions {
+            resources: resources(settings),
+            planner: planner(settings),
+        };
+        let result = runtime.block_on(fsck(&mut lake, &options));
         spinner.finish();
-        Some(result.map_err(store_error)?)
+        Some(result.map_err(maintenance_error)?)
     } else {
         None
     };

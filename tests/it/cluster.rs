@@ -219,6 +219,32 @@ fn a_cluster_answers_as_one_process_does() {
     assert_eq!(local.len(), remote.len());
 }
 
+#[test]
+fn roll_ups_are_computed_and_proved_on_a_cluster() {
+    let lake = lake();
+    let mut cluster = Cluster::start(&lake, 0);
+    let url = cluster.url();
+    let maintain = |arguments: &[&str]| {
+        let usual = ["maintain", "--lake", "lake", "--output", "json"];
+        let there = ["--cluster", &url, "--cluster-min-bytes", "1"];
+        lake.binary.run(&[&usual[..], &there, arguments].concat())
+    };
+    for what in [&["--job", "derive"][..], &["--fsck"]] {
+        let run = maintain(what).exits(2);
+        let said = format!("error: the cluster at {url}/ has no executor\nhint: ");
+        assert!(run.stderr.starts_with(&said), "{}", run.stderr);
+    }
+    cluster.add_executor();
+    cluster.add_executor();
+    maintain(&["--job", "derive"]).exits(0);
+    let here = lake
+        .binary
+        .run(&["maintain", "--lake", "lake", "--fsck", "--output", "json"])
+        .exits(0);
+    let there = maintain(&["--fsck"]).exits(0);
+    assert_eq!(here.stdout, there.stdout);
+}
+
 /// What `EXPLAIN` says of where a query runs.
 fn place(run: Run) -> String {
     let rows = run.exits(0).json();

@@ -226,6 +226,7 @@ async fn maintain(lake: &mut Lake) {
     let options = DeriveOptions {
         now_us: MONDAY_US + 30 * HOUR_US,
         resources: Resources::default(),
+        planner: None,
     };
     for table in DerivedTable::ALL {
         let report = derive(lake, table, &options, false).await.unwrap();

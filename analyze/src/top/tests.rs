@@ -509,6 +509,7 @@ fn a_lake_answers_from_what_it_keeps() {
         let options = DeriveOptions {
             now_us: MONDAY_US,
             resources: Resources::default(),
+            planner: None,
         };
         for table in DerivedTable::ALL {
             derive(&mut lake, table, &options, false)

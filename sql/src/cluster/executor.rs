@@ -1,6 +1,7 @@
 //! An executor of a cluster: Ballista's, with our functions, behind TLS. It asks the scheduler for tasks, reads the lakes that it was started
 //! for with its own credentials, and keeps what it computes in a folder until it has been fetched. Never writes to a lake.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -28,6 +29,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use slowlake_store::{LakeLocation, lake_stores};
+use tokio::sync::Notify;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Uri};
 
@@ -36,6 +38,8 @@ use super::stages::Stages;
 use super::tls::{Tls, endpoint, innermost};
 use super::{ClusterError, MESSAGE_BYTES_MAX, TlsFiles, check_listen, configure, scheduler_uri, state};
 
+/// An executor that works asks for more this often, for the cores that are free.
+const ASK_EVERY: Duration = Duration::from_millis(50);
 /// Between two attempts to reach a scheduler that is not there yet.
 const SCHEDULER_RETRY: Duration = Duration::from_secs(1);
 /// An executor that is told to stop lets its tasks come to their end for so long.
@@ -85,7 +89,9 @@ pub async fn serve_executor(
     };
     let folder = WorkFolder::make(&settings.work_folder, address.port())?;
     let registration = registration(host, address.port(), settings.cores);
-    let executor = Arc::new(executor(settings, &folder, registration, tls.clone())?);
+    let ask = Arc::new(Notify::new());
+    let stages = Stages::new(&ask);
+    let executor = Arc::new(executor(settings, &folder, registration, stages, tls.clone())?);
 
     let flight = FlightServiceServer::new(BallistaFlightService::new(folder.name()))
         .max_encoding_message_size(MESSAGE_BYTES_MAX)
@@ -108,11 +114,12 @@ pub async fn serve_executor(
             scheduler.clone(),
             Arc::clone(&executor),
             codec,
-            None,
+            Some(Arc::clone(&ask)),
             None,
             ExecutorHealth::new(),
         );
         tokio::select! {
+            never = ask_again(&ask) => match never {},
             ended = polling => Err(ended.map_or_else(
                 |error| ClusterError::Server(error.to_string()),
                 |()| ClusterError::Server("the executor stopped asking for work".to_owned()),
@@ -128,6 +135,14 @@ pub async fn serve_executor(
         served = serving => Err(ClusterError::Server(
             served.map_or_else(|error| error.to_string(), |()| "nothing is served any more".to_owned()),
         )),
+    }
+}
+
+/// Has the scheduler asked again and again. It answers an executor that has nothing to do when there is something.
+async fn ask_again(ask: &Notify) -> Infallible {
+    loop {
+        ask.notify_one();
+        tokio::time::sleep(ASK_EVERY).await;
     }
 }
 
@@ -172,6 +187,7 @@ fn executor(
     settings: &ExecutorSettings,
     folder: &WorkFolder,
     registration: ExecutorRegistration,
+    stages: Stages,
     tls: Option<Tls>,
 ) -> Result<Executor, ClusterError> {
     let failed = |error: &dyn std::error::Error| ClusterError::Server(error.to_string());
@@ -199,7 +215,7 @@ fn executor(
         Arc::new(functions),
         Arc::new(LoggingMetricsCollector::default()),
         settings.cores.max(1),
-        Arc::new(Stages::new()),
+        Arc::new(stages),
     );
     Ok(executor.with_session_runtime_cache(Some(Arc::new(sessions))))
 }

@@ -11,7 +11,7 @@ use ballista_core::serde::protobuf::{GetJobStatusResult, TaskStatus, job_status,
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tonic::Status;
 
 use super::scheduler::Ballista;
@@ -24,6 +24,8 @@ pub(super) const LOST: &str = "an executor was lost while it worked for the quer
 pub(super) struct Work {
     jobs: Mutex<HashMap<String, WorkOfJob>>,
     is_lost: Notify,
+    /// How many queries somebody waits for.
+    queries: watch::Sender<usize>,
 }
 
 #[derive(Default)]
@@ -34,6 +36,12 @@ struct WorkOfJob {
 }
 
 impl Work {
+    /// Comes when there is a query that somebody waits for.
+    pub(super) async fn any(&self) {
+        // The sender is here, so there is no end.
+        let _ = self.queries.subscribe().wait_for(|queries| *queries > 0).await;
+    }
+
     /// A task of the job was given to an executor.
     pub(super) fn gave(&self, executor: &str, job: &str) {
         let mut jobs = self.jobs();
@@ -129,6 +137,7 @@ impl Job {
 
 impl Query {
     pub(super) fn new(states: States, scheduler: Ballista, work: Arc<Work>) -> Query {
+        work.queries.send_modify(|queries| *queries += 1);
         Query {
             states,
             scheduler,
@@ -170,6 +179,7 @@ impl Query {
 
 impl Drop for Query {
     fn drop(&mut self) {
+        self.work.queries.send_modify(|queries| *queries -= 1);
         // Without a runtime the scheduler itself is ending.
         let Ok(runtime) = Handle::try_current() else {
             return;

@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ballista_core::config::TaskSchedulingPolicy;
@@ -18,6 +19,7 @@ use ballista_core::serde::protobuf::{
     RegisterExecutorResult, RemoveSessionParams, RemoveSessionResult, UpdateTaskStatusParams,
     UpdateTaskStatusResult,
 };
+use ballista_core::serde::scheduler::ExecutorSpecification;
 use ballista_scheduler::cluster::{BallistaCluster, ClusterStateEvent};
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::create_scheduler;
@@ -29,6 +31,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use slowlake_store::no_stores;
 use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep, timeout_at};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
@@ -47,6 +50,11 @@ const NO_EXECUTOR_GRACE_S: u64 = 15;
 const RESULTS_KEPT_S: u64 = 3_600;
 /// How long the scheduler remembers a query that is over.
 const JOBS_KEPT_S: u64 = 3_600;
+
+/// An executor that has nothing to do and asks for work is answered after so long at the latest, and at once when there is some.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+/// While there are queries, what an executor with nothing to do could do is looked up this often.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// How a scheduler is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,13 +212,31 @@ impl SchedulerGrpc for Watched {
     }
 
     async fn poll_work(&self, request: Request<PollWorkParams>) -> Result<Response<PollWorkResult>, Status> {
-        let asked = request.get_ref();
-        self.work.told(&asked.task_status);
-        let executor = asked.metadata.as_ref().map(|executor| executor.id.clone());
-        let answer = self.scheduler.poll_work(request).await?;
+        let until = Instant::now() + ANSWER_MAX;
+        self.work.told(&request.get_ref().task_status);
+        let executor = request.get_ref().metadata.clone().unwrap_or_default();
+        let (head, extensions, asked) = request.into_parts();
+        let again = PollWorkParams {
+            task_status: Vec::new(),
+            ..asked.clone()
+        };
+        let ask = |asked| {
+            let request = Request::from_parts(head.clone(), extensions.clone(), asked);
+            self.scheduler.poll_work(request)
+        };
+        let mut answer = ask(asked).await?;
+        while is_idle(&again) && has_nothing(answer.get_ref()) {
+            let wait = async {
+                self.work.any().await;
+                sleep(LOOK_EVERY).await;
+            };
+            if timeout_at(until, wait).await.is_err() {
+                break;
+            }
+            answer = ask(again.clone()).await?;
+        }
         for task in &answer.get_ref().tasks {
-            self.work
-                .gave(executor.as_deref().unwrap_or_default(), &task.job_id);
+            self.work.gave(&executor.id, &task.job_id);
         }
         Ok(answer)
     }
@@ -277,4 +303,16 @@ impl SchedulerGrpc for Watched {
     ) -> Result<Response<CleanJobDataResult>, Status> {
         self.scheduler.clean_job_data(request).await
     }
+}
+
+/// Whether an executor has no task. One that has may have to tell of its end at any time, and cannot while it waits for an answer.
+fn is_idle(asked: &PollWorkParams) -> bool {
+    let executor = asked.metadata.as_ref();
+    let cores = executor.and_then(|executor| executor.specification.clone());
+    let cores: Option<ExecutorSpecification> = cores.map(Into::into);
+    cores.is_some_and(|cores| cores.vcores == asked.num_free_vcores)
+}
+
+fn has_nothing(answer: &PollWorkResult) -> bool {
+    answer.tasks.is_empty() && answer.jobs_to_clean.is_empty()
 }

@@ -1,6 +1,6 @@
 //! Stages of queries as an executor executes them: Ballista's, but that the scheduler is not told what each step of the plan has measured. It
 //! takes for granted that all tasks of a stage have the same steps; where a part of a union has nothing to read a task has fewer, and its end
-//! would be refused: rows are lost then, or the query never ends.
+//! would be refused: rows are lost then, or the query never ends. And the executor knows when a task is over, to tell of it at once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,17 +16,23 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::prelude::SessionConfig;
+use tokio::sync::Notify;
 
 use super::connections::Connections;
 
 /// Makes stages of plans.
-pub(super) struct Stages(DefaultExecutionEngine);
+pub(super) struct Stages {
+    ballista: DefaultExecutionEngine,
+    /// It is time to speak to the scheduler.
+    ask: Arc<Notify>,
+}
 
 impl Stages {
-    pub(super) fn new() -> Stages {
-        Stages(DefaultExecutionEngine::with_client_pool(Arc::new(
-            Connections::default(),
-        )))
+    pub(super) fn new(ask: &Arc<Notify>) -> Stages {
+        Stages {
+            ballista: DefaultExecutionEngine::with_client_pool(Arc::new(Connections::default())),
+            ask: Arc::clone(ask),
+        }
     }
 }
 
@@ -41,7 +47,7 @@ impl ExecutionEngine for Stages {
         work_dir: &str,
         config: &SessionConfig,
     ) -> Result<Arc<dyn QueryStageExecutor>> {
-        let stage = self.0.create_query_stage_exec(
+        let stage = self.ballista.create_query_stage_exec(
             job_id,
             stage_id,
             task_id,
@@ -50,16 +56,29 @@ impl ExecutionEngine for Stages {
             work_dir,
             config,
         )?;
-        Ok(Arc::new(Stage(stage)))
+        Ok(Arc::new(Stage {
+            stage,
+            ask: Arc::clone(&self.ask),
+        }))
     }
 }
 
+/// A stage, as one task has it. Dropped when the task is over and what is to be told of it lies ready.
 #[derive(Debug)]
-struct Stage(Arc<dyn QueryStageExecutor>);
+struct Stage {
+    stage: Arc<dyn QueryStageExecutor>,
+    ask: Arc<Notify>,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.ask.notify_one();
+    }
+}
 
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.stage.fmt(f)
     }
 }
 
@@ -70,7 +89,7 @@ impl QueryStageExecutor for Stage {
         task_id: usize,
         context: Arc<TaskContext>,
     ) -> Result<Vec<ShuffleWritePartition>> {
-        self.0.execute_query_stage(task_id, context).await
+        self.stage.execute_query_stage(task_id, context).await
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
@@ -78,14 +97,14 @@ impl QueryStageExecutor for Stage {
     }
 
     fn collect_runtime_stats_reports(&self) -> Vec<RuntimeStatsReport> {
-        self.0.collect_runtime_stats_reports()
+        self.stage.collect_runtime_stats_reports()
     }
 
     fn collect_window_state_reports(&self) -> Result<Vec<WindowStateReport>> {
-        self.0.collect_window_state_reports()
+        self.stage.collect_window_state_reports()
     }
 
     fn collect_column_stats(&self) -> Vec<TaskColumnStats> {
-        self.0.collect_column_stats()
+        self.stage.collect_column_stats()
     }
 }

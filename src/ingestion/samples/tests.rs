@@ -1,7 +1,7 @@
 //! Rounds of samples into real lakes on disk: keys, books, fences.
 
 use slowlake_sql::{Session, SessionSettings};
-use slowlake_store::maintain::{Resources, fsck};
+use slowlake_store::maintain::{FsckOptions, fsck};
 
 use super::*;
 
@@ -102,7 +102,7 @@ async fn rounds_of_several_servers_are_one_commit_with_keys_and_books() {
             r#"c/db-2|postgres://db-2:5432|5|6|0|{"format":"collector","metrics":{"replica":1}}"#,
         ]
     );
-    let report = fsck(&mut commits.lake, &Resources::default()).await.unwrap();
+    let report = fsck(&mut commits.lake, &FsckOptions::default()).await.unwrap();
     assert_eq!(report.problems(), 0, "{report:?}");
 }
 

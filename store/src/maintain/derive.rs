@@ -15,16 +15,18 @@ use crate::error::StoreError;
 use crate::lake_table::LakeTable;
 pub(super) use crate::maintain::derive::write::session;
 use crate::maintain::derive::write::{Span, Writer};
-use crate::maintain::resources::Resources;
+use crate::maintain::resources::{Planner, Resources};
 use crate::table::Lake;
 
 /// How to derive.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct DeriveOptions {
     /// The present, µs since 1970 UTC: the days before yesterday are over.
     pub now_us: i64,
     /// Limits.
     pub resources: Resources,
+    /// Who plans the computations, if not the query engine itself.
+    pub planner: Option<Planner>,
 }
 
 /// What was derived; of a dry run, what would be.
@@ -89,7 +91,7 @@ pub async fn derive(
         progress: vec![view.progress(report.to_version)],
     };
     let mut delta = lake.open_or_create_derived(table).await?;
-    let mut writer = Writer::new(lake, &view, &delta, options.resources).await?;
+    let mut writer = Writer::new(lake, &view, &delta, options).await?;
     for plan in plans {
         change.adds.extend(writer.write(&plan).await?);
         change.removes.extend(plan.removes);

@@ -10,7 +10,7 @@ use datafusion::prelude::DataFrame;
 
 use crate::derived::DerivedTable;
 use crate::error::StoreError;
-use crate::maintain::resources::Resources;
+use crate::maintain::resources::{Planner, Resources};
 use crate::table::Lake;
 
 /// Problems of one check that are told in full.
@@ -70,11 +70,20 @@ impl FsckReport {
     }
 }
 
+/// How to check.
+#[derive(Debug, Clone, Default)]
+pub struct FsckOptions {
+    /// Limits.
+    pub resources: Resources,
+    /// Who plans what is asked of the rows, if not the query engine itself. Keys are always read here: each of them has to come here anyway.
+    pub planner: Option<Planner>,
+}
+
 /// Checks the newest version of a lake. Where a file is not as it should be, rows are not looked at.
 ///
 /// # Errors
 /// [`StoreError::Storage`] where the lake cannot be read although its files are there.
-pub async fn fsck(lake: &mut Lake, resources: &Resources) -> Result<FsckReport, StoreError> {
+pub async fn fsck(lake: &mut Lake, options: &FsckOptions) -> Result<FsckReport, StoreError> {
     lake.refresh().await?;
     let lake = &*lake;
     let files = files::check(lake).await?;
@@ -87,10 +96,10 @@ pub async fn fsck(lake: &mut Lake, resources: &Resources) -> Result<FsckReport, 
             .iter_mut()
             .for_each(|(_, check)| check.skipped = why.clone());
     } else {
-        keys::check(lake, resources, &mut keys).await?;
-        ledger::check(lake, resources, &mut ledger).await?;
+        keys::check(lake, &options.resources, &mut keys).await?;
+        ledger::check(lake, options, &mut ledger).await?;
         for (table, check) in &mut derived {
-            derived::check(lake, resources, *table, check).await?;
+            derived::check(lake, options, *table, check).await?;
         }
     }
     let mut checks = vec![files, keys, ledger];
@@ -102,10 +111,10 @@ pub async fn fsck(lake: &mut Lake, resources: &Resources) -> Result<FsckReport, 
 }
 
 /// The rows of the lake, to be asked within limits.
-fn events(lake: &Lake, resources: &Resources) -> Result<DataFrame, StoreError> {
+fn events(lake: &Lake, resources: &Resources, planner: Option<&Planner>) -> Result<DataFrame, StoreError> {
     let provider = lake.provider()?;
     resources
-        .session()
+        .session_of(planner)
         .and_then(|session| session.read_table(provider))
         .map_err(|error| failed(lake, error))
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use datafusion::common::config::SpillCompression;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -16,6 +18,9 @@ const MEMORY_BYTES: usize = 512 << 20;
 /// The share of the memory that sorts set aside for their merges. Each row that is merged has its key there once more: in rows that are
 /// little more than their keys, that is a third of what is sorted.
 const MERGE_SHARE: usize = 4;
+
+/// Who plans what a job asks of the rows of a lake, where it is not the query engine itself: somebody who has large questions answered elsewhere.
+pub type Planner = Arc<dyn QueryPlanner + Send + Sync>;
 
 /// Limits of one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +62,18 @@ impl Resources {
             .with_sort_spill_reservation_bytes(reservation);
         config.options_mut().execution.spill_compression = SpillCompression::Lz4Frame;
         Ok(SessionContext::new_with_config_rt(config, runtime))
+    }
+
+    /// The same, whose questions somebody else plans.
+    pub(super) fn session_of(&self, planner: Option<&Planner>) -> Result<SessionContext, DataFusionError> {
+        let session = self.session()?;
+        let Some(planner) = planner else {
+            return Ok(session);
+        };
+        let state = SessionStateBuilder::new_from_existing(session.state())
+            .with_query_planner(Arc::clone(planner) as _)
+            .build();
+        Ok(SessionContext::new_with_state(state))
     }
 }
 

@@ -25,12 +25,15 @@ fn options_at(now_us: i64) -> DeriveOptions {
             memory_bytes: 64 << 20,
             threads: 2,
         },
+        planner: None,
     }
 }
 
 /// All rows of a query over the tables of a view, as sorted text.
 async fn rows(lake: &Lake, view: &DerivedView, sql: &str) -> Vec<String> {
-    let session = write::session(lake, view, options().resources).await.unwrap();
+    let session = write::session(lake, view, options().resources, None)
+        .await
+        .unwrap();
     let batches = session.sql(sql).await.unwrap().collect().await.unwrap();
     let mut lines = Vec::new();
     for batch in &batches {

@@ -27,8 +27,8 @@ use crate::file_statistics::statistics_json;
 use crate::lake_table::LakeTable;
 use crate::latency::latency_aggregates;
 use crate::location::LakeLocation;
-use crate::maintain::derive::DayPlan;
-use crate::maintain::resources::Resources;
+use crate::maintain::derive::{DayPlan, DeriveOptions};
+use crate::maintain::resources::{Planner, Resources};
 use crate::schema::{ColumnType, TableShape};
 use crate::table::Lake;
 use crate::upload::{data_file, date_text};
@@ -82,11 +82,11 @@ impl<'v> Writer<'v> {
         lake: &Lake,
         view: &'v DerivedView,
         delta: &LakeTable,
-        resources: Resources,
+        options: &DeriveOptions,
     ) -> Result<Writer<'v>, StoreError> {
         Ok(Writer {
             view,
-            session: session(lake, view, resources).await?,
+            session: session(lake, view, options.resources, options.planner.as_ref()).await?,
             store: delta.log_store().object_store(None),
             location: lake.location().clone(),
             rows: 0,
@@ -173,9 +173,10 @@ pub(in crate::maintain) async fn session(
     lake: &Lake,
     view: &DerivedView,
     resources: Resources,
+    planner: Option<&Planner>,
 ) -> Result<SessionContext, StoreError> {
     let failed = |error: DataFusionError| failed(lake.location(), error);
-    let session = resources.session().map_err(failed)?;
+    let session = resources.session_of(planner).map_err(failed)?;
     // An hour of a file that has the whole day is a filter on rows.
     let state = session.state_ref();
     state

@@ -13,8 +13,7 @@ use futures::TryStreamExt;
 use crate::derived::{DerivedTable, DerivedView};
 use crate::error::StoreError;
 use crate::maintain::derive::session;
-use crate::maintain::fsck::{Check, failed};
-use crate::maintain::resources::Resources;
+use crate::maintain::fsck::{Check, FsckOptions, failed};
 use crate::table::Lake;
 use crate::upload::date_text;
 
@@ -37,7 +36,7 @@ pub(super) fn new(table: DerivedTable) -> Check {
 
 pub(super) async fn check(
     lake: &Lake,
-    resources: &Resources,
+    options: &FsckOptions,
     table: DerivedTable,
     check: &mut Check,
 ) -> Result<(), StoreError> {
@@ -46,7 +45,7 @@ pub(super) async fn check(
         check.skipped = Some("nothing is kept of it yet".to_owned());
         return Ok(());
     }
-    let session = session(lake, &view, *resources).await?;
+    let session = session(lake, &view, options.resources, options.planner.as_ref()).await?;
     let hasher = RandomState::new();
     let (mut days, mut rows) = (0, 0);
     for day in checkable_days(lake, &view).await? {

@@ -39,7 +39,7 @@ pub(super) async fn check(lake: &Lake, resources: &Resources, check: &mut Check)
     let held = (resources.memory_bytes / 2 / KEY_BYTES).max(1);
     let count = rows.div_ceil(held);
     let mut buckets = Buckets::new(count, rows).map_err(|error| failed(lake, error))?;
-    let mut batches = events(lake, resources)?
+    let mut batches = events(lake, resources, None)?
         .select_columns(&COLUMNS)
         .map_err(|error| failed(lake, error))?
         .execute_stream()

@@ -12,8 +12,7 @@ use futures::TryStreamExt;
 
 use crate::append::Progress;
 use crate::error::StoreError;
-use crate::maintain::fsck::{Check, events, failed};
-use crate::maintain::resources::Resources;
+use crate::maintain::fsck::{Check, FsckOptions, events, failed};
 use crate::maintain::retain;
 use crate::schema::Kind;
 use crate::table::Lake;
@@ -44,8 +43,8 @@ pub(super) fn new() -> Check {
     )
 }
 
-pub(super) async fn check(lake: &Lake, resources: &Resources, check: &mut Check) -> Result<(), StoreError> {
-    let (books, ends) = read_ranges(lake, resources, check).await?;
+pub(super) async fn check(lake: &Lake, options: &FsckOptions, check: &mut Check) -> Result<(), StoreError> {
+    let (books, ends) = read_ranges(lake, options, check).await?;
     for (app_id, end) in &ends {
         let watermark = lake.watermark(app_id).await?;
         if watermark != Some(*end) && watermark != Some(Progress::SUPERSEDED) {
@@ -53,7 +52,7 @@ pub(super) async fn check(lake: &Lake, resources: &Resources, check: &mut Check)
             check.problem(|| format!("{app_id}: its ranges end at {end}, the lake's progress is {known}"));
         }
     }
-    let rows = count_rows(lake, resources).await?;
+    let rows = count_rows(lake, options).await?;
     for (index, kind) in COUNTED.into_iter().enumerate() {
         let removed = lake.watermark(&retain::app_id(kind)).await?.is_some();
         compare(kind, removed, (&books, index), &rows, check);
@@ -67,12 +66,12 @@ type Counts = [Option<i64>; COUNTED.len()];
 /// Checks each range for itself and against the one before, and gives the counts by source and the end of each unit of progress.
 async fn read_ranges(
     lake: &Lake,
-    resources: &Resources,
+    options: &FsckOptions,
     check: &mut Check,
 ) -> Result<(BTreeMap<String, Counts>, BTreeMap<String, i64>), StoreError> {
     let columns = [&TEXTS[..], &NUMBERS[..]].concat();
     let order = ["app_id", "source_offset"].map(|name| col(name).sort(true, true));
-    let ranges = events(lake, resources)?
+    let ranges = events(lake, &options.resources, options.planner.as_ref())?
         .filter(col("kind").eq(lit(Kind::Ledger.as_str())))
         .and_then(|rows| rows.select_columns(&columns))
         .and_then(|rows| rows.sort(order.to_vec()))
@@ -161,9 +160,9 @@ impl Ranges {
 }
 
 /// Rows by source and kind, of the kinds that ledger rows count.
-async fn count_rows(lake: &Lake, resources: &Resources) -> Result<HashMap<(String, Kind), i64>, StoreError> {
+async fn count_rows(lake: &Lake, options: &FsckOptions) -> Result<HashMap<(String, Kind), i64>, StoreError> {
     let kinds = COUNTED.map(|kind| lit(kind.as_str())).to_vec();
-    let counts = events(lake, resources)?
+    let counts = events(lake, &options.resources, options.planner.as_ref())?
         .filter(col("kind").in_list(kinds, false))
         .and_then(|rows| {
             rows.aggregate(

@@ -73,7 +73,7 @@ impl Writer {
     }
 
     async fn fsck(&mut self) -> FsckReport {
-        fsck(&mut self.lake, &Resources::default()).await.unwrap()
+        fsck(&mut self.lake, &FsckOptions::default()).await.unwrap()
     }
 
     /// The only problem there is.
@@ -354,9 +354,12 @@ async fn little_memory_is_enough_for_many_rows() {
     };
     writer.lake.commit(commit).await.unwrap();
     // Less than ledger rows or keys take, so that both go to files.
-    let little = Resources {
-        memory_bytes: 6 << 20,
-        threads: 1,
+    let little = FsckOptions {
+        resources: Resources {
+            memory_bytes: 6 << 20,
+            threads: 1,
+        },
+        ..FsckOptions::default()
     };
     let report = fsck(&mut writer.lake, &little).await.unwrap();
     assert_eq!(report.problems(), 0, "{report:?}");
