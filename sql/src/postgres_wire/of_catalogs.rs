@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArguments, ObjectNamePart, Query, SetExpr, Statement, TableFactor, Value, Visit, VisitMut,
-    Visitor, VisitorMut,
+    BinaryOperator, Expr, FunctionArguments, ObjectNamePart, Query, SetExpr, Statement, TableFactor, Value,
+    Visit, VisitMut, Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
@@ -168,11 +168,11 @@ impl VisitorMut for NumbersOfFunctions {
     }
 }
 
-/// Options of relations, members of roles and defaults of columns, of which there are none: `ARRAY(SELECT …)` and `CASE … THEN (SELECT …)`, which
-/// DataFusion has not, and columns that its catalogs have not.
+/// Options, privileges and settings, members of roles, defaults of columns, and types of rows that are no table's, of which there are none:
+/// `ARRAY(SELECT …)`, `CASE … THEN (SELECT …)` and `… OR (SELECT …)`, which DataFusion has not, and columns that its catalogs have not.
 struct WithoutOptions;
 
-const OPTIONS: &[&str] = &["reloptions", "relacl"];
+const OPTIONS: &[&str] = &["options", "acl", "setconfig", "ARRAY(SELECT"];
 
 impl VisitorMut for WithoutOptions {
     type Break = ();
@@ -193,6 +193,14 @@ impl VisitorMut for WithoutOptions {
             }
             // Defaults, identities and collations of columns, looked up one by one.
             Expr::Case { conditions, .. } => conditions.iter().all(|case| is_subquery(&case.result)),
+            Expr::BinaryOp {
+                op: BinaryOperator::Or,
+                right,
+                ..
+            } if is_subquery(right) => {
+                **right = Expr::Value(Value::Boolean(false).with_empty_span());
+                false
+            }
             _ => false,
         };
         if has_none {
@@ -256,6 +264,14 @@ mod tests {
         check(
             "SELECT * FROM executions a, pg_class",
             "SELECT * FROM executions a, pg_catalog.pg_class",
+        );
+        check(
+            "SELECT array_to_string(ARRAY(SELECT attname FROM pg_attribute), ''), array_to_string(d.setconfig, '') FROM pg_db_role_setting d",
+            "SELECT NULL, NULL FROM pg_catalog.pg_db_role_setting d",
+        );
+        check(
+            "SELECT 1 FROM pg_type t WHERE t.typrelid = 0 OR (SELECT c.relkind = 'c' FROM pg_class c WHERE c.oid = t.typrelid)",
+            "SELECT 1 FROM pg_catalog.pg_type t WHERE t.typrelid = 0 OR false",
         );
         check("SELECT pg_catalog.pg_get_viewdef(1)", "SELECT pg_get_viewdef(1)");
     }
