@@ -46,7 +46,6 @@ pub(crate) struct MaintainArguments {
     /// Write the answer to this file instead of standard output
     #[arg(short = 'o', value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Roll-ups and what proves them can be computed elsewhere
     #[command(flatten)]
     cluster: ClusterArguments,
 }

@@ -45,12 +45,12 @@ pub(super) async fn check(
         check.skipped = Some("nothing is kept of it yet".to_owned());
         return Ok(());
     }
-    let session = session(lake, &view, options.resources, options.planner.as_ref()).await?;
-    let hasher = RandomState::new();
+    let asked = Asked::of(lake, view, options).await?;
+    let view = &asked.view;
     let (mut days, mut rows) = (0, 0);
-    for day in checkable_days(lake, &view).await? {
+    for day in checkable_days(lake, view).await? {
         let [kept, computed] = view.day_sqls(day);
-        let computed = match digest(&session, &hasher, &view, &computed).await {
+        let computed = match asked.digest(&computed).await {
             Ok(computed) => computed,
             // That is told of the hours themselves.
             Err(_) if table == DerivedTable::RollupDay => {
@@ -59,7 +59,7 @@ pub(super) async fn check(
             }
             Err(error) => return Err(failed(lake, error)),
         };
-        match digest(&session, &hasher, &view, &kept).await {
+        match asked.digest(&kept).await {
             Ok(kept) if kept == computed => {}
             Ok(kept) => check.problem(|| {
                 format!(
@@ -77,6 +77,39 @@ pub(super) async fn check(
     }
     check.examined = vec![(days, "days"), (rows, "rows")];
     Ok(())
+}
+
+/// Who is asked what a table says.
+struct Asked {
+    view: DerivedView,
+    here: SessionContext,
+    elsewhere: Option<SessionContext>,
+    hasher: RandomState,
+}
+
+impl Asked {
+    async fn of(lake: &Lake, view: DerivedView, options: &FsckOptions) -> Result<Asked, StoreError> {
+        let elsewhere = match &options.planner {
+            Some(planner) => Some(session(lake, &view, options.resources, Some(planner)).await?),
+            None => None,
+        };
+        Ok(Asked {
+            here: session(lake, &view, options.resources, None).await?,
+            view,
+            elsewhere,
+            hasher: RandomState::new(),
+        })
+    }
+
+    /// What fails elsewhere is asked here: a table is damaged only where this process cannot read it either.
+    async fn digest(&self, sql: &str) -> Result<Digest, DataFusionError> {
+        if let Some(elsewhere) = &self.elsewhere
+            && let Ok(digest) = digest(elsewhere, &self.hasher, &self.view, sql).await
+        {
+            return Ok(digest);
+        }
+        digest(&self.here, &self.hasher, &self.view, sql).await
+    }
 }
 
 /// The days of which events or anything kept of them is there.

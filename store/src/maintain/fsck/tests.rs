@@ -2,9 +2,20 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::plan_err;
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::QueryPlanner;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
 use super::*;
 use crate::maintain::compact::{CompactOptions, compact};
+use crate::maintain::derive::{DeriveOptions, derive};
 use crate::maintain::retain::{RetainOptions, retain};
 use crate::schema::Kind;
 use crate::testing::{DAY_US, new_location};
@@ -364,6 +375,53 @@ async fn little_memory_is_enough_for_many_rows() {
     let report = fsck(&mut writer.lake, &little).await.unwrap();
     assert_eq!(report.problems(), 0, "{report:?}");
     assert_eq!(report.checks[1].examined, [(4 * RANGES as u64, "rows")]);
+}
+
+/// Plans, but what is asked of a table that is kept.
+#[derive(Debug)]
+struct Elsewhere;
+
+#[async_trait]
+impl QueryPlanner for Elsewhere {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        if plan.display_indent().to_string().contains("stored_") {
+            return plan_err!("not here");
+        }
+        DefaultPhysicalPlanner::default()
+            .create_physical_plan(plan, session)
+            .await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_else_can_answer_is_no_problem_of_the_lake() {
+    let mut writer = Writer::whole().await;
+    let options = DeriveOptions {
+        now_us: DAY_US * 2,
+        resources: Resources::default(),
+        planner: None,
+    };
+    for table in DerivedTable::ALL {
+        derive(&mut writer.lake, table, &options, false).await.unwrap();
+    }
+    let options = FsckOptions {
+        planner: Some(Arc::new(Elsewhere)),
+        ..FsckOptions::default()
+    };
+    let report = fsck(&mut writer.lake, &options).await.unwrap();
+    assert_eq!(
+        report,
+        fsck(&mut writer.lake, &FsckOptions::default()).await.unwrap()
+    );
+    assert_eq!(report.problems(), 0, "{report:?}");
+    assert!(
+        report.checks.iter().all(|check| check.skipped.is_none()),
+        "{report:?}"
+    );
 }
 
 #[test]
