@@ -203,15 +203,30 @@ def options(binary: pathlib.Path, manifests: str) -> None:
 def configurations(it: Chart, binary: pathlib.Path, manifests: str) -> None:
     """The configurations that the chart writes are such that the program understands."""
     (it.folder / "p.log").touch()
+    secrets(it.folder / "secrets")
     for name in ["slowlake.toml", "serve.toml"]:
         text = re.search(rf"  {re.escape(name)}: \|\n(.*?)\n---", manifests, re.S).group(1)
         # No broker answers here: a log in its place.
         text = text.replace(LEAST["ingest"]["configuration"].replace("\n", "\n    ").strip(), '[[source.file]]\n    paths = ["p.log"]')
+        # What Kubernetes mounts.
+        text = text.replace("/etc/slowlake/", f"{it.folder}/secrets/")
         file = it.folder / name
         file.write_text(re.sub(r"(?m)^    ", "", text))
         said = run(binary, "check", "-c", file, cwd=it.folder, env={**os.environ, "SLOWLAKE_LAKE": str(it.folder / "lake")})
         assert said.startswith("lake "), said
     ok("slowlake check understands both configurations")
+
+
+def secrets(folder: pathlib.Path) -> None:
+    """What is in the secrets that the chart is told of, where it mounts them."""
+    files = {"users/users": '"grafana" "a long pass phrase of nobody"\n', "tokens/tokens": '"grafana" "0123456789abcdef0123456789abcdef"\n'}
+    for name in [*files, "tls/tls.crt"]:
+        (folder / name).parent.mkdir(parents=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o600)
+    tls = folder / "tls"
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=slowlake", "-keyout", tls / "tls.key", "-out", tls / "tls.crt")
 
 
 def merged(values: dict, others: dict) -> dict:
